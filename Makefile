@@ -1,0 +1,192 @@
+# nightmail: `make` builds, `make demo` shows, `make check` tests. Local choices go into
+# config.mk. Everything is found by globs: a new source file or test needs no line here.
+
+-include config.mk
+
+comma := ,
+ifeq ($(origin CC),default)
+CC = gcc
+endif
+BUILD ?= build/$(if $(SAN),san-$(subst $(comma),-,$(SAN)),release)
+VERSION ?= 0.1
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+SBINDIR ?= $(PREFIX)/sbin
+LIBEXECDIR ?= $(PREFIX)/libexec/nightmail
+MANDIR ?= $(PREFIX)/share/man
+DATADIR ?= $(PREFIX)/share
+SYSTEMDIR ?= $(PREFIX)/lib
+SYSCONFDIR ?= /etc/nightmail
+STATEDIR ?= /var/spool/nightmail
+RUNDIR ?= /run/nightmail
+FUZZ_SECONDS ?= 20
+
+BUILD_PKGS = gcc libc6-dev make pkg-config libgnutls28-dev libgsasl-dev libidn2-dev libjansson-dev
+TEST_PKGS = clang libclang-rt-14-dev llvm perl gnutls-bin openssl swaks s-nail mutt git git-email \
+	pmccabe mandoc cppcheck valgrind strace python3 jq procps e2fsprogs xfsprogs btrfs-progs
+
+PROGRAMS = nightmaild nightmail-deliver send sendmail mailq nightmail
+MAINS := $(foreach p,$(PROGRAMS),src/bin/$(subst -,_,$p).c)
+# FOLDERS="base config" builds an archive of these alone.
+FOLDERS ?= *
+LIB_SRCS := $(filter-out $(MAINS),$(wildcard $(FOLDERS:%=src/%/*.c)))
+LIB_OBJS := $(LIB_SRCS:%.c=$(BUILD)/obj/%.o)
+LIB = $(BUILD)/libnightmail.a
+TEST_LIB_OBJS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/unit/lib/*.c))
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(wildcard tests/tools/*.c))
+FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+SCRIPT_TESTS = $(sort $(wildcard tests/cli/*.t tests/smtp/*.t tests/e2e/*.t))
+SCRIPTS = $(wildcard src/etc/*.sh tests/*.sh tests/*/*.sh tests/*/*.t .ci/run)
+
+# Libraries. Targets that only prepare or clean do without.
+PKGS = gnutls libgsasl libidn2 jansson
+ifneq ($(filter-out clean deps test-deps demo check peers lint format fuzz,$(or $(MAKECMDGOALS),all)),)
+MISSING := $(shell for p in $(PKGS); do pkg-config --exists $$p || echo $$p; done)
+ifneq ($(MISSING),)
+$(error missing libraries: $(MISSING); 'make deps' says how to install them)
+endif
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS))
+LIBS := $(shell pkg-config --libs $(PKGS))
+endif
+
+WARN = -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wundef -Wformat=2 -Wcast-qual -Wpointer-arith \
+	-Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wwrite-strings \
+	-Wswitch-enum -Wimplicit-fallthrough -Wnull-dereference -Wdouble-promotion \
+	-Wconversion -Wno-sign-conversion -fno-common
+IS_CLANG := $(shell $(CC) --version 2>/dev/null | grep -c clang)
+ifeq ($(IS_CLANG),0)
+WARN += -Wlogical-op -Wduplicated-cond -Wduplicated-branches
+endif
+ifeq ($(WERROR),1)
+WARN += -Werror
+endif
+HARDEN = -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection
+ifeq ($(shell uname -m),x86_64)
+HARDEN += -fcf-protection=full
+endif
+OPTIMIZE ?= -O2
+ifneq ($(SAN),)
+HARDEN = -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer -DKEEP_DUMPABLE
+OPTIMIZE = -O1
+endif
+PATHS = -DLIBEXECDIR='"$(LIBEXECDIR)"' -DBINDIR='"$(BINDIR)"' -DSYSCONFDIR='"$(SYSCONFDIR)"' \
+	-DVERSION='"$(VERSION)"' -DSTATEDIR='"$(STATEDIR)"' -DRUNDIR='"$(RUNDIR)"'
+CPPFLAGS += -D_GNU_SOURCE -Isrc $(PATHS) $(PKG_CFLAGS)
+COMPILE = $(CC) -std=c11 $(CPPFLAGS) $(OPTIMIZE) -g -fPIE -ffunction-sections \
+	-fdata-sections $(WARN) $(HARDEN) $(CFLAGS)
+LINK = $(COMPILE) -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--as-needed \
+	-Wl,--gc-sections $(LDFLAGS)
+SAN_LOG = $(abspath $(BUILD))/findings
+TEST_ENV = NIGHTMAIL_BUILD=$(abspath $(BUILD)) \
+	ASAN_OPTIONS=detect_stack_use_after_return=1:log_path=$(SAN_LOG)/asan \
+	UBSAN_OPTIONS=print_stacktrace=1:log_path=$(SAN_LOG)/ubsan
+
+.DELETE_ON_ERROR:
+.PHONY: all tests check check-run analyze lint format fuzz deps test-deps peers demo bench install clean FORCE
+
+all: $(PROGRAMS:%=$(BUILD)/%)
+tests: $(UNIT_TESTS) $(TOOLS)
+
+# The stamp changes only when the command line of the compiler does.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' "$$FLAGS_LINE" | cmp -s - $@ || printf '%s\n' "$$FLAGS_LINE" >$@
+export FLAGS_LINE = $(LINK) $(LIBS)
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(COMPILE) -Itests/unit -MMD -MP -c -o $@ $<
+$(LIB): $(LIB_OBJS)
+	rm -f $@
+	ar rcs $@ $^
+define PROGRAM_RULE
+$(BUILD)/$(1): $(BUILD)/obj/src/bin/$(subst -,_,$(1)).o $$(LIB)
+	$$(LINK) -o $$@ $$^ $$(LIBS)
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call PROGRAM_RULE,$p)))
+$(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(TEST_LIB_OBJS) $(LIB)
+	@mkdir -p $(@D)
+	$(LINK) -o $@ $^ $(LIBS)
+$(BUILD)/tools/%: $(BUILD)/obj/tests/tools/%.o $(LIB)
+	@mkdir -p $(@D)
+	$(LINK) -o $@ $^ $(LIBS)
+$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(LIB)
+	@mkdir -p $(@D)
+	$(LINK) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+.SECONDARY:
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+
+check:
+	@$(MAKE) --no-print-directory test-deps
+	@$(MAKE) --no-print-directory peers
+	@$(MAKE) --no-print-directory check-run
+check-run: all tests
+	rm -rf $(SAN_LOG) && mkdir -p $(SAN_LOG)
+	$(TEST_ENV) prove -j4 $(UNIT_TESTS) $(SCRIPT_TESTS)
+	@if ls $(SAN_LOG)/* >/dev/null 2>&1; then cat $(SAN_LOG)/*; \
+		echo 'a sanitizer found the above'; exit 1; fi
+
+analyze:
+	@for f in $(LIB_SRCS) $(MAINS); do echo "$$f"; \
+		$(COMPILE) -fanalyzer -Werror -c -o /dev/null $$f || exit 1; done
+
+# Functions that may be long or branchy: each one is one switch over one enum or one table.
+LINT_ALLOW =
+# cppcheck knows neither AUTO_FREE nor who checks for NULL across files.
+lint:
+	pmccabe $(wildcard src/*/*.c) | awk -v allow=" $(LINT_ALLOW) " \
+		'($$1 > 25 || $$5 > 120) && !index(allow, " " $$NF " ") \
+		{ print "too long or too complex: " $$0; bad = 1 } END { exit bad }'
+	$(if $(wildcard man/*),mandoc -Tlint -W warning $(wildcard man/*))
+	for f in $(SCRIPTS); do sh=$$(sed -n '1s|^#!.*[/ ]\(ba\)\{0,1\}sh.*|\1sh|p' $$f); \
+		test -z "$$sh" || $$sh -n $$f || exit 1; done
+	cppcheck -q --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,performance,portability \
+		--suppress=missingIncludeSystem --suppress=memleak --suppress=resourceLeak \
+		--suppress=ctunullpointer --include=tests/cppcheck.h -D__linux__ -Isrc src
+
+# Brings all C files into the shape that .clang-format describes.
+format:
+	clang-format -i $(wildcard src/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
+
+fuzz:
+	$(MAKE) BUILD=build/fuzz CC=clang SAN=fuzzer-no-link,address,undefined \
+		$(FUZZERS:%=build/fuzz/fuzz/%)
+	@for f in $(FUZZERS); do echo "$$f"; mkdir -p build/fuzz/corpus/$$f; \
+		build/fuzz/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -verbosity=0 -print_final_stats=1 \
+		-artifact_prefix=build/fuzz/$$f- $$(test ! -f tests/fuzz/$$f.dict || \
+		echo -dict=tests/fuzz/$$f.dict) build/fuzz/corpus/$$f \
+		$$(test ! -d tests/data/$$f || echo tests/data/$$f) || exit 1; done
+
+deps:
+	@sh src/etc/deps.sh $(BUILD_PKGS)
+test-deps:
+	@sh src/etc/deps.sh $(BUILD_PKGS) $(TEST_PKGS)
+peers:
+	@sh tests/peers.sh
+demo:
+	@MAKE="$(MAKE)" BUILD_PKGS="$(BUILD_PKGS)" sh tests/demo.sh
+bench: all tests
+	bash tests/bench/run.sh $(abspath $(BUILD))
+
+FILL = sed -e 's|@SBINDIR@|$(SBINDIR)|' -e 's|@STATEDIR@|$(STATEDIR)|'
+install: all
+	install -d $(addprefix $(DESTDIR),$(BINDIR) $(SBINDIR) $(LIBEXECDIR) $(SYSCONFDIR) \
+		$(SYSTEMDIR)/systemd/system $(SYSTEMDIR)/sysusers.d $(SYSTEMDIR)/tmpfiles.d)
+	install -m 755 $(addprefix $(BUILD)/,send mailq nightmail) $(DESTDIR)$(BINDIR)
+	install -m 755 $(addprefix $(BUILD)/,nightmaild sendmail) $(DESTDIR)$(SBINDIR)
+	install -m 755 $(BUILD)/nightmail-deliver $(DESTDIR)$(LIBEXECDIR)
+	$(FILL) src/etc/nightmail.service >$(DESTDIR)$(SYSTEMDIR)/systemd/system/nightmail.service
+	$(FILL) src/etc/nightmail.sysusers >$(DESTDIR)$(SYSTEMDIR)/sysusers.d/nightmail.conf
+	$(FILL) src/etc/nightmail.tmpfiles >$(DESTDIR)$(SYSTEMDIR)/tmpfiles.d/nightmail.conf
+	install -D -m 644 -t $(DESTDIR)$(DATADIR)/doc/nightmail src/etc/nightmail.conf
+	for f in man/*; do \
+		install -D -m 644 -t $(DESTDIR)$(MANDIR)/man$${f##*.} $$f || exit 1; done
+	for f in completions/*; do n=$$(basename "$${f%.*}"); case $$f in \
+		*.bash) t=bash-completion/completions/$$n ;; \
+		*.zsh) t=zsh/site-functions/_$$n ;; \
+		*.fish) t=fish/vendor_completions.d/$$n.fish ;; esac; \
+		install -D -m 644 $$f $(DESTDIR)$(DATADIR)/$$t || exit 1; done
+
+clean:
+	rm -rf build/release build/san-* build/fuzz
