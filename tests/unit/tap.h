@@ -75,6 +75,7 @@ static inline void skip(const char *name, const char *why) {
 /* Prints the plan; returns the exit code of main(). */
 static inline int done_testing(void) {
 	printf("1..%u\n", tap_run);
+	fflush(stdout);
 	return tap_failed || !tap_run ? 1 : 0;
 }
 
