@@ -1,0 +1,48 @@
+#ifndef NIGHTMAIL_MAIL_COMPOSE_H
+#define NIGHTMAIL_MAIL_COMPOSE_H
+
+/*
+ * A new message from its parts: header fields given by a person, and a text. Gives a header
+ * block and a body with LF line ends; Date, Message-ID and the rest are added at acceptance
+ * (fixup.h). No I/O.
+ *
+ *     compose_init(); compose_subject(); compose_address()...; compose_finish(); compose_release()
+ */
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/span.h"
+
+enum compose_list { COMPOSE_FROM, COMPOSE_TO, COMPOSE_CC, COMPOSE_BCC, COMPOSE_REPLY_TO };
+#define COMPOSE_LISTS 5
+
+struct compose {
+	struct buf list[COMPOSE_LISTS]; /* addresses as header text, encoded; Bcc only counts */
+	struct buf subject;
+	struct buf fields;              /* further fields, encoded, with their line ends */
+	bool used;
+};
+
+void compose_init(struct compose *c);
+void compose_release(struct compose *c);
+/* True once anything was set. */
+bool compose_used(const struct compose *c);
+
+/* Adds one or more addresses, each bare or with a name; names become RFC 2047 where needed. */
+int compose_address(struct compose *c, enum compose_list list, struct span text, struct err *err);
+/* Sets the subject (UTF-8). -1: has a line break or control byte, or is too long. */
+int compose_subject(struct compose *c, struct span text);
+/* Adds "Name: value". Fields that compose writes itself are refused. */
+int compose_field(struct compose *c, struct span text, struct err *err);
+
+/*
+ * Appends the header block (without the empty line) and the body for a UTF-8 text: as it is
+ * (7bit or 8bit), or quoted-printable when a line is over 998 octets. Text that is not
+ * UTF-8 is labelled unknown-8bit. NUL: ERR_SYNTAX.
+ */
+int compose_finish(struct compose *c, struct span text, struct buf *header, struct buf *body,
+	struct err *err);
+
+#endif

@@ -1,0 +1,18 @@
+#ifndef NIGHTMAIL_MAIL_DATE_H
+#define NIGHTMAIL_MAIL_DATE_H
+
+/* Date-times of messages (RFC 5322 section 3.3), without locale. */
+
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/span.h"
+
+/* Appends "Sun, 22 Nov 2026 02:06:29 +0000" for the seconds since 1970 in the local zone. */
+int date_add_rfc5322(struct buf *out, int64_t wall_s);
+/* Appends "2026-11-22 02:06:29" in the local zone. */
+int date_add_local(struct buf *out, int64_t wall_s);
+/* Appends "2026-11-22T02:06:29Z" (RFC 3339, UTC). */
+int date_add_rfc3339(struct buf *out, int64_t wall_s);
+
+#endif
