@@ -1,0 +1,309 @@
+/*
+ * Which files count, what they leave open, and what must be there. The mode decides the
+ * files and the places: --config or NIGHTMAIL_CONFIG makes a private instance that touches
+ * nothing but its own directory, a person's own file makes a user instance, everything
+ * else is the system's.
+ */
+
+#include "config/settings.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "config/source.h"
+
+#define RESERVE_INODES 1000
+#define LONGEST_SOCKET "/control"
+
+const void *config_base(const struct settings *s, enum config_section_id id,
+			size_t relay) {
+	return id == CONFIG_RELAY ? (const void *)&s->relay[relay] : s;
+}
+
+const struct config_section *config_section(const struct settings *s,
+					    enum config_section_id id, size_t relay) {
+	if (id == CONFIG_RELAY)
+		return &s->source->relay[relay];
+	return id == CONFIG_IDENTITY ? &s->source->identity : &s->source->queue;
+}
+
+/* The origin of a key by name; the name stands in the table. */
+static struct config_origin *origin_of(struct config_section *section, const char *name) {
+	int k = config_key_find(section->id, span_str(name));
+	return &section->key[k < 0 ? 0 : k];
+}
+
+static void set_text(struct config_load *l, char **member, char *text) {
+	free(*member);
+	*member = text;
+	if (!text)
+		config_complain(l, NULL, "out of memory");
+}
+
+static char *format(const char *a, const char *b) {
+	AUTO_BUF struct buf path = BUF_INIT(PATH_MAX - 1);
+	buf_addf(&path, "%s%s", a, b);
+	return buf_take(&path);
+}
+
+static char *absolute(const char *path) {
+	AUTO_FREE char *cwd = path[0] == '/' ? NULL : getcwd(NULL, 0);
+	if (path[0] == '/')
+		return strdup(path);
+	if (!cwd)
+		return NULL;
+	while (strncmp(path, "./", 2) == 0)
+		path += 2;
+	AUTO_BUF struct buf full = BUF_INIT(PATH_MAX - 1);
+	buf_addf(&full, "%s/%s", strcmp(cwd, "/") ? cwd : "", path);
+	return buf_take(&full);
+}
+
+/* The file's folder is where its relative paths begin. */
+static void read_private(struct config_load *l, const char *file) {
+	AUTO_FREE char *path = file ? absolute(file) : NULL;
+	if (!file)
+		config_complain(l, NULL, "out of memory");
+	else if (!path)
+		config_complain(l, NULL, "%s: cannot tell the working directory: %s",
+				file, strerror(errno));
+	if (!path)
+		return;
+	AUTO_FREE char *folder = strdup(path);
+	char *slash = folder ? strrchr(folder, '/') : NULL;
+	if (slash)
+		slash[slash == folder] = '\0';
+	l->folder = folder;
+	config_read_file(l, path, file);
+	l->folder = NULL;
+}
+
+static bool exists(const char *path) {
+	struct stat st;
+	return path && stat(path, &st) == 0;
+}
+
+/* *ret_file is the file of the private or user mode. */
+static enum config_mode find_mode(const char *file, struct config_env *env,
+				  char **ret_file) {
+	if (!file)
+		file = env->config;
+	if (file) {
+		*ret_file = strdup(file);
+		return CONFIG_PRIVATE;
+	}
+	*ret_file = env->uid ? config_env_user_file(env) : NULL;
+	if (exists(*ret_file))
+		return CONFIG_USER;
+	free(*ret_file);
+	*ret_file = NULL;
+	return CONFIG_SYSTEM;
+}
+
+static void read_files(struct config_load *l, const char *file) {
+	AUTO_FREE char *main_file = NULL;
+	AUTO_FREE char *snippets = NULL;
+	switch (l->s->mode) {
+	case CONFIG_PRIVATE:
+		read_private(l, file);
+		break;
+	case CONFIG_USER:
+		config_read_file(l, file, file);
+		break;
+	case CONFIG_SYSTEM:
+		main_file = format(l->env->system_dir, "/nightmail.conf");
+		snippets = format(l->env->system_dir, "/conf.d");
+		if (main_file && snippets) {
+			config_read_file(l, main_file, main_file);
+			config_read_directory(l, snippets);
+		}
+		break;
+	}
+}
+
+/* A directory that was refused is not replaced by the default: mail must not land where
+ * nobody looks. */
+static void fill_dir(struct config_load *l) {
+	struct settings *s = l->s;
+	const struct config_origin *dir = origin_of(&s->source->queue, "dir");
+	if (dir->broken)
+		return;
+	if (!s->dir && s->mode == CONFIG_SYSTEM)
+		set_text(l, &s->dir, strdup(l->env->system_state));
+	if (!s->dir && s->mode == CONFIG_USER) {
+		s->dir = config_env_user_dir(l->env);
+		if (!s->dir)
+			config_complain(
+				l, NULL,
+				"this user has no home directory; set dir in [queue]");
+	}
+	if (!s->dir && s->mode == CONFIG_PRIVATE && !l->incomplete)
+		config_complain(
+			l, NULL,
+			"a configuration given with --config or NIGHTMAIL_CONFIG needs a "
+			"directory of its own: add dir = PATH to [queue]");
+	s->source->usable = s->dir != NULL;
+}
+
+static void fill_rundir(struct config_load *l) {
+	struct settings *s = l->s;
+	if (!s->dir)
+		return;
+	switch (s->mode) {
+	case CONFIG_SYSTEM:
+		s->rundir = strdup(l->env->system_run);
+		break;
+	case CONFIG_USER:
+		s->rundir = config_env_user_rundir(l->env, s->dir);
+		break;
+	case CONFIG_PRIVATE:
+		s->rundir = format(s->dir, "/run");
+		break;
+	}
+	if (!s->rundir)
+		set_text(l, &s->rundir, format(s->dir, "/run"));
+	const size_t most = sizeof(((struct sockaddr_un *)0)->sun_path);
+	if (s->rundir && strlen(s->rundir) + sizeof(LONGEST_SOCKET) > most)
+		config_complain(
+			l, NULL,
+			"the path of the socket %s%s is over %zu bytes; choose a shorter "
+			"dir in [queue]",
+			s->rundir, LONGEST_SOCKET, most);
+}
+
+static void fill_rest(struct config_load *l) {
+	struct settings *s = l->s;
+	fill_dir(l);
+	fill_rundir(l);
+	if (!s->domain)
+		set_text(l, &s->domain, strdup(s->hostname));
+	if (!s->helo)
+		set_text(l, &s->helo, strdup(s->hostname));
+	s->reserve_inodes = RESERVE_INODES;
+	for (size_t i = 0; i < s->relay_count; i++)
+		if (s->relay[i].port == 0)
+			s->relay[i].port =
+				s->relay[i].tls == CONFIG_TLS_IMPLICIT ? 465 : 587;
+}
+
+static void check_relay(struct config_load *l, size_t i) {
+	const struct config_relay *relay = &l->s->relay[i];
+	struct config_section *section = &l->s->source->relay[i];
+	const struct config_origin *login = origin_of(section, "login");
+	const struct config_origin *password = origin_of(section, "password");
+	if (!relay->host_count && !origin_of(section, "host")->broken)
+		config_complain(l, &section->opened,
+				"[relay %s] has no host; add a line like host = "
+				"smtp.example.org",
+				relay->name);
+	if (relay->login && !relay->password && !password->broken)
+		config_complain(
+			l, login,
+			"[relay %s] has a login but no password; add password = file:PATH",
+			relay->name);
+	if (relay->password && !relay->login && !login->broken)
+		config_complain(
+			l, password,
+			"[relay %s] has a password but no login; add login = NAME",
+			relay->name);
+}
+
+static void check_whole(struct config_load *l) {
+	for (size_t i = 0; i < l->s->relay_count; i++)
+		check_relay(l, i);
+	l->file = l->s->source->file_count ? 1 : 0;
+	if (!config_relay(l->s, "default") && !l->incomplete)
+		config_complain(
+			l, NULL,
+			"there is no [relay default], so mail is accepted but cannot "
+			"leave; add the lines \"[relay default]\" and \"host = "
+			"smtp.example.org\" with the name of your mail provider's server");
+}
+
+static bool begin(struct config_load *l) {
+	struct settings *s = l->s;
+	*s = (struct settings){ .mode = CONFIG_SYSTEM };
+	s->source = calloc(1, sizeof(*s->source));
+	s->hostname = config_env_hostname(l->env);
+	if (!s->source || !s->hostname) {
+		config_release(s);
+		if (l->errors)
+			buf_adds(l->errors, "out of memory\n");
+		return false;
+	}
+	s->source->identity.id = CONFIG_IDENTITY;
+	s->source->queue.id = CONFIG_QUEUE;
+	for (size_t k = 0; k < config_key_count; k++)
+		if (config_keys[k].section != CONFIG_RELAY)
+			config_set_default(l, &config_keys[k], s);
+	return true;
+}
+
+int config_load_env(const char *file, struct config_env *env, struct settings *ret,
+		    struct buf *errors) {
+	struct config_load l = { .s = ret, .env = env, .errors = errors };
+	AUTO_FREE char *own = NULL;
+	if (!begin(&l))
+		return -1;
+	ret->mode = find_mode(file, env, &own);
+	read_files(&l, own);
+	l.file = ret->source->file_count ? 1 : 0;
+	fill_rest(&l);
+	check_whole(&l);
+	return l.error_count ? -1 : 0;
+}
+
+int config_load(const char *file, struct settings *ret, struct buf *errors) {
+	struct config_env env;
+	config_env_init(&env);
+	int r = config_load_env(file, &env, ret, errors);
+	config_env_release(&env);
+	return r;
+}
+
+static void clear_keys(void *base, bool relay) {
+	for (size_t k = 0; k < config_key_count; k++)
+		if ((config_keys[k].section == CONFIG_RELAY) == relay &&
+		    config_keys[k].type->clear)
+			config_keys[k].type->clear(&config_keys[k], base);
+}
+
+void config_release(struct settings *s) {
+	clear_keys(s, false);
+	for (size_t i = 0; i < s->relay_count; i++) {
+		clear_keys(&s->relay[i], true);
+		free(s->relay[i].name);
+	}
+	for (size_t i = 0; s->source && i < s->source->file_count; i++) {
+		free(s->source->file[i]);
+		free(s->source->label[i]);
+	}
+	if (s->source)
+		free(s->source->relay);
+	free(s->source);
+	free(s->relay);
+	free(s->hostname);
+	free(s->rundir);
+	*s = (struct settings){ .mode = CONFIG_SYSTEM };
+}
+
+bool config_usable(const struct settings *s) {
+	return s->source && s->source->usable;
+}
+
+const struct config_relay *config_relay(const struct settings *s, const char *name) {
+	for (size_t i = 0; i < s->relay_count; i++)
+		if (strcmp(s->relay[i].name, name) == 0)
+			return &s->relay[i];
+	return NULL;
+}
+
+const char *const *config_files(const struct settings *s) {
+	static const char *const none[] = { NULL };
+	return s->source ? (const char *const *)s->source->file : none;
+}

@@ -1,0 +1,104 @@
+#ifndef NIGHTMAIL_CONFIG_SETTINGS_H
+#define NIGHTMAIL_CONFIG_SETTINGS_H
+
+/*
+ * Effective settings: what every program reads instead of files. config_load() finds the
+ * mode and the files, reads them, fills defaults, and collects every error in one pass.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+enum config_mode { CONFIG_SYSTEM, CONFIG_USER, CONFIG_PRIVATE };
+
+enum config_tls {
+	CONFIG_TLS_STARTTLS,
+	CONFIG_TLS_IMPLICIT,
+	CONFIG_TLS_OPPORTUNISTIC,
+	CONFIG_TLS_NONE
+};
+
+#define CONFIG_HOSTS_MAX 8
+
+/* [relay NAME] */
+struct config_relay {
+	char *name;
+	char *host[CONFIG_HOSTS_MAX]; /* tried in order */
+	size_t host_count;
+	uint16_t port; /* 587, or 465 with implicit TLS, when it is not set */
+	enum config_tls tls;
+	char *login;             /* NULL: no AUTH; %H %h %u expanded */
+	char *password;          /* reference for creds_fetch(), NULL without login */
+	char *ca;                /* PEM file, NULL: the system's */
+	char *auth;              /* mechanisms, space separated, NULL: our order */
+	char *source;            /* local address, or NULL */
+	unsigned connections;    /* at most, 1-100 */
+	unsigned per_connection; /* messages, 1-100000 */
+	int64_t probe_ms;
+	int64_t connect_timeout_ms, reply_timeout_ms, data_timeout_ms;
+};
+
+struct config_source;
+
+struct settings {
+	enum config_mode mode;
+	char *hostname; /* full host name of this machine (%H) */
+	/* [identity] */
+	char *domain; /* completes local names; hostname by default */
+	char *from;   /* default sender address of this person or machine, or NULL */
+	char *helo;   /* name in EHLO; hostname by default */
+	/* [queue] */
+	char *dir;    /* spool directory */
+	char *rundir; /* sockets */
+	int64_t lifetime_ms, bounce_lifetime_ms;
+	int64_t retry_min_ms, retry_max_ms;
+	int64_t warning_ms; /* delay notice; 0: never */
+	uint64_t reserve_bytes;
+	uint64_t reserve_inodes;
+	uint64_t size_limit; /* bytes of a message */
+	struct config_relay *relay;
+	size_t relay_count;           /* the one named "default" is where mail goes */
+	struct config_source *source; /* files, and where each value came from */
+};
+
+/*
+ * Loads the settings. file: --config, or NULL (then NIGHTMAIL_CONFIG is looked at, then the
+ * user's, then the system's files, by the rules of nightmail.conf(5)).
+ *
+ * Returns 0, or -1 when anything is wrong: then `errors` holds every complaint, one line each
+ * ("nightmail.conf:12:1: unknown key ..."), and *ret is filled as far as could be read:
+ * dir, rundir and the defaults are always usable when config_usable() says so, because mail
+ * is accepted with a broken configuration. Release *ret in both cases.
+ */
+int config_load(const char *file, struct settings *ret, struct buf *errors);
+void config_release(struct settings *s);
+/* True when the spool directory is known, so that mail can be accepted. */
+bool config_usable(const struct settings *s);
+/* The relay of that name, or NULL. */
+const struct config_relay *config_relay(const struct settings *s, const char *name);
+
+/* Appends what is worth a warning although the settings are valid, one line each ("file:12:1:
+ * warning: nothing uses ..."): config check prints them, the daemon logs them at start. */
+int config_warnings(const struct settings *s, struct buf *out);
+/* One effective value; a key that has none has an empty value. */
+struct config_shown {
+	const char *section, *name, *key; /* name: of a relay, else NULL */
+	struct span value;
+	bool is_default; /* file (if not NULL) and line tried to set it, or took it back */
+	const char *file; /* where it was set; NULL: nowhere */
+	unsigned line;
+};
+typedef void config_value_fn(void *ctx, const struct config_shown *value);
+/* Calls fn for every effective value; the spans are valid during the call. */
+void config_each(const struct settings *s, config_value_fn *fn, void *ctx);
+/* Appends the effective values, one `section key = value  # where it came from` line each
+ * (config show). */
+int config_show(const struct settings *s, struct buf *out);
+/* The files that were read (or looked for), NULL-terminated; owned by s. */
+const char *const *config_files(const struct settings *s);
+
+#endif

@@ -1,0 +1,117 @@
+/*
+ * The settings in words: what is in force, where it came from, and what is odd about it.
+ */
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/term.h"
+#include "config/source.h"
+
+static void each_in_section(const struct settings *s, enum config_section_id id,
+			    size_t relay, config_value_fn *fn, void *ctx) {
+	const struct config_section *section = config_section(s, id, relay);
+	for (size_t k = 0; k < config_key_count; k++) {
+		const struct config_key *key = &config_keys[k];
+		const struct config_origin *at = &section->key[k];
+		AUTO_BUF struct buf value = BUF_INIT(CONFIG_VALUE_MAX);
+		if (key->section != id)
+			continue;
+		key->type->show(key, config_base(s, id, relay), &value);
+		struct config_shown shown = {
+			.section = config_sections[id].word,
+			.name = id == CONFIG_RELAY ? s->relay[relay].name : NULL,
+			.key = key->name,
+			.value = buf_span(&value),
+			.is_default = !at->file || at->unset || at->broken,
+			.file = at->file ? s->source->file[at->file - 1] : NULL,
+			.line = at->line,
+		};
+		fn(ctx, &shown);
+	}
+}
+
+void config_each(const struct settings *s, config_value_fn *fn, void *ctx) {
+	for (size_t i = 0; i < s->relay_count; i++)
+		each_in_section(s, CONFIG_RELAY, i, fn, ctx);
+	each_in_section(s, CONFIG_IDENTITY, 0, fn, ctx);
+	each_in_section(s, CONFIG_QUEUE, 0, fn, ctx);
+}
+
+static void show_one(void *ctx, const struct config_shown *v) {
+	struct buf *out = ctx;
+	AUTO_BUF struct buf line = BUF_INIT(CONFIG_VALUE_MAX * 2);
+	buf_addf(&line, "%s%s%s %s =%s%.*s  # ", v->section, v->name ? " " : "",
+		 v->name ? v->name : "", v->key, v->value.len ? " " : "",
+		 (int)v->value.len, v->value.len ? v->value.p : "");
+	if (v->is_default)
+		buf_adds(&line, v->file ? "default, not " : "default");
+	if (v->file)
+		buf_addf(&line, "%s:%u", v->file, v->line);
+	term_safe_again(out, buf_span(&line));
+	buf_addc(out, '\n');
+}
+
+int config_show(const struct settings *s, struct buf *out) {
+	config_each(s, show_one, out);
+	return buf_failed(out) ? -1 : 0;
+}
+
+static void warn_at(const struct settings *s, const struct config_origin *at,
+		    struct buf *out) {
+	term_safe_again(out, span_str(s->source->label[at->file - 1]));
+	buf_addf(out, ":%u:%u: warning: ", at->line, at->column);
+}
+
+static void warn_login(const struct settings *s, size_t i, struct buf *out) {
+	const struct config_relay *relay = &s->relay[i];
+	int tls = config_key_find(CONFIG_RELAY, SPAN("tls"));
+	if (!relay->login ||
+	    (relay->tls != CONFIG_TLS_NONE && relay->tls != CONFIG_TLS_OPPORTUNISTIC))
+		return;
+	warn_at(s, &s->source->relay[i].key[tls], out);
+	buf_addf(out, "[relay %s] logs in ", relay->name);
+	if (relay->tls == CONFIG_TLS_NONE)
+		buf_adds(out,
+			 "without TLS; only mechanisms that do not show the password are "
+			 "used then (SCRAM, CRAM-MD5)\n");
+	else
+		buf_adds(
+			out,
+			"without verifying the server; whoever sits in between can read the "
+			"password\n");
+}
+
+static void warn_file(const struct settings *s, size_t i, const char *name,
+		      const char *path, struct buf *out) {
+	int k = config_key_find(CONFIG_RELAY, span_str(name));
+	if (!path || access(path, F_OK) == 0 || errno != ENOENT)
+		return;
+	warn_at(s, &s->source->relay[i].key[k < 0 ? 0 : k], out);
+	buf_addf(out, "%s: there is no file ", name);
+	term_safe_again(out, span_str(path));
+	buf_addc(out, '\n');
+}
+
+int config_warnings(const struct settings *s, struct buf *out) {
+	for (size_t i = 0; i < s->relay_count; i++) {
+		const struct config_relay *relay = &s->relay[i];
+		const char *password = relay->password ? relay->password : "";
+		if (strcmp(relay->name, "default") != 0) {
+			warn_at(s, &s->source->relay[i].opened, out);
+			buf_addf(
+				out,
+				"nothing uses [relay %s]: this version of nightmail has no "
+				"routes, all mail goes to [relay default]\n",
+				relay->name);
+		}
+		warn_login(s, i, out);
+		warn_file(s, i, "ca", relay->ca, out);
+		warn_file(s, i, "password",
+			  strncmp(password, "file:", 5) ? NULL : password + 5, out);
+	}
+	if (s->mode == CONFIG_PRIVATE && geteuid() == 0)
+		buf_adds(out,
+			 "warning: running as root; a private instance needs no root\n");
+	return buf_failed(out) ? -1 : 0;
+}

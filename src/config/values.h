@@ -1,0 +1,76 @@
+#ifndef NIGHTMAIL_CONFIG_VALUES_H
+#define NIGHTMAIL_CONFIG_VALUES_H
+
+/*
+ * The kinds of values a key can have: how text becomes a member of struct settings or
+ * struct config_relay, and how the member is shown again. Pure, apart from %u (which may
+ * ask passwd).
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/span.h"
+#include "config/env.h"
+
+#define CONFIG_VALUE_MAX 4096
+
+struct config_key;
+
+struct config_value {
+	struct span text; /* as written, trimmed, not empty */
+	struct config_env *env;
+	const char *hostname; /* %H */
+	const char *folder;   /* relative paths begin here; NULL: they are refused */
+	size_t wrong;         /* set by parse: offset in text of what is wrong */
+};
+
+struct config_type {
+	/* Writes the value into the struct that `base` points to, at the key's offset. On -1 the
+	 * member is as it was. Words never repeat a value that may be a secret. */
+	int (*parse)(struct config_value *v, const struct config_key *key, void *base,
+		     struct err *err);
+	/* Appends the value as it would be written; nothing when it is unset. */
+	void (*show)(const struct config_key *key, const void *base, struct buf *out);
+	/* Unsets the member and frees what it holds; NULL: nothing to free. */
+	void (*clear)(const struct config_key *key, void *base);
+};
+
+/* char *, with %H %h %u: */
+extern const struct config_type config_type_login;    /* printable text */
+extern const struct config_type config_type_password; /* reference to a secret */
+extern const struct config_type config_type_path;     /* absolute path */
+extern const struct config_type config_type_domain;   /* host name */
+extern const struct config_type config_type_helo;     /* host name or [address] */
+extern const struct config_type config_type_address;  /* user@domain */
+extern const struct config_type config_type_source;   /* address literal */
+extern const struct config_type config_type_auth;     /* SASL mechanisms */
+/* char *[CONFIG_HOSTS_MAX] and host_count of a relay: */
+extern const struct config_type config_type_hosts;
+/* enum config_tls: */
+extern const struct config_type config_type_tls;
+/* Numbers between the key's min and max: uint16_t, unsigned, uint64_t bytes: */
+extern const struct config_type config_type_port;
+extern const struct config_type config_type_count;
+extern const struct config_type config_type_size;
+/* int64_t milliseconds between min and max: one; one or `never` (0); two, the first not
+ * longer; three: */
+extern const struct config_type config_type_time;
+extern const struct config_type config_type_time_or_never;
+extern const struct config_type config_type_retry;
+extern const struct config_type config_type_timeouts;
+
+/* Takes the next word of the value and notes its place for error messages. */
+bool config_value_word(struct config_value *v, struct span *rest, struct span *ret);
+/* Appends text with %H %h %u %% replaced. */
+int config_expand(struct config_value *v, struct span text, struct buf *out,
+		  struct err *err);
+/* The bytes in "quotes", safe to show and cut if long; valid as long as the array. */
+struct config_quoted {
+	char s[264];
+};
+struct config_quoted config_quote(struct span s);
+
+#endif

@@ -1,0 +1,177 @@
+#!/bin/sh
+# nightmail config: check, show, keys, and the sample configuration.
+cd "$(dirname "$0")/../.." || exit 1
+nightmail=${NIGHTMAIL_BUILD:-$PWD/build/release}/nightmail
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+unset NIGHTMAIL_CONFIG
+n=0
+bad=0
+
+# is NAME GOT WANT
+is() {
+	n=$((n + 1))
+	if [ "$2" = "$3" ]; then
+		echo "ok $n - $1"
+	else
+		echo "not ok $n - $1"
+		printf 'got:\n%s\nwant:\n%s\n' "$2" "$3" | sed 's/^/# /'
+		bad=1
+	fi
+}
+
+# run ARGS...: leaves $out, $err and $code.
+run() {
+	"$nightmail" "$@" >"$dir/out" 2>"$dir/err"
+	code=$?
+	out=$(cat "$dir/out")
+	err=$(cat "$dir/err")
+}
+
+# Root is warned about a private instance; that is no part of these tests.
+without_root_warning() {
+	printf '%s' "$err" | grep -v '^warning: running as root'
+}
+
+cat >"$dir/good.conf" <<'END'
+[queue]
+dir = spool
+[relay default]
+host = smtp.example.net
+login = a\b
+password = file:pw
+END
+: >"$dir/pw"
+run config check --config "$dir/good.conf"
+is 'check of a valid file exits 0' "$code" 0
+is 'check says so' "$(printf '%s' "$out" | sed -n 1p)" "# private mode: $dir/good.conf"
+is 'check has no complaint' "$(without_root_warning)" ''
+
+run config show --config "$dir/good.conf"
+is 'show exits 0' "$code" 0
+is 'show names file and line' "$(printf '%s' "$out" | grep ' host = ')" \
+	"relay default host = smtp.example.net  # $dir/good.conf:4"
+is 'show gives a path in full' "$(printf '%s' "$out" | grep '^queue dir')" \
+	"queue dir = $dir/spool  # $dir/good.conf:2"
+is 'show leaves a backslash alone' "$(printf '%s' "$out" | grep ' login ')" \
+	"relay default login = a\\b  # $dir/good.conf:5"
+is 'show names defaults' "$(printf '%s' "$out" | grep ' port ')" \
+	'relay default port = 587  # default'
+
+run config show --json --config "$dir/good.conf"
+is 'show --json exits 0' "$code" 0
+is 'every line is an object with all members' \
+	"$(jq -c 'select(keys == ["default","file","key","line","name","section","value"]) | 1' \
+		"$dir/out" | wc -l)" "$(wc -l <"$dir/out")"
+is 'the object of a value' "$(jq -c 'select(.key == "host")' "$dir/out")" \
+	"{\"section\":\"relay\",\"name\":\"default\",\"key\":\"host\",\"value\":\"smtp.example.net\",\"default\":false,\"file\":\"$dir/good.conf\",\"line\":4}"
+is 'the object of an unset key' "$(jq -c 'select(.key == "from")' "$dir/out")" \
+	'{"section":"identity","name":null,"key":"from","value":null,"default":true,"file":null,"line":null}'
+
+cat >"$dir/bad.conf" <<'END'
+[queue]
+dir = spool
+[relay default]
+pasword = hunter2
+host = smtp.example.net
+login = a
+password = hunter2
+END
+run config check --config "$dir/bad.conf"
+is 'check of a broken file exits 78' "$code" 78
+is 'check tells the first error with its place' "$(printf '%s' "$err" | sed -n 1p)" \
+	"$dir/bad.conf:4:1: unknown key \"pasword\" in [relay default]; did you mean \"password\"?"
+is 'and the second' "$(printf '%s' "$err" | sed -n 2p | cut -d' ' -f1-4)" \
+	"$dir/bad.conf:7:12: password: a password"
+is 'a literal password is not repeated' "$(printf '%s' "$err" | grep -c hunter2)" 0
+run config show --config "$dir/bad.conf"
+is 'show of a broken file exits 78' "$code" 78
+is 'and shows the rest' "$(printf '%s' "$out" | grep -c 'host = smtp.example.net')" 1
+is 'but no literal password' "$(cat "$dir/out" "$dir/err" | grep -c hunter2)" 0
+
+run config check --config "$dir/none.conf"
+is 'check of a file that is not there exits 78' "$code" 78
+is 'and says why' "$(without_root_warning)" \
+	"$dir/none.conf: cannot read this file: No such file or directory"
+
+(cd "$dir" && "$nightmail" config check --config bad.conf 2>err >out)
+is 'a relative name is repeated as it was given' "$(sed -n 1p "$dir/err" | cut -d: -f1-3)" \
+	'bad.conf:4:1'
+NIGHTMAIL_CONFIG=$dir/good.conf "$nightmail" config show >"$dir/out" 2>/dev/null
+is 'NIGHTMAIL_CONFIG names the file' "$(grep -c '^queue dir' "$dir/out")" 1
+
+printf '[relay office]\nhost = b.example\n' >>"$dir/good.conf"
+run config check --config "$dir/good.conf"
+is 'a relay that nothing uses is no error' "$code" 0
+is 'but a warning' "$(printf '%s' "$err" | grep office | cut -d' ' -f1-4)" \
+	"$dir/good.conf:7:2: warning: nothing uses"
+
+# A name may hold what a terminal obeys.
+odd=$(printf '%s/\033[31m.conf' "$dir")
+run config check --config "$odd"
+is 'a file name is shown safely' "$(printf '%s' "$err" | grep -c "$(printf '\033')")" 0
+
+run config keys
+is 'keys exits 0' "$code" 0
+is 'keys lists a key with its default' "$(printf '%s' "$out" | grep '^  connections')" \
+	'  connections      connections at the same time, at most (10)'
+
+run
+is 'no command is a usage error' "$code" 64
+run nosuch
+is 'an unknown command is a usage error' "$code" 64
+run config
+is 'no action is a usage error' "$code" 64
+run config nosuch
+is 'an unknown action is a usage error' "$code" 64
+run config check extra
+is 'two actions are a usage error' "$code" 64
+run config check --json
+is 'an option that an action does not have is a usage error' "$code" 64
+run config check --nosuch
+is 'an unknown option is a usage error' "$code" 64
+run config check --config
+is 'an option without its value is a usage error' "$code" 64
+run --help
+is '--help exits 0' "$code" 0
+is '--help fits a screen' "$([ "$(wc -l <"$dir/out")" -le 24 ] && echo yes)" yes
+run config --help
+is 'config --help exits 0' "$code" 0
+is 'its lines fit' "$(awk 'length > 90' "$dir/out")" ''
+run --version
+is '--version exits 0' "$code:$(printf '%s' "$out" | cut -d' ' -f1-2)" '0:nightmail (nightmail)'
+
+# The sample: as it is nothing can leave; with every key uncommented it is valid.
+cp src/etc/nightmail.conf "$dir/sample.conf"
+run config check --config "$dir/sample.conf"
+is 'the sample as it is has no host and no dir' "$code:$(without_root_warning | wc -l)" 78:2
+sed 's/^#\([a-z-]* = \)/\1/' src/etc/nightmail.conf >"$dir/sample.conf"
+run config check --config "$dir/sample.conf"
+is 'the sample with every key in force has no error' "$code" 0
+# The sample shows a default as it is; its other values are examples.
+run config keys
+printf '%s' "$out" | awk '/^  / { print $1 }' | sort >"$dir/keys"
+sed -n 's/^\([a-z-]*\) = .*/\1/p' "$dir/sample.conf" | sort >"$dir/sampled"
+is 'the sample has every key' "$(diff "$dir/keys" "$dir/sampled")" ''
+"$nightmail" config keys | sed -n 's/^  \([a-z-]*\) .*(\([^()]*\))$/\1 = \2/p' >"$dir/defaults"
+is 'the sample gives the defaults as they are' \
+	"$(grep -vxFf "$dir/sample.conf" "$dir/defaults")" ''
+
+# What the completions offer is what there is.
+for shell in bash zsh fish; do
+	missing=
+	for word in config sink check show keys $("$nightmail" sink --help 2>&1 |
+		grep -o -- '--[a-z-]*' | sort -u | sed 's/^--//'); do
+		grep -qw -- "$word" "completions/nightmail.$shell" || missing="$missing $word"
+	done
+	is "the $shell completion knows every command and option" "$missing" ''
+done
+missing=
+for word in $("$nightmail" sink --help 2>&1 | grep -o -- '--[a-z-]*' | sort -u |
+	sed 's/^--//'); do
+	grep -q -- "Fl -$word" man/nightmail.1 || missing="$missing $word"
+done
+is 'the manual page knows every option of sink' "$missing" ''
+
+echo "1..$n"
+exit $bad

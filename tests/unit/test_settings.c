@@ -1,0 +1,696 @@
+/*
+ * Settings from files in a directory of their own: modes and places, values and defaults,
+ * merging, and every complaint with its place. The system is replaced by a config_env.
+ */
+
+#include <errno.h>
+#include <ftw.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/file.h"
+#include "config/source.h"
+
+#include "tap.h"
+
+static char root[] = "/tmp/nightmail-test-XXXXXX";
+static char paths[8][200]; /* each user of path() keeps its own slot */
+
+static const char *path(unsigned slot, const char *below) {
+	snprintf(paths[slot], sizeof(paths[slot]), "%s/%s", root, below);
+	return paths[slot];
+}
+
+static void put(const char *below, const char *text) {
+	char file[200];
+	snprintf(file, sizeof(file), "%s/%s", root, below);
+	for (char *slash = strchr(file + strlen(root) + 1, '/'); slash;
+	     slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		mkdir(file, 0700);
+		*slash = '/';
+	}
+	AUTO_FD int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		printf("Bail out! cannot write %s\n", file);
+}
+
+static int remove_one(const char *name, const struct stat *st, int flag,
+		      struct FTW *ftw) {
+	(void)st, (void)flag, (void)ftw;
+	return remove(name);
+}
+
+static void remove_all(const char *name) {
+	nftw(name, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static struct config_env test_env(void) {
+	return (struct config_env){
+		.system_dir = path(0, "etc"),
+		.system_state = "/spool",
+		.system_run = "/run/test",
+		.run_user = path(1, "run-user"),
+		.hosts = path(2, "hosts"),
+		.hostname = "mx.example.org",
+		.uid = getuid() + 4000,
+		.asked = true,
+	};
+}
+
+/* Loads text as a private configuration; root is replaced by ROOT in the complaints. */
+static int load_text(const char *text, struct settings *s, struct buf *errors) {
+	struct config_env env = test_env();
+	put("private.conf", text);
+	return config_load_env(path(3, "private.conf"), &env, s, errors);
+}
+
+#define QUEUE "[queue]\ndir = /q\n"
+#define DEFAULT QUEUE "[relay default]\nhost = a.example\n" /* 4 lines */
+
+static void test_values(void) {
+	struct settings s;
+	AUTO_BUF struct buf errors = BUF_INIT(10000);
+	int r = load_text("[relay default]\n"
+			  "host = a.example  192.0.2.1\t2001:db8::1 %h.b.example\n"
+			  "login = %H+%%@example.net\n"
+			  "password = file:/etc/pw\n"
+			  "tls = implicit\n"
+			  "auth = plain Scram-SHA-256\n"
+			  "timeouts = 1s 2m 3h\n"
+			  "probe = 250ms\n"
+			  "connections = 3\n"
+			  "[queue]\n"
+			  "dir = /var/q//\n"
+			  "size-limit = 10k\n"
+			  "reserve = 0\n"
+			  "retry = 10s 2d\n"
+			  "warning = never\n"
+			  "[identity]\n"
+			  "from = %h-root@example.org\n",
+			  &s, &errors);
+	const struct config_relay *relay = config_relay(&s, "default");
+	is_int(r, 0, "a valid file loads");
+	is_str(buf_str(&errors), "", "without a complaint");
+	ok(config_usable(&s), "and is usable");
+	if (!ok(relay != NULL, "there is a default relay"))
+		return;
+	is_int((int)relay->host_count, 4, "with four hosts");
+	is_str(relay->host[2], "2001:db8::1", "an address is a host");
+	is_str(relay->host[3], "mx.b.example", "%%h is the short name");
+	is_str(relay->login, "mx.example.org+%@example.net",
+	       "%%H is the full name, %%%% a percent");
+	is_str(relay->password, "file:/etc/pw", "the password is a reference");
+	is_int(relay->tls, CONFIG_TLS_IMPLICIT, "tls is implicit");
+	is_int(relay->port, 465, "so the port is 465");
+	is_str(relay->auth, "PLAIN SCRAM-SHA-256",
+	       "mechanisms are in capitals, in their order");
+	is_int(relay->connect_timeout_ms, 1000, "seconds are read");
+	is_int(relay->reply_timeout_ms, 120000, "minutes are read");
+	is_int(relay->data_timeout_ms, 10800000, "hours are read");
+	is_int(relay->probe_ms, 250, "milliseconds are read");
+	is_int(relay->connections, 3, "connections are read");
+	is_int(relay->per_connection, 1000, "what is not set has its default");
+	is_str(s.dir, "/var/q", "slashes at the end of a path are dropped");
+	is_str(s.rundir, "/var/q/run", "sockets stand below a private directory");
+	is_int((int64_t)s.size_limit, 10240, "sizes are in units of 1024");
+	is_int((int64_t)s.reserve_bytes, 0, "0 is a size");
+	is_int(s.retry_min_ms, 10000, "the first wait is read");
+	is_int(s.retry_max_ms, 172800000, "the longest wait is read");
+	is_int(s.warning_ms, 0, "never is 0");
+	is_str(s.from, "mx-root@example.org", "from is expanded");
+	is_str(s.domain, "mx.example.org", "the domain is the host name");
+	is_str(s.helo, "mx.example.org", "helo is the host name");
+	ok(config_relay(&s, "office") == NULL, "there is no other relay");
+	config_release(&s);
+	config_release(&s);
+	ok(!config_usable(&s), "released settings are not usable");
+}
+
+static void test_defaults(void) {
+	struct settings s;
+	AUTO_BUF struct buf errors = BUF_INIT(10000);
+	is_int(load_text(DEFAULT, &s, &errors), 0, "four lines are enough");
+	const struct config_relay *relay = config_relay(&s, "default");
+	is_int(relay ? relay->port : 0, 587, "the port is 587");
+	is_int(relay ? (int)relay->tls : -1, CONFIG_TLS_STARTTLS, "tls is starttls");
+	ok(relay && !relay->login && !relay->password && !relay->auth, "nobody logs in");
+	is_int(relay ? relay->connections : 0, 10, "10 connections");
+	is_int(relay ? relay->probe_ms : 0, 300000, "a probe every 5 minutes");
+	is_int(relay ? relay->connect_timeout_ms : 0, 30000, "30 s to connect");
+	is_int(relay ? relay->reply_timeout_ms : 0, 300000, "5 min for a reply");
+	is_int(relay ? relay->data_timeout_ms : 0, 600000, "10 min after the data");
+	is_int(s.lifetime_ms, 432000000, "lifetime is 5 days");
+	is_int(s.bounce_lifetime_ms, 172800000, "2 days for bounces");
+	is_int(s.retry_min_ms, 60000, "the first wait is a minute");
+	is_int(s.retry_max_ms, 14400000, "the longest 4 hours");
+	is_int(s.warning_ms, 14400000, "a warning after 4 hours");
+	is_int((int64_t)s.size_limit, 50 << 20, "messages up to 50M");
+	is_int((int64_t)s.reserve_bytes, 64 << 20, "64M in reserve");
+	is_int((int64_t)s.reserve_inodes, 1000, "and 1000 inodes");
+	config_release(&s);
+}
+
+/* Each text fails with exactly these complaints ("FILE:" stands for the file's name). */
+static const struct {
+	const char *label, *text, *want;
+} bad[] = {
+	{ "an unknown key is told with the nearest", DEFAULT "pasword = file:/x\n",
+	  "FILE:5:1: unknown key \"pasword\" in [relay default]; did you mean \"password\"?\n" },
+	{ "a key of another section is told where it belongs", DEFAULT "lifetime = 5d\n",
+	  "FILE:5:1: unknown key \"lifetime\" in [relay default]; it belongs into [queue]\n" },
+	{ "a key that is like no other is unknown", DEFAULT "colour = red\n",
+	  "FILE:5:1: unknown key \"colour\" in [relay default]\n" },
+	{ "a key before every section is unknown", "root = a@b\n" DEFAULT,
+	  "FILE:1:1: unknown key \"root\" before the first [section]\n" },
+	{ "an unknown section is told once, its keys are skipped",
+	  DEFAULT "[queu]\na = b\nlifetime = x\n",
+	  "FILE:5:2: unknown section \"queu\"; did you mean \"queue\"?\n" },
+	{ "a section of other versions is unknown", DEFAULT "[route lan]\nrelay = x\n",
+	  "FILE:5:2: unknown section \"route\"; this version of nightmail knows [relay NAME], "
+	  "[identity] and [queue]\n" },
+	{ "a mistyped [relay default] is not missed again",
+	  QUEUE "[realy default]\nhost = a\n",
+	  "FILE:3:2: unknown section \"realy\"; did you mean \"relay\"?\n" },
+	{ "a section twice is an error", DEFAULT "[queue]\nlifetime = 1d\n",
+	  "FILE:5:2: [queue] stands twice in this file; the first is on line 1\n" },
+	{ "a key twice is an error", DEFAULT "host = b.example\n",
+	  "FILE:5:1: host stands twice in [relay default]; the first is on line 4\n" },
+	{ "a relay needs a name", QUEUE "[relay]\nhost = a\n",
+	  "FILE:3:2: [relay] needs a name; the one that mail goes to is [relay default]\n" },
+	{ "a queue has none", DEFAULT "[queue x]\n",
+	  "FILE:5:8: [queue] has no name behind it\n" },
+	{ "the name of a relay is plain", DEFAULT "[relay a/b]\n",
+	  "FILE:5:8: \"a/b\" is no name for a relay; take letters, digits, - _ and ., 64 at "
+	  "most\n" },
+	{ "a relay without a host is useless", DEFAULT "[relay b]\n",
+	  "FILE:5:2: [relay b] has no host; add a line like host = smtp.example.org\n" },
+	{ "a host that is refused is told once", QUEUE "[relay default]\nhost = a_/\n",
+	  "FILE:4:8: host: \"a_/\" is neither a host name nor an address\n" },
+	{ "the second host is where the column points",
+	  QUEUE "[relay default]\nhost = a  b: c\n",
+	  "FILE:4:11: host: \"b:\" is neither a host name nor an address\n" },
+	{ "a port does not belong to a host",
+	  QUEUE "[relay default]\nhost = a.example:25\n",
+	  "FILE:4:8: host: \"a.example:25\": write the port on a line of its own, port = 25\n" },
+	{ "a URL is no host", QUEUE "[relay default]\nhost = smtp://a.example\n",
+	  "FILE:4:8: host: \"smtp://a.example\": write the name alone, without smtp://\n" },
+	{ "brackets are no part of an address",
+	  QUEUE "[relay default]\nhost = [::1]:25\n",
+	  "FILE:4:8: host: \"[::1]:25\": write an address without brackets, and the port as "
+	  "port = NUMBER\n" },
+	{ "commas do not separate hosts", QUEUE "[relay default]\nhost = a.example, b\n",
+	  "FILE:4:8: host: \"a.example,\": hosts are separated by spaces, without commas\n" },
+	{ "half an address is none", QUEUE "[relay default]\nhost = 192.0.2\n",
+	  "FILE:4:8: host: \"192.0.2\" is neither a host name nor an address\n" },
+	{ "srv: is for another version",
+	  QUEUE "[relay default]\nhost = srv:example.org\n",
+	  "FILE:4:8: host: this version of nightmail cannot do \"srv:\"; name the servers\n" },
+	{ "mx: is for another version", QUEUE "[relay default]\nhost = mx:\n",
+	  "FILE:4:8: host: this version of nightmail cannot do \"mx:\"; name the servers\n" },
+	{ "nine hosts are too many", QUEUE "[relay default]\nhost = a b c d e f g h i\n",
+	  "FILE:4:24: host: more than 8 hosts\n" },
+	{ "a port is a number", DEFAULT "port = smtp\n",
+	  "FILE:5:8: port: \"smtp\" is not a port number\n" },
+	{ "a port is not 0", DEFAULT "port = 0\n",
+	  "FILE:5:8: port: \"0\" is too small; 1 is the least\n" },
+	{ "a port is at most 65535", DEFAULT "port = 65536\n",
+	  "FILE:5:8: port: \"65536\" is too large; 65535 is the most\n" },
+	{ "a huge number is no number", DEFAULT "port = 99999999999999999999\n",
+	  "FILE:5:8: port: \"99999999999999999999\" is not a port number\n" },
+	{ "a comment behind a value is told", DEFAULT "port = 25 # smtp\n",
+	  "FILE:5:11: port: comments have lines of their own\n" },
+	{ "a TLS mode is told with the nearest", DEFAULT "tls = startls\n",
+	  "FILE:5:7: tls: \"startls\" is no TLS mode; did you mean \"starttls\"?\n" },
+	{ "other TLS modes are listed", DEFAULT "tls = yes\n",
+	  "FILE:5:7: tls: \"yes\" is no TLS mode; there are starttls, implicit, opportunistic "
+	  "and none\n" },
+	{ "dane is for another version", DEFAULT "tls = dane\n",
+	  "FILE:5:7: tls: this version of nightmail cannot do \"dane\"; use starttls or "
+	  "implicit\n" },
+	{ "a login needs a password", DEFAULT "login = a\n",
+	  "FILE:5:1: [relay default] has a login but no password; add password = file:PATH\n" },
+	{ "a password needs a login", DEFAULT "password = file:/x\n",
+	  "FILE:5:1: [relay default] has a password but no login; add login = NAME\n" },
+	{ "a literal password is refused and not repeated",
+	  DEFAULT "login = a\npassword = hunter2\n",
+	  "FILE:6:12: password: a password may not stand in this file, which everybody may read; "
+	  "put it into a file of its own and write file:PATH, or command:COMMAND, or "
+	  "credential:NAME\n" },
+	{ "keyring is for another version", DEFAULT "login = a\npassword = keyring\n",
+	  "FILE:6:12: password: this version of nightmail cannot take a password from "
+	  "\"keyring\"; use file:PATH, command:COMMAND or credential:NAME\n" },
+	{ "a password file needs a path", DEFAULT "login = a\npassword = file:\n",
+	  "FILE:6:17: password: there is no path\n" },
+	{ "a command needs words", DEFAULT "login = a\npassword = command:\n",
+	  "FILE:6:20: password: there is no command after the colon\n" },
+	{ "a credential is no path", DEFAULT "login = a\npassword = credential:../x\n",
+	  "FILE:6:23: password: the name of a credential has no / and no dot in front\n" },
+	{ "an unknown mechanism is told with the nearest",
+	  DEFAULT "auth = PLAIN SCRAM-SHA256\n",
+	  "FILE:5:14: auth: \"SCRAM-SHA256\" is no login mechanism; did you mean "
+	  "\"SCRAM-SHA-256\"?\n" },
+	{ "a mechanism twice is an error", DEFAULT "auth = PLAIN plain\n",
+	  "FILE:5:14: auth: PLAIN stands here twice\n" },
+	{ "a source is an address", DEFAULT "source = eth0\n",
+	  "FILE:5:10: source: \"eth0\" is not an IP address\n" },
+	{ "three time-outs are needed", DEFAULT "timeouts = 1s 2s\n",
+	  "FILE:5:15: timeouts: 3 values are needed, not 2\n" },
+	{ "four are too many", DEFAULT "timeouts = 1s 2s 3s 4s\n",
+	  "FILE:5:21: timeouts: \"4s\" is one value too many\n" },
+	{ "a time needs a unit", DEFAULT "timeouts = 1s 2 3s\n",
+	  "FILE:5:15: timeouts: \"2\" is not a time; times are written 30s 5m 4h 5d\n" },
+	{ "a time has a least", DEFAULT "probe = 1ms\n",
+	  "FILE:5:9: probe: \"1ms\" is too small; 100ms is the least\n" },
+	{ "a time has a most", DEFAULT "probe = 2d\n",
+	  "FILE:5:9: probe: \"2d\" is too large; 1d is the most\n" },
+	{ "the units of a time are small letters", DEFAULT "probe = 1M\n",
+	  "FILE:5:9: probe: \"1M\" is not a time; times are written 30s 5m 4h 5d\n" },
+	{ "waits grow", "[queue]\ndir = /q\nretry = 2m 1m\n[relay default]\nhost = a\n",
+	  "FILE:3:12: retry: the first wait is longer than the longest\n" },
+	{ "a size is a number with a unit",
+	  "[queue]\ndir = /q\nsize-limit = 5T\n[relay default]\nhost = a\n",
+	  "FILE:3:14: size-limit: \"5T\" is not a size; sizes are written 10K 64M 1G\n" },
+	{ "a domain is one", DEFAULT "[identity]\ndomain = a..b\n",
+	  "FILE:6:10: domain: \"a..b\" is not a domain; write it like mail.example.org, "
+	  "international ones in their xn-- form\n" },
+	{ "an address has a domain", DEFAULT "[identity]\nfrom = alice\n",
+	  "FILE:6:8: from: \"alice\" is not an address; write it like alice@example.org\n" },
+	{ "from is the address alone", DEFAULT "[identity]\nfrom = A <a@example.org>\n",
+	  "FILE:6:8: from: \"A <a@example.org>\" is not an address; write it like "
+	  "alice@example.org\n" },
+	{ "an unknown percent is an error at its place",
+	  DEFAULT "[identity]\nfrom = a%x@b\n",
+	  "FILE:6:9: from: after % only H, h, u and % may stand; a percent sign is written "
+	  "%%\n" },
+	{ "a percent at the end is an error", DEFAULT "[identity]\nfrom = a@b%\n",
+	  "FILE:6:11: from: after % only H, h, u and % may stand; a percent sign is written "
+	  "%%\n" },
+	{ "an empty value is an error", DEFAULT "port =\n",
+	  "FILE:5:1: port has no value; -port = takes back what an earlier file set\n" },
+	{ "a syntax error is told", DEFAULT "port 25\n",
+	  "FILE:5:1: expected [section], key = value, or a comment line that begins with #\n" },
+	{ "control characters of a key are made visible", DEFAULT "a\"\xe2\x80\xae = b\n",
+	  "FILE:5:1: unknown key \"a\"\\u{202e}\" in [relay default]\n" },
+	{ "no [relay default] is an error that says what to write", QUEUE,
+	  "FILE: there is no [relay default], so mail is accepted but cannot leave; add the "
+	  "lines \"[relay default]\" and \"host = smtp.example.org\" with the name of your mail "
+	  "provider's server\n" },
+	{ "all errors come in one pass", DEFAULT "prot = 1\ntls = x\nlogin = y\n[nix]\n",
+	  "FILE:5:1: unknown key \"prot\" in [relay default]; did you mean \"port\"?\n"
+	  "FILE:6:7: tls: \"x\" is no TLS mode; there are starttls, implicit, opportunistic and "
+	  "none\n"
+	  "FILE:8:2: unknown section \"nix\"; this version of nightmail knows [relay NAME], "
+	  "[identity] and [queue]\n"
+	  "FILE:7:1: [relay default] has a login but no password; add password = file:PATH\n" },
+};
+
+/* Appends text with the name of the private file as FILE. */
+static void shorten(struct buf *out, const char *text) {
+	char file[200];
+	snprintf(file, sizeof(file), "%s/private.conf", root);
+	for (const char *at; (at = strstr(text, file)); text = at + strlen(file)) {
+		buf_addm(out, text, (size_t)(at - text));
+		buf_adds(out, "FILE");
+	}
+	buf_adds(out, text);
+}
+
+static void test_bad(void) {
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct settings s;
+		AUTO_BUF struct buf errors = BUF_INIT(10000);
+		AUTO_BUF struct buf got = BUF_INIT(10000);
+		int r = load_text(bad[i].text, &s, &errors);
+		shorten(&got, buf_str(&errors));
+		is_str(buf_str(&got), bad[i].want, "%s", bad[i].label);
+		if (r != -1 || !config_usable(&s))
+			ok(false, "%s: fails, and mail is accepted all the same",
+			   bad[i].label);
+		config_release(&s);
+	}
+}
+
+static void test_private_places(void) {
+	struct settings s;
+	struct config_env env = test_env();
+	AUTO_BUF struct buf errors = BUF_INIT(10000);
+	AUTO_BUF struct buf got = BUF_INIT(10000);
+	AUTO_BUF struct buf want = BUF_INIT(10000);
+	is_int(load_text(
+		       "[queue]\ndir = ./spool\n[relay default]\nhost = a\nca = tls/ca.pem\n"
+		       "login = a\npassword = file:pw\n",
+		       &s, &errors),
+	       0, "relative paths are taken in a private configuration");
+	is_str(s.dir, path(4, "spool"), "dir begins at the file's folder");
+	is_str(s.relay ? s.relay->ca : NULL, path(4, "tls/ca.pem"), "so does ca");
+	buf_addf(&want, "file:%s/pw", root);
+	is_str(s.relay ? s.relay->password : NULL, buf_str(&want),
+	       "so does the password's file");
+	is_int(s.mode, CONFIG_PRIVATE, "the mode is private");
+	is_str(config_files(&s)[0], path(4, "private.conf"), "the file is named");
+	ok(config_files(&s)[0] && !config_files(&s)[1], "and no other");
+	config_release(&s);
+
+	is_int(load_text("[queue]\ndir = .\n[relay default]\nhost = a\n", &s, &errors), 0,
+	       "dir may be the folder itself");
+	is_str(s.dir, root, "which is its path");
+	config_release(&s);
+
+	is_int(load_text("[relay default]\nhost = a\n", &s, &errors), -1,
+	       "a private configuration without dir fails");
+	shorten(&got, buf_str(&errors));
+	is_str(buf_str(&got),
+	       "FILE: a configuration given with --config or NIGHTMAIL_CONFIG needs a directory of "
+	       "its own: add dir = PATH to [queue]\n",
+	       "and says so");
+	ok(!config_usable(&s), "it is not usable");
+	config_release(&s);
+
+	buf_reset(&errors), buf_reset(&got);
+	is_int(config_load_env(path(4, "nowhere.conf"), &env, &s, &errors), -1,
+	       "a file that is not there fails");
+	buf_reset(&want);
+	buf_addf(&want, "%s: cannot read this file: No such file or directory\n",
+		 paths[4]);
+	is_str(buf_str(&errors), buf_str(&want), "with one complaint");
+	config_release(&s);
+
+	env.config = path(5, "private.conf");
+	put("private.conf", DEFAULT);
+	is_int(config_load_env(NULL, &env, &s, NULL), 0,
+	       "NIGHTMAIL_CONFIG names the file too");
+	is_int(s.mode, CONFIG_PRIVATE, "and the mode is private");
+	config_release(&s);
+}
+
+static void test_socket_path(void) {
+	struct settings s;
+	AUTO_BUF struct buf text = BUF_INIT(1000);
+	AUTO_BUF struct buf errors = BUF_INIT(1000);
+	buf_adds(&text, "[relay default]\nhost = a\n[queue]\ndir = /");
+	/* "/run/control" and its NUL take 13 of 108 bytes. */
+	for (size_t i = 1; i < 108 - 13; i++)
+		buf_addc(&text, 'd');
+	is_int(load_text(buf_str(&text), &s, &errors), 0, "a socket of 108 bytes fits");
+	config_release(&s);
+	buf_addc(&text, 'd');
+	is_int(load_text(buf_str(&text), &s, &errors), -1, "one of 109 is refused");
+	ok(strstr(buf_str(&errors), "over 108 bytes"), "with those words");
+	ok(config_usable(&s), "mail is accepted all the same");
+	config_release(&s);
+}
+
+static void test_bad_dir(void) {
+	struct settings s;
+	struct config_env env = test_env();
+	put("etc/nightmail.conf", "[relay default]\nhost = a\n[queue]\ndir = spool\n");
+	is_int(config_load_env(NULL, &env, &s, NULL), -1,
+	       "a relative dir of the system is refused");
+	ok(!config_usable(&s) && !s.dir,
+	   "and mail does not go to another directory instead");
+	config_release(&s);
+}
+
+static void test_system(void) {
+	struct settings s;
+	struct config_env env = test_env();
+	AUTO_BUF struct buf errors = BUF_INIT(10000);
+	AUTO_BUF struct buf want = BUF_INIT(10000);
+	put("etc/nightmail.conf", "[relay default]\nhost = a\nport = 26\nlogin = x\n"
+				  "password = file:/x\n[queue]\nlifetime = 1d\n");
+	put("etc/conf.d/20-b.conf", "[relay default]\n-port =\n[queue]\nlifetime = 3d\n");
+	put("etc/conf.d/10-a.conf",
+	    "[queue]\nlifetime = 2d\nwarning = 1h\n[relay two]\nhost = b\n");
+	put("etc/conf.d/.hidden.conf", "nonsense\n");
+	put("etc/conf.d/note.txt", "nonsense\n");
+	is_int(config_load_env(NULL, &env, &s, &errors), 0, "the system's files load");
+	is_str(buf_str(&errors), "", "without a complaint");
+	is_int(s.mode, CONFIG_SYSTEM, "the mode is system");
+	is_str(s.dir, "/spool", "dir is the system's");
+	is_str(s.rundir, "/run/test", "so is the directory of sockets");
+	is_int(s.lifetime_ms, 259200000, "the last file by name wins");
+	is_int(s.warning_ms, 3600000, "what only one file sets stays");
+	is_int((int64_t)s.relay_count, 2, "relays come from all files");
+	is_int(s.relay ? s.relay->port : 0, 587, "-port = restores the default");
+	is_str(config_files(&s)[2], path(4, "etc/conf.d/20-b.conf"),
+	       "files stand in their order");
+
+	AUTO_BUF struct buf shown = BUF_INIT(20000);
+	is_int(config_show(&s, &shown), 0, "settings can be shown");
+	buf_addf(&want, "queue lifetime = 3d  # %s/etc/conf.d/20-b.conf:4\n", root);
+	ok(strstr(buf_str(&shown), buf_str(&want)), "with the file and line of a value");
+	buf_reset(&want);
+	buf_addf(&want,
+		 "relay default port = 587  # default, not %s/etc/conf.d/20-b.conf:2\n",
+		 root);
+	ok(strstr(buf_str(&shown), buf_str(&want)), "with what took it back");
+	ok(strstr(buf_str(&shown), "\nidentity from =  # default\n"),
+	   "and what is not set");
+
+	AUTO_BUF struct buf warnings = BUF_INIT(20000);
+	config_warnings(&s, &warnings);
+	buf_reset(&want);
+	buf_addf(&want, "%s/etc/conf.d/10-a.conf:4:2: warning: nothing uses [relay two]",
+		 root);
+	ok(strstr(buf_str(&warnings), buf_str(&want)),
+	   "a relay that nothing uses is a warning");
+	config_release(&s);
+
+	buf_reset(&errors), buf_reset(&want);
+	put("etc/conf.d/20-b.conf", "[queue]\nlifetime = 3x\n");
+	is_int(config_load_env(NULL, &env, &s, &errors), -1,
+	       "an error in a later file is told");
+	buf_addf(
+		&want,
+		"%s/etc/conf.d/20-b.conf:2:12: lifetime: \"3x\" is not a time; times are written "
+		"30s 5m 4h 5d\n",
+		root);
+	is_str(buf_str(&errors), buf_str(&want), "with that file's name");
+	is_int(s.lifetime_ms, 172800000, "the value before it stays in force");
+	config_release(&s);
+
+	remove_all(path(4, "etc"));
+	buf_reset(&errors);
+	is_int(config_load_env(NULL, &env, &s, &errors), -1,
+	       "no file at all is an error");
+	ok(strstr(buf_str(&errors), "No such file") &&
+		   strstr(buf_str(&errors), "[relay default]"),
+	   "that says what to write where");
+	ok(config_usable(&s), "mail is accepted all the same");
+	is_str(s.dir, "/spool", "into the system's spool");
+	config_release(&s);
+}
+
+static void test_user(void) {
+	struct settings s;
+	struct config_env env = test_env();
+	char uid[40];
+	put("etc/nightmail.conf", "this is not read");
+	put("home/.config/nightmail/nightmail.conf",
+	    "[relay default]\nhost = a\n[identity]\nfrom = %u@example.org\n");
+	env.home = span_dup(span_str(path(4, "home")));
+	env.user = span_dup(SPAN("alice"));
+	is_int(config_load_env(NULL, &env, &s, NULL), 0,
+	       "a person's own file loads alone");
+	is_int(s.mode, CONFIG_USER, "the mode is user");
+	is_str(s.from, "alice@example.org", "%%u is the user");
+	is_str(s.dir, path(5, "home/.local/state/nightmail"),
+	       "dir is below the home directory");
+	is_str(s.rundir, path(5, "home/.local/state/nightmail/run"),
+	       "sockets are below it where there is no runtime directory");
+	config_release(&s);
+
+	env.xdg_state = path(5, "state");
+	is_int(config_load_env(NULL, &env, &s, NULL), 0, "XDG_STATE_HOME is taken");
+	is_str(s.dir, path(6, "state/nightmail"), "as the place of dir");
+	config_release(&s);
+
+	put("runtime/x", "");
+	env.xdg_runtime = path(6, "runtime");
+	config_load_env(NULL, &env, &s, NULL);
+	is_str(s.rundir, path(7, "state/nightmail/run"),
+	       "somebody else's XDG_RUNTIME_DIR is not");
+	config_release(&s);
+
+	put("home2/.config/nightmail/nightmail.conf", "[relay default]\nhost = b\n");
+	env.xdg_config = path(7, "home2/.config");
+	config_load_env(NULL, &env, &s, NULL);
+	is_str(s.relay && s.relay->host_count ? s.relay->host[0] : NULL, "b",
+	       "XDG_CONFIG_HOME goes before the home directory");
+	config_release(&s);
+
+	env.uid = 0;
+	config_load_env(NULL, &env, &s, NULL);
+	is_int(s.mode, CONFIG_SYSTEM, "root has no file of its own");
+	config_release(&s);
+
+	env.xdg_config = NULL;
+	env.uid = getuid() ? getuid() : 1;
+	if (env.uid == getuid()) {
+		config_load_env(NULL, &env, &s, NULL);
+		is_str(s.rundir, path(7, "runtime/nightmail"),
+		       "one's own XDG_RUNTIME_DIR is");
+		config_release(&s);
+	} else if (chown(path(7, "runtime"), env.uid, (gid_t)-1) == 0) {
+		config_load_env(NULL, &env, &s, NULL);
+		is_str(s.rundir, path(7, "runtime/nightmail"),
+		       "one's own XDG_RUNTIME_DIR is");
+		config_release(&s);
+		env.xdg_runtime = NULL;
+		snprintf(uid, sizeof(uid), "run-user/%u/x", (unsigned)env.uid);
+		put(uid, "");
+		snprintf(uid, sizeof(uid), "run-user/%u", (unsigned)env.uid);
+		if (chown(path(7, uid), env.uid, (gid_t)-1) == 0) {
+			config_load_env(NULL, &env, &s, NULL);
+			snprintf(uid, sizeof(uid), "run-user/%u/nightmail",
+				 (unsigned)env.uid);
+			is_str(s.rundir, path(7, uid),
+			       "and without it the system's place for it");
+			config_release(&s);
+		}
+	}
+	config_env_release(&env);
+	remove_all(path(4, "etc"));
+}
+
+static void test_nobody(void) {
+	struct settings s;
+	struct config_env env = test_env();
+	AUTO_BUF struct buf errors = BUF_INIT(10000);
+	put("private.conf", DEFAULT "login = %u\npassword = file:/x\n");
+	is_int(config_load_env(path(4, "private.conf"), &env, &s, &errors), -1,
+	       "%%u without a user name is an error");
+	ok(strstr(buf_str(&errors), "has no name in passwd"), "that says so");
+	config_release(&s);
+	is_int(config_load_env(NULL, &env, &s, NULL), -1, "who has no home has no file");
+	is_int(s.mode, CONFIG_SYSTEM, "and the mode is system");
+	config_release(&s);
+}
+
+static void test_hostname(void) {
+	static const struct {
+		const char *label, *kernel, *hosts, *want;
+	} cases[] = {
+		{ "a name with a dot is full", "a.example", "1.2.3.4 a.example.org a\n",
+		  "a.example" },
+		{ "a bare name is completed by the hosts file", "mx",
+		  "127.0.0.1 localhost\n127.0.1.1\tmx.example.org mx # mx.wrong.org\n",
+		  "mx.example.org" },
+		{ "the order of the names does not matter", "mx",
+		  "::1 mx localhost mx.example.org\n", "mx.example.org" },
+		{ "comments are not names", "mx", "# 127.0.1.1 mx.example.org mx\n",
+		  "mx" },
+		{ "another machine of that name is not us", "mx",
+		  "192.0.2.1 mx.example.org\n", "mx" },
+		{ "a longer name is not ours", "mx", "192.0.2.1 mxa.example.org mx\n",
+		  "mx" },
+		{ "without a full name the bare one stays", "mx", "", "mx" },
+		{ "what is no host name becomes localhost", "a b\nc", "", "localhost" },
+		{ "an empty name becomes localhost", "", "", "localhost" },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct config_env env = test_env();
+		put("hosts", cases[i].hosts);
+		env.hostname = cases[i].kernel;
+		AUTO_FREE char *got = config_env_hostname(&env);
+		is_str(got, cases[i].want, "%s", cases[i].label);
+	}
+}
+
+static void test_warnings(void) {
+	struct settings s;
+	AUTO_BUF struct buf warnings = BUF_INIT(10000);
+	load_text(DEFAULT
+		  "login = a\npassword = file:/nowhere/pw\ntls = none\nca = ca.pem\n",
+		  &s, NULL);
+	config_warnings(&s, &warnings);
+	ok(strstr(buf_str(&warnings),
+		  ":6:1: warning: password: there is no file /nowhere/pw\n"),
+	   "a password file that is not there is a warning");
+	ok(strstr(buf_str(&warnings), ":8:1: warning: ca: there is no file "),
+	   "so is a ca");
+	ok(strstr(buf_str(&warnings),
+		  ":7:1: warning: [relay default] logs in without TLS"),
+	   "so is a login without TLS");
+	is_int(strstr(buf_str(&warnings), "\nwarning: running as root;") != NULL,
+	       geteuid() == 0, "so is root, and nobody else");
+	config_release(&s);
+}
+
+static void test_limits(void) {
+	struct settings s;
+	AUTO_BUF struct buf text = BUF_INIT(3 << 20);
+	AUTO_BUF struct buf errors = BUF_INIT(100000);
+	buf_adds(&text, QUEUE);
+	for (int i = 0; i < CONFIG_RELAYS_MAX + 1; i++)
+		buf_addf(&text, "[relay r%d]\nhost = a\n", i);
+	is_int(load_text(buf_str(&text), &s, &errors), -1, "65 relays are refused");
+	ok(strstr(buf_str(&errors), "more than 64 relays"), "with those words");
+	is_int((int64_t)s.relay_count, CONFIG_RELAYS_MAX, "64 are there");
+	config_release(&s);
+
+	buf_reset(&text), buf_reset(&errors);
+	while (text.len <= CONFIG_FILE_SIZE_MAX)
+		buf_adds(&text, "# comment\n");
+	is_int(load_text(buf_str(&text), &s, &errors), -1, "a file over 1M is refused");
+	ok(strstr(buf_str(&errors), "it is larger than 1M"), "with those words");
+	config_release(&s);
+
+	AUTO_BUF struct buf tiny = BUF_INIT(10);
+	is_int(load_text("x = y\n", &s, &tiny), -1,
+	       "an error for which there is no room is one");
+	config_release(&s);
+}
+
+/* The manual page names every key, and no other. */
+static void test_manual(void) {
+	AUTO_BUF struct buf page = BUF_INIT(1 << 20);
+	if (file_read(AT_FDCWD, "man/nightmail.conf.5", &page, NULL) != 0) {
+		ok(false,
+		   "man/nightmail.conf.5 can be read (run this in the top directory)");
+		return;
+	}
+	struct span rest = buf_span(&page), line;
+	size_t named = 0;
+	while (span_take_line(&rest, &line)) {
+		bool known = false;
+		if (!span_take_lit(&line, SPAN(".It Ic ")))
+			continue;
+		struct span word = span_head(line, span_find(line, ' '));
+		for (size_t k = 0; k < config_key_count; k++)
+			known = known || span_eq(word, span_str(config_keys[k].name));
+		ok(known, "the manual's key %.*s exists", (int)word.len, word.p);
+		named++;
+	}
+	is_int((int64_t)named, (int64_t)config_key_count,
+	       "the manual names as many keys as there are");
+	for (size_t k = 0; k < config_key_count; k++) {
+		AUTO_BUF struct buf item = BUF_INIT(100);
+		buf_addf(&item, "\n.It Ic %s ", config_keys[k].name);
+		ok(strstr(buf_str(&page), buf_str(&item)), "the manual has %s",
+		   config_keys[k].name);
+	}
+}
+
+int main(void) {
+	if (!mkdtemp(root))
+		return 1;
+	put("hosts", "");
+	test_values();
+	test_defaults();
+	test_bad();
+	test_private_places();
+	test_socket_path();
+	test_bad_dir();
+	test_system();
+	test_user();
+	test_nobody();
+	test_hostname();
+	test_warnings();
+	test_limits();
+	test_manual();
+	remove_all(root);
+	return done_testing();
+}
