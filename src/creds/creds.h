@@ -1,0 +1,44 @@
+#ifndef NIGHTMAIL_CREDS_CREDS_H
+#define NIGHTMAIL_CREDS_CREDS_H
+
+/*
+ * Where secrets come from. The configuration holds a reference, never the secret:
+ *     file:PATH         first line of a file that only its owner (us or root) may read
+ *     command:WORDS     first line a command prints (split at blanks, quotes "..." and '...'
+ *                       group; no shell; 30 s)
+ *     credential:NAME   $CREDENTIALS_DIRECTORY/NAME (systemd LoadCredential=)
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/span.h"
+
+#define SECRET_MAX 4096
+
+/* Bytes that are wiped on release, and never logged. */
+struct secret {
+	char *p;
+	size_t len;
+};
+
+void secret_release(struct secret *s);
+
+enum creds_kind { CREDS_NONE, CREDS_FILE, CREDS_COMMAND, CREDS_CREDENTIAL };
+
+/* Parses the scheme. ERR_SYNTAX explains: a literal password is refused. *ret_rest is what
+ * follows the colon. */
+int creds_parse(struct span ref, enum creds_kind *ret_kind, struct span *ret_rest, struct err *err);
+
+/*
+ * Fetches the secret. A file must be regular, not readable by group or others (group read
+ * is fine when the group is the process's own and the owner is root), owned by us or root;
+ * symbolic links are followed, the file that is opened is checked. The secret must be
+ * UTF-8 without control characters and not empty. Errors name the reference and the cure,
+ * never the content.
+ */
+int creds_fetch(struct span ref, struct secret *ret, struct err *err);
+
+#endif

@@ -1,0 +1,61 @@
+#ifndef NIGHTMAIL_NET_CONN_H
+#define NIGHTMAIL_NET_CONN_H
+
+/*
+ * A TCP stream, in clear or under TLS, non-blocking. Used by the poll loop of a worker:
+ *
+ *     conn_open()                      connects, trying each address in turn
+ *     conn_start_tls()                 handshake + verification
+ *     conn_write(), conn_read()        return what could be done now
+ *     poll(conn_fd(c), conn_events(c)) until something can
+ *
+ * Deadlines are the caller's, except for conn_open and conn_start_tls, which wait themselves.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/span.h"
+#include "net/addr.h"
+#include "net/tls.h"
+
+struct conn;
+
+/*
+ * Connects to the first address that answers, each given timeout_ms. source (may be NULL)
+ * is the local address to bind. *ret_peer is the address that answered. Errors name every
+ * address that was tried and why it failed ("192.0.2.1: connection refused"); kinds:
+ * ERR_TIMEOUT, ERR_REMOTE, ERR_SYSTEM. TCP_NODELAY is on.
+ */
+struct conn *conn_open(const struct net_addrs *addrs, const struct net_addr *source,
+	int64_t timeout_ms, struct net_addr *ret_peer, struct err *err);
+/* Wraps a connected socket (accepted by a server); the conn owns it from now on, and sets it
+ * non-blocking. */
+struct conn *conn_adopt(int fd, struct err *err);
+/* Closes without a word (TLS: tries one close_notify, never waits). NULL is fine. */
+void conn_free(struct conn *c);
+
+/* Client handshake; returns 0 when it is done and the policy is satisfied. On failure the
+ * words say why ("certificate of mx1.example is for other.example"), the conn is unusable. */
+int conn_start_tls(struct conn *c, const struct tls_client *tls, const struct tls_policy *policy,
+	int64_t timeout_ms, struct err *err);
+/* Server handshake. */
+int conn_accept_tls(struct conn *c, const struct tls_server *tls, int64_t timeout_ms,
+	struct err *err);
+
+/* Reads up to len bytes. > 0: bytes; 0: nothing now; -1: ended: ERR_REMOTE with words ("closed
+ * the connection", "connection reset by peer"). */
+ssize_t conn_read(struct conn *c, void *p, size_t len, struct err *err);
+/* Writes what the socket takes now: >= 0 bytes; -1 as above. */
+ssize_t conn_write(struct conn *c, struct span data, struct err *err);
+
+int conn_fd(const struct conn *c);
+/* What TLS wants to be polled for besides POLLIN when a call returned 0 (POLLIN or POLLOUT). */
+short conn_wants(const struct conn *c);
+/* True when bytes were read already and poll would not tell. */
+bool conn_pending(const struct conn *c);
+/* Facts of the TLS session, or NULL in clear. */
+const struct tls_info *conn_tls_info(const struct conn *c);
+
+#endif

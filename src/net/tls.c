@@ -1,0 +1,365 @@
+/*
+ * TLS sessions by GnuTLS over a non-blocking socket that conn owns. The rules:
+ *
+ *  - TLS 1.2 and 1.3 only, keys of 112 bits of strength and more (RSA and DH 2048), whatever
+ *    the system's defaults allow.
+ *  - The chain is verified by hand after every handshake: the library's own hook is skipped on
+ *    resumption. A server that shows no certificate is not verified.
+ *  - Trust is what was loaded, never nothing: loading no CA at all is an error.
+ *  - SNI carries names only, without the trailing dot; literals match iPAddress names.
+ */
+#include "net/tls.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/term.h"
+#include "net/addr.h"
+#include "net/tls_words.h"
+
+#define CA_FILE_MAX (16u << 20)
+/* Non-fatal conditions (warnings, refused renegotiations) that one call lets pass. */
+#define QUIRKS_MAX 16
+/* Added to the system's priorities; static RSA has no forward secrecy. */
+#define PRIORITY "-VERS-TLS1.0:-VERS-TLS1.1:-VERS-DTLS-ALL:-RSA:%PROFILE_MEDIUM"
+
+struct tls_client {
+	gnutls_certificate_credentials_t credentials;
+};
+
+struct tls_server {
+	gnutls_certificate_credentials_t credentials;
+};
+
+struct tls_session {
+	gnutls_session_t gnutls;
+	/* The client's or server's, not ours. */
+	gnutls_certificate_credentials_t credentials;
+	bool is_client, verify;
+	bool established; /* handshake done and accepted */
+	bool broken;      /* a fatal error came: no goodbye */
+	bool write_open;  /* GnuTLS holds bytes of an unfinished record */
+	char *host;       /* client: without a trailing dot */
+	struct tls_info info;
+};
+
+static int no_memory(struct err *err) {
+	return err_set(err, ERR_MEMORY, "out of memory");
+}
+
+static int load_system_trust(gnutls_certificate_credentials_t credentials,
+			     struct err *err) {
+	if (gnutls_certificate_set_x509_system_trust(credentials) > 0)
+		return 0;
+	return err_set(
+		err, ERR_MISSING,
+		"this system has no CA certificates: install the package ca-certificates, "
+		"or name a file with ca =");
+}
+
+static int load_trust_file(gnutls_certificate_credentials_t credentials, const char *file,
+			   struct err *err) {
+	AUTO_BUF struct buf pem = BUF_INIT(CA_FILE_MAX);
+	gnutls_datum_t datum;
+	int n;
+
+	if (file_read(AT_FDCWD, file, &pem, err) < 0)
+		return -1;
+	datum.data = (unsigned char *)pem.data;
+	datum.size = (unsigned)pem.len;
+	n = pem.len == 0 ? 0
+			 : gnutls_certificate_set_x509_trust_mem(credentials, &datum,
+								 GNUTLS_X509_FMT_PEM);
+	if (n > 0)
+		return 0;
+	if (n == 0 || n == GNUTLS_E_NO_CERTIFICATE_FOUND ||
+	    n == GNUTLS_E_BASE64_DECODING_ERROR)
+		return err_set(
+			err, ERR_SYNTAX,
+			"%s: no certificate in it (PEM form, -----BEGIN CERTIFICATE-----, is needed)",
+			file);
+	return err_set(err, ERR_SYNTAX, "%s: cannot read the certificates in it: %s",
+		       file, gnutls_strerror(n));
+}
+
+struct tls_client *tls_client_new(const char *ca_file, struct err *err) {
+	struct tls_client *t = calloc(1, sizeof(*t));
+
+	if (!t || gnutls_certificate_allocate_credentials(&t->credentials) < 0) {
+		free(t);
+		no_memory(err);
+		return NULL;
+	}
+	if ((ca_file ? load_trust_file(t->credentials, ca_file, err)
+		     : load_system_trust(t->credentials, err)) < 0) {
+		tls_client_free(t);
+		return NULL;
+	}
+	return t;
+}
+
+void tls_client_free(struct tls_client *t) {
+	if (!t)
+		return;
+	gnutls_certificate_free_credentials(t->credentials);
+	free(t);
+}
+
+/* GnuTLS says "Error while reading file." without the path: look first. */
+static int check_readable(const char *file, struct err *err) {
+	AUTO_FD int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	return fd < 0 ? err_sys(err, "%s: cannot read", file) : 0;
+}
+
+struct tls_server *tls_server_new(const char *cert_file, const char *key_file,
+				  struct err *err) {
+	struct tls_server *t;
+	int r;
+
+	if (check_readable(cert_file, err) < 0 || check_readable(key_file, err) < 0)
+		return NULL;
+	t = calloc(1, sizeof(*t));
+	if (!t || gnutls_certificate_allocate_credentials(&t->credentials) < 0) {
+		free(t);
+		no_memory(err);
+		return NULL;
+	}
+	r = gnutls_certificate_set_x509_key_file(t->credentials, cert_file, key_file,
+						 GNUTLS_X509_FMT_PEM);
+	if (r < 0) {
+		err_set(err, ERR_SYNTAX, "%s, %s: no usable certificate and key: %s",
+			cert_file, key_file, gnutls_strerror(r));
+		tls_server_free(t);
+		return NULL;
+	}
+	return t;
+}
+
+void tls_server_free(struct tls_server *t) {
+	if (!t)
+		return;
+	gnutls_certificate_free_credentials(t->credentials);
+	free(t);
+}
+
+static struct tls_session *session_new(gnutls_certificate_credentials_t credentials,
+				       unsigned flags, int fd, struct err *err) {
+	struct tls_session *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s) {
+		no_memory(err);
+		return NULL;
+	}
+	s->credentials = credentials;
+	s->is_client = flags == GNUTLS_CLIENT;
+	r = gnutls_init(&s->gnutls,
+			flags | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS);
+	if (r >= 0)
+		r = gnutls_set_default_priority_append(s->gnutls, PRIORITY, NULL, 0);
+	if (r >= 0)
+		r = gnutls_credentials_set(s->gnutls, GNUTLS_CRD_CERTIFICATE,
+					   credentials);
+	if (r < 0) {
+		err_set(err, ERR_SYSTEM, "cannot set TLS up: %s", gnutls_strerror(r));
+		tls_session_free(s, false);
+		return NULL;
+	}
+	gnutls_transport_set_int(s->gnutls, fd);
+	/* The deadline is conn's; the library must not have another one. */
+	gnutls_handshake_set_timeout(s->gnutls, 0);
+	return s;
+}
+
+struct tls_session *tls_session_client(const struct tls_client *t,
+				       const struct tls_policy *p, int fd,
+				       struct err *err) {
+	struct tls_session *s = session_new(t->credentials, GNUTLS_CLIENT, fd, err);
+	size_t len = strlen(p->host);
+
+	if (!s)
+		return NULL;
+	s->verify = p->verify;
+	if (len > 0 && p->host[len - 1] == '.')
+		len--;
+	s->host = span_dup(span_of(p->host, len));
+	if (!s->host ||
+	    (!net_is_literal(s->host) &&
+	     gnutls_server_name_set(s->gnutls, GNUTLS_NAME_DNS, s->host, len) < 0)) {
+		err_set(err, ERR_SYNTAX, "%s: cannot be used as a TLS server name",
+			p->host);
+		tls_session_free(s, false);
+		return NULL;
+	}
+	return s;
+}
+
+struct tls_session *tls_session_server(const struct tls_server *t, int fd,
+				       struct err *err) {
+	return session_new(t->credentials, GNUTLS_SERVER, fd, err);
+}
+
+void tls_session_free(struct tls_session *s, bool say_goodbye) {
+	if (!s)
+		return;
+	if (say_goodbye && s->established && !s->broken)
+		(void)gnutls_bye(s->gnutls, GNUTLS_SHUT_WR);
+	if (s->gnutls)
+		gnutls_deinit(s->gnutls);
+	free(s->host);
+	free(s);
+}
+
+static void fill_info(struct tls_session *s) {
+	const char *version = gnutls_protocol_get_name(
+		gnutls_protocol_get_version(s->gnutls));
+	const char *suite = gnutls_ciphersuite_get(s->gnutls);
+
+	snprintf(s->info.version, sizeof(s->info.version), "%s",
+		 version ? version : "TLS");
+	snprintf(s->info.cipher, sizeof(s->info.cipher), "%s", suite ? suite : "");
+	if (s->is_client) {
+		time_t end = gnutls_certificate_expiration_time_peers(s->gnutls);
+
+		s->info.not_after_s = end == (time_t)-1 ? 0 : end;
+	}
+}
+
+/* Checks chain, dates, name, purpose, strength. The words stay in info either way. */
+static int verify_server(struct tls_session *s, struct err *err) {
+	AUTO_BUF struct buf why = BUF_INIT(2048), shown = BUF_INIT(2048);
+	const char *host = s->host;
+	gnutls_typed_vdata_st data[2] = {
+		{ .type = GNUTLS_DT_DNS_HOSTNAME, .data = (unsigned char *)s->host },
+		{ .type = GNUTLS_DT_KEY_PURPOSE_OID,
+		  .data = (unsigned char *)(uintptr_t)GNUTLS_KP_TLS_WWW_SERVER },
+	};
+	unsigned status = 0;
+	int r = gnutls_certificate_verify_peers(s->gnutls, data, 2, &status);
+
+	s->info.verified = r == 0 && status == 0;
+	if (s->info.verified)
+		return 0;
+	if (r < 0)
+		buf_addf(&why, "cannot be verified: %s", gnutls_strerror(r));
+	else
+		tls_words_untrusted(&why, s->gnutls, s->credentials, status, host);
+	snprintf(s->info.why_not, sizeof(s->info.why_not), "%s", buf_str(&why));
+	if (!s->verify)
+		return 0;
+	(void)gnutls_alert_send(s->gnutls, GNUTLS_AL_FATAL, GNUTLS_A_BAD_CERTIFICATE);
+	term_safe(&shown, span_str(host));
+	return err_set(err, ERR_DENIED, "certificate of %s %s", buf_str(&shown),
+		       buf_str(&why));
+}
+
+int tls_session_handshake(struct tls_session *s, struct err *err) {
+	int r = GNUTLS_E_AGAIN;
+
+	for (int quirks = 0; quirks < QUIRKS_MAX; quirks++) {
+		r = gnutls_handshake(s->gnutls);
+		if (r == GNUTLS_E_AGAIN)
+			return 0;
+		if (r >= 0 || gnutls_error_is_fatal(r))
+			break;
+	}
+	if (r < 0) {
+		s->broken = true;
+		tls_words_handshake(s->gnutls, r, s->is_client, err);
+		(void)gnutls_alert_send_appropriate(s->gnutls, r);
+		return -1;
+	}
+	fill_info(s);
+	if (s->is_client && verify_server(s, err) < 0) {
+		s->broken = true;
+		return -1;
+	}
+	s->established = true;
+	return 1;
+}
+
+static int stream_failed(struct tls_session *s, int code, struct err *err) {
+	s->broken = true;
+	if (code == GNUTLS_E_PREMATURE_TERMINATION || code == 0)
+		return err_set(err, ERR_REMOTE, "closed the connection");
+	if (code == GNUTLS_E_FATAL_ALERT_RECEIVED) {
+		const char *name = gnutls_alert_get_name(gnutls_alert_get(s->gnutls));
+
+		return err_set(err, ERR_REMOTE, "ended TLS with an alert: %s",
+			       name ? name : "unknown");
+	}
+	if (code == GNUTLS_E_PULL_ERROR || code == GNUTLS_E_PUSH_ERROR)
+		return err_set(err, ERR_REMOTE, "%s",
+			       errno == ECONNRESET ? "connection reset by peer"
+						   : "closed the connection");
+	return err_set(err, ERR_REMOTE, "the TLS connection broke: %s",
+		       gnutls_strerror(code));
+}
+
+ssize_t tls_session_read(struct tls_session *s, void *p, size_t len, struct err *err) {
+	ssize_t n = 0;
+
+	if (s->broken)
+		return err_set(err, ERR_REMOTE, "closed the connection");
+	for (int quirks = 0; quirks < QUIRKS_MAX; quirks++) {
+		n = gnutls_record_recv(s->gnutls, p, len);
+		if (n > 0)
+			return n;
+		if (n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED)
+			return 0;
+		if (n == 0 || gnutls_error_is_fatal((int)n))
+			return stream_failed(s, (int)n, err);
+		/* Renegotiation is refused, other warnings are none of ours. */
+		if (n == GNUTLS_E_REHANDSHAKE && !s->is_client)
+			(void)gnutls_alert_send(s->gnutls, GNUTLS_AL_WARNING,
+						GNUTLS_A_NO_RENEGOTIATION);
+	}
+	return stream_failed(s, (int)n, err);
+}
+
+/*
+ * A record that met a full socket stays in GnuTLS, which wants the call repeated without
+ * data; it then counts the bytes it had taken, which the caller still holds as unwritten.
+ */
+ssize_t tls_session_write(struct tls_session *s, struct span data, struct err *err) {
+	size_t done = 0;
+
+	if (s->broken)
+		return err_set(err, ERR_REMOTE, "closed the connection");
+	while (done < data.len) {
+		ssize_t n = s->write_open ? gnutls_record_send(s->gnutls, NULL, 0)
+					  : gnutls_record_send(s->gnutls, data.p + done,
+							       data.len - done);
+
+		if (n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED) {
+			s->write_open = true;
+			break;
+		}
+		if (n < 0)
+			return stream_failed(s, (int)n, err);
+		s->write_open = false;
+		done += (size_t)n;
+	}
+	return (ssize_t)done;
+}
+
+short tls_session_wants(const struct tls_session *s) {
+	return gnutls_record_get_direction(s->gnutls) == 1 ? POLLOUT : POLLIN;
+}
+
+bool tls_session_pending(const struct tls_session *s) {
+	return gnutls_record_check_pending(s->gnutls) > 0;
+}
+
+const struct tls_info *tls_session_info(const struct tls_session *s) {
+	return s->established ? &s->info : NULL;
+}
