@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/banned.h"
@@ -20,8 +21,11 @@ static inline void auto_close(int *fd) {
 		errno = saved;
 	}
 }
+/* p points to a pointer of any type, so it is read as bytes. */
 static inline void auto_free(void *p) {
-	free(*(void **)p);
+	void *owned;
+	memcpy(&owned, p, sizeof(owned));
+	free(owned);
 }
 static inline int take_fd(int *fd) {
 	int r = *fd;

@@ -29,6 +29,12 @@ void buf_reset(struct buf *b) {
 		b->data[0] = '\0';
 }
 
+void buf_wipe(struct buf *b) {
+	if (b->data)
+		explicit_bzero(b->data, b->cap);
+	b->len = 0;
+}
+
 static char *fail(struct buf *b) {
 	b->failed = true;
 	return NULL;

@@ -38,6 +38,9 @@ void buf_init(struct buf *b, size_t max);
 void buf_release(struct buf *b);
 /* Empties the buffer, keeps the memory, forgives a failure. */
 void buf_reset(struct buf *b);
+/* Overwrites all of the memory, for secrets, and empties the buffer; a failure stays. Growing
+ * may leave copies behind, so room for a secret is to be made before it comes. */
+void buf_wipe(struct buf *b);
 
 int buf_add(struct buf *b, struct span s);
 int buf_addm(struct buf *b, const void *p, size_t len);

@@ -64,6 +64,8 @@ static int passed_fd(struct msghdr *msg) {
 
 int proc_recv(int fd, struct buf *out, int *ret_fd) {
 	buf_reset(out);
+	if (ret_fd)
+		*ret_fd = -1;
 	char *room = buf_room(out, out->max < PROC_FRAME_MAX ? out->max : PROC_FRAME_MAX);
 	if (!room) {
 		errno = ENOMEM;
@@ -74,11 +76,12 @@ int proc_recv(int fd, struct buf *out, int *ret_fd) {
 		.iov_len = out->max < PROC_FRAME_MAX ? out->max : PROC_FRAME_MAX,
 	};
 	union one_fd control;
+	/* Less than sizeof(control), whose padding has room for a second descriptor. */
 	struct msghdr msg = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = &control,
-		.msg_controllen = sizeof(control),
+		.msg_controllen = CMSG_LEN(sizeof(int)),
 	};
 	ssize_t n;
 	do

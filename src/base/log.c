@@ -62,6 +62,15 @@ void log_set_level(enum log_level level) {
 	state.level = level;
 }
 
+void log_options(const char *argv[LOG_OPTIONS_MAX]) {
+	size_t n = 0;
+	if (state.to_syslog)
+		argv[n++] = "--syslog";
+	if (state.level == LOG_LEVEL_DEBUG)
+		argv[n++] = "-v";
+	argv[n] = NULL;
+}
+
 static void add_time(struct buf *line) {
 	int64_t ms = clock_wall_ms();
 	time_t seconds = (time_t)(ms / 1000);

@@ -20,6 +20,10 @@ void log_open(const char *program);
 void log_to_syslog(void);
 /* Levels above this are dropped; INFO at the start. */
 void log_set_level(enum log_level level);
+/* Puts the options that make a program we start log as we do ("--syslog", "-v") into argv,
+ * and a NULL behind them. */
+#define LOG_OPTIONS_MAX 3
+void log_options(const char *argv[LOG_OPTIONS_MAX]);
 
 /* Writes a line; control characters are escaped, so one call is one line. */
 void log_line(enum log_level level, const char *fmt, ...)

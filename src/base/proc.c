@@ -33,6 +33,7 @@ void proc_start(void) {
 	if (fd >= 0)
 		close(fd);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a full file is an error like any other */
 	signal(SIGCHLD, SIG_DFL);
 	umask(077);
 }

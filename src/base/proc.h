@@ -12,8 +12,8 @@
 #include "base/err.h"
 #include "base/span.h"
 
-/* First call of every main(): opens /dev/null on closed descriptors 0-2, sets SIGPIPE to be
- * ignored and SIGCHLD to default, umask 077. */
+/* First call of every main(): opens /dev/null on closed descriptors 0-2, sets SIGPIPE and
+ * SIGXFSZ to be ignored and SIGCHLD to default, umask 077. */
 void proc_start(void);
 /* Closes every descriptor >= from (close_range). */
 void proc_close_from(int from);

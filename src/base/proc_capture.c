@@ -37,6 +37,7 @@ static void reduce_environment(void) {
 
 static void become(const char *const argv[], int output, pid_t parent) {
 	loop_signals_reset();
+	signal(SIGXFSZ, SIG_DFL);
 	setpgid(0, 0);
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0)

@@ -9,15 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static unsigned char lower(char c) {
-	return (unsigned char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
-}
-
 bool span_eq_nocase(struct span a, struct span b) {
 	if (a.len != b.len)
 		return false;
 	for (size_t i = 0; i < a.len; i++)
-		if (lower(a.p[i]) != lower(b.p[i]))
+		if (span_lower(a.p[i]) != span_lower(b.p[i]))
 			return false;
 	return true;
 }
@@ -140,7 +136,7 @@ bool span_take_uint(struct span *in, uint64_t max, uint64_t *ret) {
 static int hex_digit(char c) {
 	if (c >= '0' && c <= '9')
 		return c - '0';
-	int l = lower(c);
+	char l = span_lower(c);
 	return l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
 }
 

@@ -36,6 +36,15 @@ static inline bool span_eq(struct span a, struct span b) {
 	return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
 }
 
+/* Letters and digits of ASCII, whatever the locale is. */
+static inline char span_lower(char c) {
+	return (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+}
+static inline bool span_is_alnum(char c) {
+	char l = span_lower(c);
+	return (l >= 'a' && l <= 'z') || (c >= '0' && c <= '9');
+}
+
 /* Compares ASCII letters without case (C locale semantics). */
 bool span_eq_nocase(struct span a, struct span b);
 bool span_starts(struct span s, struct span prefix);

@@ -27,17 +27,19 @@ static bool copy(char *to, size_t size, struct span s) {
 static bool parse_line(struct span line, struct user *ret) {
 	struct span name, password, uid, gid, gecos, home, full;
 	uint64_t uid_number, gid_number;
-	if (!span_take_until(&line, ':', &name) || !span_take_until(&line, ':', &password) ||
-		!span_take_until(&line, ':', &uid) || !span_take_until(&line, ':', &gid) ||
-		!span_take_until(&line, ':', &gecos) || !span_take_until(&line, ':', &home) ||
-		!span_uint(uid, UINT32_MAX, &uid_number) || !span_uint(gid, UINT32_MAX, &gid_number))
+	if (!span_take_until(&line, ':', &name) ||
+	    !span_take_until(&line, ':', &password) ||
+	    !span_take_until(&line, ':', &uid) || !span_take_until(&line, ':', &gid) ||
+	    !span_take_until(&line, ':', &gecos) || !span_take_until(&line, ':', &home) ||
+	    !span_uint(uid, UINT32_MAX, &uid_number) ||
+	    !span_uint(gid, UINT32_MAX, &gid_number))
 		return false;
 	full = span_head(gecos, span_find(gecos, ','));
 	ret->uid = (uid_t)uid_number;
 	ret->gid = (gid_t)gid_number;
 	return copy(ret->name, sizeof ret->name, name) &&
-		copy(ret->full_name, sizeof ret->full_name, full) &&
-		copy(ret->home, sizeof ret->home, home);
+	       copy(ret->full_name, sizeof ret->full_name, full) &&
+	       copy(ret->home, sizeof ret->home, home);
 }
 
 /* What is looked for: a name, or a uid when name is NULL. */
@@ -45,7 +47,8 @@ static bool find_in(struct span text, const char *name, uid_t uid, struct user *
 	struct span line;
 	struct user u;
 	while (span_take_line(&text, &line))
-		if (parse_line(line, &u) && (name ? strcmp(u.name, name) == 0 : u.uid == uid)) {
+		if (parse_line(line, &u) &&
+		    (name ? strcmp(u.name, name) == 0 : u.uid == uid)) {
 			*ret = u;
 			return true;
 		}
@@ -55,14 +58,15 @@ static bool find_in(struct span text, const char *name, uid_t uid, struct user *
 static bool find(const char *name, uid_t uid, struct user *ret) {
 	AUTO_BUF struct buf text = BUF_INIT(PASSWD_MAX);
 	if (file_read(AT_FDCWD, "/etc/passwd", &text, NULL) == 0 &&
-		find_in(buf_span(&text), name, uid, ret))
+	    find_in(buf_span(&text), name, uid, ret))
 		return true;
 	char number[16];
 	snprintf(number, sizeof number, "%u", (unsigned)uid);
-	const char *const argv[] = { "/usr/bin/getent", "passwd", name ? name : number, NULL };
+	const char *const argv[] = { "/usr/bin/getent", "passwd", name ? name : number,
+				     NULL };
 	buf_reset(&text);
 	return proc_capture(argv, GETENT_TIMEOUT_MS, &text, NULL) == 0 &&
-		find_in(buf_span(&text), name, uid, ret);
+	       find_in(buf_span(&text), name, uid, ret);
 }
 
 bool user_by_uid(uid_t uid, struct user *ret) {

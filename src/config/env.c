@@ -85,8 +85,7 @@ bool config_is_hostname(struct span s) {
 			return false;
 		for (size_t i = 0; i < label.len; i++) {
 			char c = label.p[i];
-			if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-			      (c >= '0' && c <= '9') || c == '-' || c == '_'))
+			if (!span_is_alnum(c) && c != '-' && c != '_')
 				return false;
 		}
 	}

@@ -19,12 +19,15 @@
 #define GLOBAL(member) offsetof(struct settings, member)
 
 const struct config_section_name config_sections[CONFIG_SECTION_COUNT] = {
+	[CONFIG_TOP] = { "", false },
 	[CONFIG_RELAY] = { "relay", true },
 	[CONFIG_IDENTITY] = { "identity", false },
 	[CONFIG_QUEUE] = { "queue", false },
 };
 
 const struct config_key config_keys[] = {
+	{ CONFIG_TOP, "root", &config_type_address, GLOBAL(root), NULL, 0, 0,
+	  "who reads the mail for root and for local names without an alias" },
 	{ CONFIG_RELAY, "host", &config_type_hosts, RELAY(host), NULL, 0, 0,
 	  "servers that take the mail, tried in this order" },
 	{ CONFIG_RELAY, "port", &config_type_port, RELAY(port), NULL, 1, 65535,
@@ -53,7 +56,13 @@ const struct config_key config_keys[] = {
 	{ CONFIG_IDENTITY, "domain", &config_type_domain, GLOBAL(domain), NULL, 0, 0,
 	  "completes addresses without a domain; the full host name by default" },
 	{ CONFIG_IDENTITY, "from", &config_type_address, GLOBAL(from), NULL, 0, 0,
-	  "sender address where a program gives none" },
+	  "sender of what this machine's own accounts send" },
+	{ CONFIG_IDENTITY, "envelope-from", &config_type_address, GLOBAL(envelope_from),
+	  NULL, 0, 0, "the same in the envelope alone: where refusals go" },
+	{ CONFIG_IDENTITY, "masquerade", &config_type_masquerade, GLOBAL(masquerade),
+	  NULL, 0, 0, "domains that become that of domain: host.example.org *.lan.example.org" },
+	{ CONFIG_IDENTITY, "aliases", &config_type_path, GLOBAL(aliases), NULL, 0, 0,
+	  "file with the addresses of local names; /etc/aliases in system mode" },
 	{ CONFIG_IDENTITY, "helo", &config_type_helo, GLOBAL(helo), NULL, 0, 0,
 	  "name given to servers; the full host name by default" },
 	{ CONFIG_QUEUE, "dir", &config_type_path, GLOBAL(dir), NULL, 0, 0,
@@ -69,6 +78,9 @@ const struct config_key config_keys[] = {
 	  SECOND, YEAR, "when the sender hears that mail is late; never: not at all" },
 	{ CONFIG_QUEUE, "size-limit", &config_type_size, GLOBAL(size_limit), "50M", KILO,
 	  64 * GIGA, "largest message" },
+	{ CONFIG_QUEUE, "user-limit", &config_type_user_limit, GLOBAL(user_limit),
+	  "600/h 1G", KILO, 1024 * GIGA,
+	  "messages an hour and queued bytes of one user, or never" },
 	{ CONFIG_QUEUE, "reserve", &config_type_size, GLOBAL(reserve_bytes), "64M", 0,
 	  1024 * GIGA, "free disk space below which no mail is accepted" },
 };

@@ -12,6 +12,7 @@
 #include "config/values.h"
 
 enum config_section_id {
+	CONFIG_TOP, /* before the first section line */
 	CONFIG_RELAY,
 	CONFIG_IDENTITY,
 	CONFIG_QUEUE,
@@ -19,7 +20,7 @@ enum config_section_id {
 };
 
 struct config_section_name {
-	const char *word;
+	const char *word; /* empty: no line opens it */
 	bool named; /* [word NAME] */
 };
 extern const struct config_section_name config_sections[CONFIG_SECTION_COUNT];

@@ -79,6 +79,13 @@ static void unknown_key(struct config_load *l, const struct ini_item *item,
 			&config_sections[config_keys[i].section];
 		if (!span_eq(item->word, span_str(config_keys[i].name)))
 			continue;
+		if (!home->word[0]) {
+			config_complain(l, at,
+					"unknown key %s in %s; it belongs before the first "
+					"[section]",
+					word.s, l->title);
+			return;
+		}
 		config_complain(l, at, "unknown key %s in %s; it belongs into [%s%s]",
 				word.s, l->title, home->word, home->named ? " NAME" : "");
 		return;
@@ -129,25 +136,19 @@ static void set_key(struct config_load *l, const struct ini_item *item) {
 static void read_text(struct config_load *l, struct span text) {
 	struct ini in = ini_over(text);
 	struct ini_item item;
-	bool any_section = false;
-	l->section = NULL;
+	config_open_top(l);
 	while (ini_next(&in, &item) != INI_END) {
 		struct config_origin at = config_here(l, item.line, item.column);
 		if (item.kind == INI_SECTION) {
-			any_section = true;
 			config_open_section(l, &item);
 		} else if (item.kind == INI_BAD_SECTION) {
-			any_section = l->incomplete = true;
+			l->incomplete = true;
 			l->section = NULL;
 			config_complain(l, &at, "%s", item.words);
 		} else if (item.kind == INI_ERROR) {
 			config_complain(l, &at, "%s", item.words);
-		} else if (any_section) {
-			set_key(l, &item);
 		} else {
-			config_complain(l, &at,
-					"unknown key %s before the first [section]",
-					config_quote(item.word).s);
+			set_key(l, &item);
 		}
 	}
 }

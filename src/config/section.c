@@ -11,8 +11,7 @@
 static bool is_relay_name(struct span s) {
 	for (size_t i = 0; i < s.len; i++) {
 		char c = s.p[i];
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-		      (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.'))
+		if (!span_is_alnum(c) && c != '-' && c != '_' && c != '.')
 			return false;
 	}
 	return s.len > 0 && s.len <= 64;
@@ -115,6 +114,7 @@ static void enter_section(struct config_load *l, const struct ini_item *item, si
 		l->section = &s->source->identity;
 		l->base = s;
 		break;
+	case CONFIG_TOP:
 	case CONFIG_QUEUE:
 	case CONFIG_SECTION_COUNT:
 		l->section = &s->source->queue;
@@ -131,6 +131,13 @@ static void enter_section(struct config_load *l, const struct ini_item *item, si
 				l->title, l->section->opened.line);
 	else
 		l->section->opened = at;
+}
+
+void config_open_top(struct config_load *l) {
+	l->section = &l->s->source->top;
+	l->base = l->s;
+	l->repeated = false;
+	snprintf(l->title, sizeof(l->title), "the lines before the first [section]");
 }
 
 void config_open_section(struct config_load *l, const struct ini_item *item) {

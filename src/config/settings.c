@@ -18,6 +18,7 @@
 #include "config/source.h"
 
 #define RESERVE_INODES 1000
+#define SYSTEM_ALIASES "/etc/aliases"
 #define LONGEST_SOCKET "/control"
 
 const void *config_base(const struct settings *s, enum config_section_id id,
@@ -29,6 +30,8 @@ const struct config_section *config_section(const struct settings *s,
 					    enum config_section_id id, size_t relay) {
 	if (id == CONFIG_RELAY)
 		return &s->source->relay[relay];
+	if (id == CONFIG_TOP)
+		return &s->source->top;
 	return id == CONFIG_IDENTITY ? &s->source->identity : &s->source->queue;
 }
 
@@ -184,6 +187,9 @@ static void fill_rest(struct config_load *l) {
 		set_text(l, &s->domain, strdup(s->hostname));
 	if (!s->helo)
 		set_text(l, &s->helo, strdup(s->hostname));
+	if (!s->aliases && s->mode == CONFIG_SYSTEM &&
+	    !origin_of(&s->source->identity, "aliases")->broken)
+		set_text(l, &s->aliases, strdup(SYSTEM_ALIASES));
 	s->reserve_inodes = RESERVE_INODES;
 	for (size_t i = 0; i < s->relay_count; i++)
 		if (s->relay[i].port == 0)
@@ -236,6 +242,7 @@ static bool begin(struct config_load *l) {
 			buf_adds(l->errors, "out of memory\n");
 		return false;
 	}
+	s->source->top.id = CONFIG_TOP;
 	s->source->identity.id = CONFIG_IDENTITY;
 	s->source->queue.id = CONFIG_QUEUE;
 	for (size_t k = 0; k < config_key_count; k++)

@@ -44,12 +44,22 @@ struct config_relay {
 
 struct config_source;
 
+/* What one user may submit; 0: no limit. */
+struct config_user_limit {
+	uint64_t bytes; /* in the queue at a time */
+	unsigned per_hour;
+};
+
 struct settings {
 	enum config_mode mode;
 	char *hostname; /* full host name of this machine (%H) */
+	char *root;     /* reads mail for root and unknown local names, or NULL */
 	/* [identity] */
 	char *domain; /* completes local names; hostname by default */
-	char *from;   /* default sender address of this person or machine, or NULL */
+	char *from;   /* sender for the accounts of this machine, or NULL */
+	char *envelope_from; /* the same for the envelope alone, or NULL */
+	char *masquerade;    /* patterns of domains that become `domain`, or NULL */
+	char *aliases;       /* the aliases(5) file, or NULL */
 	char *helo;   /* name in EHLO; hostname by default */
 	/* [queue] */
 	char *dir;    /* spool directory */
@@ -60,6 +70,7 @@ struct settings {
 	uint64_t reserve_bytes;
 	uint64_t reserve_inodes;
 	uint64_t size_limit; /* bytes of a message */
+	struct config_user_limit user_limit;
 	struct config_relay *relay;
 	size_t relay_count;           /* the one named "default" is where mail goes */
 	struct config_source *source; /* files, and where each value came from */
@@ -86,7 +97,8 @@ const struct config_relay *config_relay(const struct settings *s, const char *na
 int config_warnings(const struct settings *s, struct buf *out);
 /* One effective value; a key that has none has an empty value. */
 struct config_shown {
-	const char *section, *name, *key; /* name: of a relay, else NULL */
+	/* section: "" before the first one; name: of a relay, else NULL */
+	const char *section, *name, *key;
 	struct span value;
 	bool is_default; /* file (if not NULL) and line tried to set it, or took it back */
 	const char *file; /* where it was set; NULL: nowhere */

@@ -32,6 +32,7 @@ static void each_in_section(const struct settings *s, enum config_section_id id,
 }
 
 void config_each(const struct settings *s, config_value_fn *fn, void *ctx) {
+	each_in_section(s, CONFIG_TOP, 0, fn, ctx);
 	for (size_t i = 0; i < s->relay_count; i++)
 		each_in_section(s, CONFIG_RELAY, i, fn, ctx);
 	each_in_section(s, CONFIG_IDENTITY, 0, fn, ctx);
@@ -41,8 +42,8 @@ void config_each(const struct settings *s, config_value_fn *fn, void *ctx) {
 static void show_one(void *ctx, const struct config_shown *v) {
 	struct buf *out = ctx;
 	AUTO_BUF struct buf line = BUF_INIT(CONFIG_VALUE_MAX * 2);
-	buf_addf(&line, "%s%s%s %s =%s%.*s  # ", v->section, v->name ? " " : "",
-		 v->name ? v->name : "", v->key, v->value.len ? " " : "",
+	buf_addf(&line, "%s%s%s%s%s =%s%.*s  # ", v->section, v->name ? " " : "",
+		 v->name ? v->name : "", v->section[0] ? " " : "", v->key, v->value.len ? " " : "",
 		 (int)v->value.len, v->value.len ? v->value.p : "");
 	if (v->is_default)
 		buf_adds(&line, v->file ? "default, not " : "default");
@@ -70,16 +71,13 @@ static void warn_login(const struct settings *s, size_t i, struct buf *out) {
 	    (relay->tls != CONFIG_TLS_NONE && relay->tls != CONFIG_TLS_OPPORTUNISTIC))
 		return;
 	warn_at(s, &s->source->relay[i].key[tls], out);
-	buf_addf(out, "[relay %s] logs in ", relay->name);
-	if (relay->tls == CONFIG_TLS_NONE)
-		buf_adds(out,
-			 "without TLS; only mechanisms that do not show the password are "
-			 "used then (SCRAM, CRAM-MD5)\n");
-	else
-		buf_adds(
-			out,
-			"without verifying the server; whoever sits in between can read the "
-			"password\n");
+	buf_addf(out,
+		 "[relay %s] logs in %s; only mechanisms that do not show the password "
+		 "are used then (SCRAM, CRAM-MD5)\n",
+		 relay->name,
+		 relay->tls == CONFIG_TLS_NONE
+			 ? "without TLS"
+			 : "even where TLS or a trusted certificate is missing");
 }
 
 static void warn_file(const struct settings *s, size_t i, const char *name,

@@ -24,7 +24,7 @@ struct config_origin {
 	bool broken; /* the value was refused: a complaint says so */
 };
 
-/* One section: identity, queue, or a relay. The key indexes are those of config_keys. */
+/* One section: the top, identity, queue, or a relay. The key indexes are those of config_keys. */
 struct config_section {
 	enum config_section_id id;
 	struct config_origin opened; /* where it begins, in the file that did so last */
@@ -35,7 +35,7 @@ struct config_source {
 	char *file[CONFIG_FILES_MAX + 1];  /* absolute paths, NULL at the end */
 	char *label[CONFIG_FILES_MAX + 1]; /* the same as messages call them */
 	size_t file_count;
-	struct config_section identity, queue;
+	struct config_section top, identity, queue;
 	struct config_section *relay; /* settings.relay_count of them */
 	bool usable;                  /* the spool directory is known for sure */
 };
@@ -64,6 +64,8 @@ int config_load_env(const char *file, struct config_env *env, struct settings *r
 void config_read_file(struct config_load *l, const char *path, const char *label);
 /* Enters the section of the item: sets l->section and what belongs to it. */
 void config_open_section(struct config_load *l, const struct ini_item *item);
+/* Enters what stands before the first section line. */
+void config_open_top(struct config_load *l);
 /* Reads conf.d/(name).conf below the directory, in the order of their names. */
 void config_read_directory(struct config_load *l, const char *path);
 /* A place in the file that is being read. */

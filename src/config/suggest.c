@@ -7,10 +7,6 @@
 
 #include <limits.h>
 
-static char lower(char c) {
-	return (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
-}
-
 static unsigned least(unsigned a, unsigned b) {
 	return a < b ? a : b;
 }
@@ -26,11 +22,11 @@ unsigned suggest_distance(struct span a, struct span b) {
 		const unsigned *above = rows[(i + 2) % 3], *above2 = rows[(i + 1) % 3];
 		row[0] = i;
 		for (unsigned j = 1; j <= b.len; j++) {
-			char x = lower(a.p[i - 1]), y = lower(b.p[j - 1]);
+			char x = span_lower(a.p[i - 1]), y = span_lower(b.p[j - 1]);
 			row[j] = least(above[j], row[j - 1]) + 1;
 			row[j] = least(row[j], above[j - 1] + (x != y));
-			if (i > 1 && j > 1 && x == lower(b.p[j - 2]) &&
-			    y == lower(a.p[i - 2]))
+			if (i > 1 && j > 1 && x == span_lower(b.p[j - 2]) &&
+			    y == span_lower(a.p[i - 2]))
 				row[j] = least(row[j], above2[j - 2] + 1);
 		}
 	}

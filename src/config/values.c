@@ -289,3 +289,46 @@ static void show_size(const struct config_key *key, const void *base, struct buf
 }
 
 const struct config_type config_type_size = { parse_size, show_size, NULL };
+
+#define PER_HOUR_MAX 1000000
+
+/* "600/h 1G", or "never": no limit. */
+static int parse_user_limit(struct config_value *v, const struct config_key *key, void *base,
+			    struct err *err) {
+	struct span words[2], rate;
+	uint64_t per_hour;
+	int64_t bytes;
+	struct config_user_limit *limit = member(key, base);
+	if (span_eq(v->text, SPAN("never"))) {
+		*limit = (struct config_user_limit){ .per_hour = 0 };
+		return 0;
+	}
+	if (take_words(v, words, 2, err) != 0)
+		return -1;
+	rate = words[0];
+	v->wrong = (size_t)(words[0].p - v->text.p);
+	if (!span_take_uint(&rate, PER_HOUR_MAX, &per_hour) || per_hour == 0 ||
+	    !span_eq(rate, SPAN("/h")))
+		return err_set(err, ERR_SYNTAX, "%s is not messages an hour, like 600/h",
+			       config_quote(words[0]).s);
+	v->wrong = (size_t)(words[1].p - v->text.p);
+	if (!parse_units(words[1], size_units, COUNT(size_units), &bytes))
+		return err_set(err, ERR_SYNTAX, "%s is not a size; sizes are written 10K 64M 1G",
+			       config_quote(words[1]).s);
+	if (check_range(words[1], bytes, key, size_units, COUNT(size_units), err) != 0)
+		return -1;
+	*limit = (struct config_user_limit){ (uint64_t)bytes, (unsigned)per_hour };
+	return 0;
+}
+
+static void show_user_limit(const struct config_key *key, const void *base, struct buf *out) {
+	const struct config_user_limit *limit = member_of(key, base);
+	if (limit->per_hour == 0) {
+		buf_adds(out, "never");
+		return;
+	}
+	buf_addf(out, "%u/h ", limit->per_hour);
+	show_units(out, (int64_t)limit->bytes, size_units, COUNT(size_units));
+}
+
+const struct config_type config_type_user_limit = { parse_user_limit, show_user_limit, NULL };

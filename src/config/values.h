@@ -45,6 +45,7 @@ extern const struct config_type config_type_path;     /* absolute path */
 extern const struct config_type config_type_domain;   /* host name */
 extern const struct config_type config_type_helo;     /* host name or [address] */
 extern const struct config_type config_type_address;  /* user@domain */
+extern const struct config_type config_type_masquerade; /* patterns of domains */
 extern const struct config_type config_type_source;   /* address literal */
 extern const struct config_type config_type_auth;     /* SASL mechanisms */
 /* char *[CONFIG_HOSTS_MAX] and host_count of a relay: */
@@ -55,6 +56,8 @@ extern const struct config_type config_type_tls;
 extern const struct config_type config_type_port;
 extern const struct config_type config_type_count;
 extern const struct config_type config_type_size;
+/* struct config_user_limit: */
+extern const struct config_type config_type_user_limit;
 /* int64_t milliseconds between min and max: one; one or `never` (0); two, the first not
  * longer; three: */
 extern const struct config_type config_type_time;

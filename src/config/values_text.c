@@ -252,6 +252,36 @@ static int parse_address(struct config_value *v, const struct config_key *key, v
 
 const struct config_type config_type_address = { parse_address, show_text, clear_text };
 
+/* domain, *.domain, or * alone */
+static bool is_domain_pattern(struct span s) {
+	if (span_eq(s, SPAN("*")))
+		return true;
+	span_take_lit(&s, SPAN("*."));
+	return config_is_hostname(s);
+}
+
+static int parse_masquerade(struct config_value *v, const struct config_key *key, void *base,
+			    struct err *err) {
+	AUTO_BUF struct buf b = BUF_INIT(CONFIG_VALUE_MAX);
+	struct span rest = v->text, word;
+	while (config_value_word(v, &rest, &word)) {
+		AUTO_BUF struct buf one = BUF_INIT(256);
+		size_t place = v->wrong;
+		if (config_expand(v, word, &one, err) != 0)
+			return -1;
+		v->wrong = place;
+		if (!is_domain_pattern(buf_span(&one)))
+			return err_set(err, ERR_SYNTAX,
+				       "%s is no domain; write them like host.example.org or "
+				       "*.lan.example.org, with blanks between them",
+				       config_quote(buf_span(&one)).s);
+		buf_addf(&b, "%s%s", b.len ? " " : "", buf_str(&one));
+	}
+	return keep(key, base, &b, err);
+}
+
+const struct config_type config_type_masquerade = { parse_masquerade, show_text, clear_text };
+
 static int parse_source(struct config_value *v, const struct config_key *key, void *base,
 			struct err *err) {
 	if (!is_address(v->text))

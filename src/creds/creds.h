@@ -30,7 +30,8 @@ enum creds_kind { CREDS_NONE, CREDS_FILE, CREDS_COMMAND, CREDS_CREDENTIAL };
 
 /* Parses the scheme. ERR_SYNTAX explains: a literal password is refused. *ret_rest is what
  * follows the colon. */
-int creds_parse(struct span ref, enum creds_kind *ret_kind, struct span *ret_rest, struct err *err);
+int creds_parse(struct span ref, enum creds_kind *ret_kind, struct span *ret_rest,
+		struct err *err);
 
 /*
  * Fetches the secret. A file must be regular, not readable by group or others (group read

@@ -52,7 +52,8 @@ bool addr_is_utf8(struct span s);
  * libidn2; kept in a file of its own (idn.c) so that small programs stay small. */
 int addr_domain_ascii(struct span domain, struct buf *out, struct err *err);
 
-/* Called for each mailbox of a header field, in canonical form. */
+/* Called for each mailbox of a header field, in canonical form; the display name is what
+ * stands there, quotes and folds included. */
 typedef int addr_list_fn(void *ctx, struct span address, struct span display_name);
 
 /* Walks an address list of a header field (unfolded or not): display names, comments,
@@ -60,6 +61,13 @@ typedef int addr_list_fn(void *ctx, struct span address, struct span display_nam
  * Calls fn for each mailbox; stops with its value when that is not 0. Returns 0, fn's
  * value, or -1 with ERR_SYNTAX when the list cannot be read (earlier calls were made). */
 int addr_list(struct span value, addr_list_fn *fn, void *ctx, struct err *err);
+
+/* Called for each mailbox with the bytes of its address as they stand in the value: the part
+ * that may be replaced, without brackets and what stands around it. */
+typedef int addr_list_raw_fn(void *ctx, struct span address, struct span raw);
+
+/* Like addr_list(), for those who change the field. */
+int addr_list_raw(struct span value, addr_list_raw_fn *fn, void *ctx, struct err *err);
 
 /* Returns the local part without quotes and backslashes, appended to out. */
 int addr_local_unquoted(struct span local, struct buf *out);

@@ -20,7 +20,9 @@ struct walk {
 	struct span in;
 	struct buf local;   /* unquoted */
 	struct buf address; /* canonical */
-	addr_list_fn *fn;
+	struct span raw;    /* the address as it stands there */
+	addr_list_fn *fn; /* one of the two */
+	addr_list_raw_fn *raw_fn;
 	void *ctx;
 	struct err *err;
 };
@@ -162,6 +164,27 @@ static void add_local(struct buf *out, struct span local) {
 	buf_addc(out, '"');
 }
 
+/* What was taken from the front of `whole`, without blanks and comments at both ends. */
+static struct span core_of(struct span whole, struct span left) {
+	struct span s = span_head(whole, whole.len - left.len), literal;
+	skip_cfws(&s);
+	struct span core = span_of(s.p, 0);
+	while (s.len > 0) {
+		if (s.p[0] != '"' || !skip_enclosed(&s, '"', '"'))
+			if (s.p[0] != '[' || !span_take_until(&s, ']', &literal))
+				s = span_from(s, 1);
+		core.len = (size_t)(s.p - core.p);
+		skip_cfws(&s);
+	}
+	return core;
+}
+
+static int tell(struct walk *w, struct span display) {
+	if (w->raw_fn)
+		return w->raw_fn(w->ctx, buf_span(&w->address), w->raw);
+	return w->fn(w->ctx, buf_span(&w->address), display);
+}
+
 /* Takes addr-spec or a local name alone into w->address. */
 static int take_address(struct walk *w, struct span *in) {
 	struct span whole = *in;
@@ -178,6 +201,8 @@ static int take_address(struct walk *w, struct span *in) {
 	}
 	if (buf_failed(&w->local) || buf_failed(&w->address))
 		return refuse(w, whole, "too long an address");
+	if (w->raw_fn)
+		w->raw = core_of(whole, *in);
 	return addr_parse(buf_span(&w->address), ADDR_SUBMITTED, &parts, w->err);
 }
 
@@ -207,7 +232,7 @@ static int take_angle(struct walk *w, struct span display) {
 	} while (take_word(in, &w->local) || span_take_char(in, '.'));
 	if (in->len > 0 && in->p[0] != ',' && in->p[0] != ';')
 		return refuse(w, *in, "no comma before the next address");
-	return w->fn(w->ctx, buf_span(&w->address), display);
+	return tell(w, display);
 }
 
 /* Takes an item up to, not including, the byte that tells its kind; 0 at the end. */
@@ -245,7 +270,7 @@ static int take_bare(struct walk *w, struct span item) {
 		return -1;
 	if (item.len > 0)
 		return refuse(w, whole, "no address can be read");
-	return w->fn(w->ctx, buf_span(&w->address), span_of(item.p, 0));
+	return tell(w, span_of(item.p, 0));
 }
 
 static int walk_items(struct walk *w) {
@@ -267,12 +292,21 @@ static int walk_items(struct walk *w) {
 	return 0;
 }
 
+static int run(struct walk *w) {
+	buf_init(&w->local, WORK_MAX);
+	buf_init(&w->address, WORK_MAX * 2);
+	int rc = walk_items(w);
+	buf_release(&w->local);
+	buf_release(&w->address);
+	return rc;
+}
+
 int addr_list(struct span value, addr_list_fn *fn, void *ctx, struct err *err) {
 	struct walk w = { .in = value, .fn = fn, .ctx = ctx, .err = err };
-	buf_init(&w.local, WORK_MAX);
-	buf_init(&w.address, WORK_MAX * 2);
-	int rc = walk_items(&w);
-	buf_release(&w.local);
-	buf_release(&w.address);
-	return rc;
+	return run(&w);
+}
+
+int addr_list_raw(struct span value, addr_list_raw_fn *fn, void *ctx, struct err *err) {
+	struct walk w = { .in = value, .raw_fn = fn, .ctx = ctx, .err = err };
+	return run(&w);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "mail/addr.h"
+#include "mail/chars.h"
 #include "mail/fixup.h"
 #include "mail/qp.h"
 
@@ -16,13 +17,19 @@
 #define SUBJECT_MAX 8192u
 #define FIELDS_MAX (256u << 10)
 #define TEXT_LINE_MAX 998 /* RFC 5322 section 2.1.1 */
+#define FIELD_NAME_MAX 76 /* a line holds it whatever follows */
 #define FOLD_COLUMN 78
 
-static const char *const list_names[COMPOSE_LISTS] = { "From", "To", "Cc", "Bcc", "Reply-To" };
+static const char *const list_names[COMPOSE_LISTS] = { "From", "To", "Cc", "Bcc",
+						       "Reply-To" };
 
 /* Fields that come from options of their own or are ours to write. */
-static const char *const own_fields[] = { "From", "To", "Cc", "Bcc", "Reply-To", "Subject",
-	"MIME-Version", "Content-Type", "Content-Transfer-Encoding", "Received" };
+static const char *const own_fields[] = {
+	"From",         "To",           "Cc",
+	"Bcc",          "Reply-To",     "Subject",
+	"MIME-Version", "Content-Type", "Content-Transfer-Encoding",
+	"Received",     "Return-Path"
+};
 
 void compose_init(struct compose *c) {
 	for (size_t i = 0; i < COMPOSE_LISTS; i++)
@@ -49,23 +56,57 @@ static size_t column_of(const struct buf *b, size_t first_line_indent) {
 	return nl ? (size_t)(b->data + b->len - nl - 1) : first_line_indent + b->len;
 }
 
+/* Appends what a display name says: the content of quoted strings, without their quotes. */
+static void add_plain_name(struct buf *out, struct span name) {
+	for (size_t i = 0; i < name.len; i++) {
+		if (name.p[i] == '"')
+			continue;
+		if (name.p[i] == '\\' && i + 1 < name.len)
+			i++;
+		buf_addc(out, name.p[i]);
+	}
+}
+
+/* Such a name is header text already; encoded words (RFC 2047) are atoms too. */
+static bool is_atoms(struct span name) {
+	struct span word;
+	if (addr_is_utf8(name))
+		return false;
+	while (span_take_word(&name, &word))
+		if (chars_run(word, CHARS_ATEXT) != word.len)
+			return false;
+	return true;
+}
+
+static void add_name(struct buf *out, struct span display_name) {
+	AUTO_BUF struct buf plain = BUF_INIT(LIST_MAX);
+	if (is_atoms(display_name)) {
+		buf_add(out, display_name);
+		return;
+	}
+	add_plain_name(&plain, display_name);
+	fixup_phrase(out, buf_span(&plain));
+}
+
 static int add_mailbox(void *ctx, struct span address, struct span display_name) {
 	struct buf *list = ctx;
 	AUTO_BUF struct buf one = BUF_INIT(LIST_MAX);
-	if (display_name.len) {
-		fixup_phrase(&one, display_name);
+	add_name(&one, display_name);
+	bool named = one.len > 0;
+	if (named)
 		buf_adds(&one, " <");
-	}
 	buf_add(&one, address);
-	if (display_name.len)
+	if (named)
 		buf_addc(&one, '>');
 	if (list->len)
-		buf_adds(list, column_of(list, 10) + one.len + 2 > FOLD_COLUMN ? ",\n " : ", ");
+		buf_adds(list,
+			 column_of(list, 10) + one.len + 2 > FOLD_COLUMN ? ",\n " : ", ");
 	buf_add(list, buf_span(&one));
 	return buf_failed(list) || buf_failed(&one) ? 1 : 0;
 }
 
-int compose_address(struct compose *c, enum compose_list list, struct span text, struct err *err) {
+int compose_address(struct compose *c, enum compose_list list, struct span text,
+		    struct err *err) {
 	struct addr a;
 	int r;
 	c->used = true;
@@ -97,23 +138,29 @@ static bool is_field_name(struct span name) {
 	for (size_t i = 0; i < name.len; i++)
 		if (name.p[i] <= 0x20 || name.p[i] >= 0x7f)
 			return false;
-	return name.len > 0;
+	return name.len > 0 && name.len <= FIELD_NAME_MAX;
 }
 
 int compose_field(struct compose *c, struct span text, struct err *err) {
 	struct span name, value = text;
 	c->used = true;
-	if (!span_take_until(&value, ':', &name) || !is_field_name(name) || !is_one_line(text))
-		return err_set(err, ERR_SYNTAX, "\"%.*s\" is not of the form NAME: VALUE on one line",
-			(int)(text.len < 100 ? text.len : 100), text.p);
+	if (!span_take_until(&value, ':', &name) || !is_field_name(name) ||
+	    !is_one_line(text))
+		return err_set(err, ERR_SYNTAX,
+			       "\"%.*s\" is not of the form NAME: VALUE on one line",
+			       (int)(text.len < 100 ? text.len : 100), text.p);
 	for (size_t i = 0; i < sizeof own_fields / sizeof *own_fields; i++)
 		if (span_eq_nocase(name, span_str(own_fields[i])))
-			return err_set(err, ERR_SYNTAX, "%s is written by send itself", own_fields[i]);
+			return err_set(err, ERR_SYNTAX, "%s is written by send itself",
+				       own_fields[i]);
+	if (span_starts_nocase(name, SPAN("Resent-")))
+		return err_set(err, ERR_SYNTAX, "a new message has no Resent- fields");
 	buf_add(&c->fields, name);
 	buf_adds(&c->fields, ": ");
 	fixup_text(&c->fields, span_trim(value), name.len + 2);
 	buf_addc(&c->fields, '\n');
-	return buf_failed(&c->fields) ? err_set(err, ERR_LIMIT, "too many header fields") : 0;
+	return buf_failed(&c->fields) ? err_set(err, ERR_LIMIT, "too many header fields")
+				      : 0;
 }
 
 /* What decides the encoding of a text. */
@@ -121,46 +168,41 @@ struct text_facts {
 	bool has_nul, has_8bit, is_utf8, has_long_line;
 };
 
-/* Length of the UTF-8 sequence at p, or 0 when it is none (RFC 3629). */
-static size_t utf8_len(const unsigned char *p, size_t left) {
-	static const unsigned char second_min[] = { [0xe0 - 0xc0] = 0xa0, [0xf0 - 0xc0] = 0x90 };
-	size_t n = *p >= 0xf0 && *p <= 0xf4 ? 4 : *p >= 0xe0 && *p < 0xf0 ? 3 : 2;
-	if (*p < 0xc2 || *p > 0xf4 || left < n)
-		return 0;
-	size_t lead = (size_t)(*p - 0xc0);
-	unsigned char min = lead < sizeof second_min && second_min[lead] ? second_min[lead] : 0x80;
-	unsigned char max = *p == 0xed ? 0x9f : *p == 0xf4 ? 0x8f : 0xbf;
-	if (p[1] < min || p[1] > max)
-		return 0;
-	for (size_t i = 2; i < n; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	return n;
+static void look_at_line(struct span line, struct text_facts *f) {
+	uint32_t cp;
+	if (line.len > 0 && line.p[line.len - 1] == '\r')
+		line.len--;
+	f->has_long_line |= line.len > TEXT_LINE_MAX;
+	while (line.len > 0) {
+		f->has_8bit |= (unsigned char)line.p[0] >= 0x80;
+		f->has_nul |= line.p[0] == 0;
+		if (!span_take_utf8(&line, &cp)) {
+			f->is_utf8 = false;
+			line = span_from(line, 1);
+		}
+	}
 }
 
 static struct text_facts look_at(struct span text) {
 	struct text_facts f = { .is_utf8 = true };
-	size_t line = 0;
-	const unsigned char *p = (const unsigned char *)text.p;
-	for (size_t i = 0; i < text.len;) {
-		size_t n = 1;
-		if (p[i] == '\n') {
-			line = 0;
-			i++;
-			continue;
-		}
-		f.has_nul |= p[i] == 0;
-		if (p[i] >= 0x80) {
-			f.has_8bit = true;
-			n = utf8_len(p + i, text.len - i);
-			f.is_utf8 &= n > 0;
-			n = n ? n : 1;
-		}
-		line += n;
-		f.has_long_line |= line > TEXT_LINE_MAX;
-		i += n;
+	while (text.len > 0) {
+		struct span line = span_head(text, span_find(text, '\n'));
+		text = span_from(text, line.len + 1);
+		look_at_line(line, &f);
 	}
 	return f;
+}
+
+static const char *charset_of(const struct text_facts *f) {
+	if (!f->has_8bit)
+		return "us-ascii";
+	return f->is_utf8 ? "utf-8" : "unknown-8bit";
+}
+
+static const char *encoding_of(const struct text_facts *f) {
+	if (f->has_long_line)
+		return "quoted-printable";
+	return f->has_8bit ? "8bit" : "7bit";
 }
 
 static void add_lists(const struct compose *c, struct buf *header) {
@@ -172,27 +214,30 @@ static void add_lists(const struct compose *c, struct buf *header) {
 		}
 }
 
-int compose_finish(struct compose *c, struct span text, struct buf *header, struct buf *body,
-	struct err *err) {
+int compose_finish(struct compose *c, struct span text, struct buf *header,
+		   struct buf *encoded, struct span *ret_body, struct err *err) {
 	struct text_facts f = look_at(text);
+	struct span body = text;
 	if (f.has_nul)
-		return err_set(err, ERR_SYNTAX, "the text contains a NUL byte");
-	bool encode = f.has_long_line;
+		return err_set(err, ERR_SYNTAX, "the text has a NUL byte");
 	add_lists(c, header);
-	buf_adds(header, "Subject: ");
-	buf_add(header, buf_span(&c->subject));
-	buf_addc(header, '\n');
+	if (c->subject.len) {
+		buf_adds(header, "Subject: ");
+		buf_add(header, buf_span(&c->subject));
+		buf_addc(header, '\n');
+	}
 	buf_add(header, buf_span(&c->fields));
 	buf_addf(header,
-		"MIME-Version: 1.0\nContent-Type: text/plain; charset=%s\n"
-		"Content-Transfer-Encoding: %s\n",
-		!f.has_8bit ? "us-ascii" : f.is_utf8 ? "utf-8" : "unknown-8bit",
-		encode ? "quoted-printable" : f.has_8bit ? "8bit" : "7bit");
-	if (encode)
-		qp_encode_text(text, body);
-	else
-		buf_add(body, text);
-	if (buf_failed(header) || buf_failed(body))
-		return err_set(err, ERR_LIMIT, "the message is too big");
+		 "MIME-Version: 1.0\nContent-Type: text/plain; charset=%s\n"
+		 "Content-Transfer-Encoding: %s\n",
+		 charset_of(&f), encoding_of(&f));
+	if (buf_failed(header))
+		return err_set(err, ERR_LIMIT, "the header is too long");
+	if (f.has_long_line) {
+		if (qp_encode_text(text, encoded) != 0)
+			return err_set(err, ERR_MEMORY, "out of memory");
+		body = buf_span(encoded);
+	}
+	*ret_body = body;
 	return 0;
 }

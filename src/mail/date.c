@@ -40,11 +40,3 @@ int date_add_local(struct buf *out, int64_t wall_s) {
 	return buf_addf(out, "%d-%02d-%02d %02d:%02d:%02d", tm.tm_year + 1900,
 			tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
-
-int date_add_rfc3339(struct buf *out, int64_t wall_s) {
-	time_t t = clamp(wall_s);
-	struct tm tm = { .tm_mday = 1 };
-	gmtime_r(&t, &tm);
-	return buf_addf(out, "%04d-%02d-%02dT%02d:%02d:%02dZ", tm.tm_year + 1900,
-			tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
-}

@@ -12,7 +12,5 @@
 int date_add_rfc5322(struct buf *out, int64_t wall_s);
 /* Appends "2026-11-22 02:06:29" in the local zone. */
 int date_add_local(struct buf *out, int64_t wall_s);
-/* Appends "2026-11-22T02:06:29Z" (RFC 3339, UTC). */
-int date_add_rfc3339(struct buf *out, int64_t wall_s);
 
 #endif

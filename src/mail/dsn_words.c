@@ -62,7 +62,8 @@ static const char *advice_for(struct mail_status s) {
 	return a->text;
 }
 
-enum dsn_action dsn_words_action(const struct dsn_recipient *r, size_t count) {
+/* The action that names the whole notice: a failure before a delay before good news. */
+static enum dsn_action main_action(const struct dsn_recipient *r, size_t count) {
 	enum dsn_action worst = DSN_RELAYED;
 	for (size_t i = 0; i < count; i++)
 		if (r[i].action < worst)
@@ -77,7 +78,7 @@ void dsn_words_subject(struct buf *out, const struct dsn_recipient *r, size_t co
 		[DSN_DELIVERED] = "Mail was delivered",
 		[DSN_RELAYED] = "Mail was passed on",
 	};
-	enum dsn_action action = dsn_words_action(r, count);
+	enum dsn_action action = main_action(r, count);
 	size_t same = 0, which = 0;
 	for (size_t i = count; i > 0; i--) {
 		if (r[i - 1].action != action)
@@ -157,7 +158,7 @@ static void add_recipient(struct buf *out, const struct dsn_recipient *r) {
 }
 
 static const char *introduction(const struct dsn_recipient *r, size_t count) {
-	enum dsn_action action = dsn_words_action(r, count);
+	enum dsn_action action = main_action(r, count);
 	size_t same = 0;
 	for (size_t i = 0; i < count; i++)
 		same += r[i].action == action;

@@ -5,8 +5,6 @@
 
 #include "mail/dsn_write.h"
 
-/* The action that names the whole notice: a failure before a delay before good news. */
-enum dsn_action dsn_words_action(const struct dsn_recipient *r, size_t count);
 /* Appends the subject line's text, one line of ASCII. */
 void dsn_words_subject(struct buf *out, const struct dsn_recipient *r, size_t count);
 /* Appends the text, UTF-8 with LF line ends. What came from elsewhere is indented and

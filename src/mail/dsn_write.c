@@ -69,17 +69,21 @@ static void add_text(struct buf *out, struct span text, size_t column) {
 	}
 }
 
-/* utf-8-addr-xtext of RFC 6533 section 3: \x{HEX} for what is not printable ASCII. Where
- * the part may hold UTF-8 itself, well-formed characters stay. An ORCPT may be so long
+/* utf-8-addr-xtext of RFC 6533 section 3: \x{HEX} for what is not printable ASCII, and for
+ * the signs of xtext in an address that needs it. Where the part may hold UTF-8 itself,
+ * well-formed characters stay. An ORCPT may be so long
  * that it passes the limit of a line, which cannot be folded here: then it is cut. */
 static void add_address(struct buf *out, struct span address, bool raw_utf8) {
 	size_t start = out->len;
+	bool xtext = !raw_utf8 && addr_is_utf8(address);
 	while (address.len > 0 && out->len - start < ADDRESS_MAX) {
 		struct span before = address;
 		uint32_t cp;
 		if (!span_take_utf8(&address, &cp)) {
 			address = span_from(address, 1);
 			buf_adds(out, "\\x{FFFD}");
+		} else if (xtext && (cp == '+' || cp == '=' || cp == '\\')) {
+			buf_addf(out, "\\x{%X}", (unsigned)cp);
 		} else if (cp > 0x20 && cp < 0x7f) {
 			buf_addc(out, (char)cp);
 		} else if (cp == 0x20 || (raw_utf8 && cp > 0x9f)) {

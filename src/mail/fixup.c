@@ -245,7 +245,8 @@ int fixup_header(struct span block, const struct fixup_params *params,
 	survey_header(&j.survey, block);
 	result.has_header = j.survey.count > 0;
 	size_t start = out->len;
-	add_received(&j);
+	if (params->received.len > 0)
+		add_received(&j);
 	add_missing(&j);
 	if (buf_failed(out))
 		return err_set(err, ERR_LIMIT, "header of more than %zu octets",

@@ -32,7 +32,7 @@ struct fixup_params {
 	bool extract;           /* -t: take the recipients from To, Cc, Bcc or Resent-* */
 	size_t recipients_max;
 	struct span host;       /* full host name: Received by, Message-ID */
-	struct span received;   /* "uid 1000" in Received's "(nightmail, uid 1000)" */
+	struct span received;   /* "uid 1000" in Received's "(nightmail, uid 1000)"; empty: none is added */
 	struct span id;         /* queue ID for Received and Message-ID */
 	struct span from;       /* address for a missing From */
 	struct span from_name;  /* full name for a missing From; may be empty, UTF-8 */

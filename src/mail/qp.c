@@ -12,6 +12,11 @@ static bool is_literal(unsigned char c) {
 	return (c >= 0x21 && c <= 0x7e && c != '=') || c == ' ' || c == '\t';
 }
 
+/* "From " and a lone dot at a line's start are rewritten by some relays. */
+static bool is_fragile(unsigned char c, size_t column) {
+	return column == 0 && (c == '.' || c == 'F');
+}
+
 /* Appends one octet; breaks the line softly before it would pass the limit. */
 static void put(struct buf *out, unsigned char c, bool literal, size_t *column) {
 	size_t need = literal ? 1 : 3;
@@ -19,14 +24,15 @@ static void put(struct buf *out, unsigned char c, bool literal, size_t *column) 
 		buf_adds(out, "=\n");
 		*column = 0;
 	}
-	if (literal) {
+	if (literal && !is_fragile(c, *column)) {
 		buf_addc(out, (char)c);
+		*column += 1;
 	} else {
 		buf_addc(out, '=');
 		buf_addc(out, hex[c >> 4]);
 		buf_addc(out, hex[c & 15]);
+		*column += 3;
 	}
-	*column += need;
 }
 
 static void encode_line(struct span line, struct buf *out) {
@@ -34,9 +40,7 @@ static void encode_line(struct span line, struct buf *out) {
 	for (size_t i = 0; i < line.len; i++) {
 		unsigned char c = (unsigned char)line.p[i];
 		bool blank_at_end = i + 1 == line.len && (c == ' ' || c == '\t');
-		/* "From " and a lone dot are rewritten by some relays. */
-		bool fragile = column == 0 && (c == '.' || (c == 'F' && i == 0));
-		put(out, c, is_literal(c) && !blank_at_end && !fragile, &column);
+		put(out, c, is_literal(c) && !blank_at_end, &column);
 	}
 }
 

@@ -6,8 +6,9 @@
 #include "base/buf.h"
 #include "base/span.h"
 
-/* Appends text with LF or CRLF line ends as quoted-printable; each line end of the input is
- * one LF of the output, lines stay within 76 octets, blanks at a line's end are encoded. */
+/* Appends text with LF or CRLF line ends as quoted-printable; each line end of the input
+ * is one LF of the output, lines stay within 76 octets, blanks at a line's end are
+ * encoded. */
 int qp_encode_text(struct span text, struct buf *out);
 
 #endif

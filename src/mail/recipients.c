@@ -14,10 +14,6 @@
 
 #define FIRST_CAP 16
 
-static unsigned char lower(char c) {
-	return (unsigned char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
-}
-
 /* Returns where the domain begins: behind the last "@" (a quoted one is before it). */
 static size_t domain_at(struct span address) {
 	size_t n = address.len;
@@ -31,7 +27,8 @@ static size_t hash_of(struct span address) {
 	uint64_t h = 14695981039346656037u;
 	size_t domain = domain_at(address);
 	for (size_t i = 0; i < address.len; i++) {
-		h ^= i < domain ? (unsigned char)address.p[i] : lower(address.p[i]);
+		h ^= (unsigned char)(i < domain ? address.p[i]
+						: span_lower(address.p[i]));
 		h *= 1099511628211u;
 	}
 	return (size_t)(h ^ (h >> 32));

@@ -29,7 +29,7 @@ struct conn;
  * ERR_TIMEOUT, ERR_REMOTE, ERR_SYSTEM. TCP_NODELAY is on.
  */
 struct conn *conn_open(const struct net_addrs *addrs, const struct net_addr *source,
-	int64_t timeout_ms, struct net_addr *ret_peer, struct err *err);
+		       int64_t timeout_ms, struct net_addr *ret_peer, struct err *err);
 /* Wraps a connected socket (accepted by a server); the conn owns it from now on, and sets it
  * non-blocking. */
 struct conn *conn_adopt(int fd, struct err *err);
@@ -38,11 +38,11 @@ void conn_free(struct conn *c);
 
 /* Client handshake; returns 0 when it is done and the policy is satisfied. On failure the
  * words say why ("certificate of mx1.example is for other.example"), the conn is unusable. */
-int conn_start_tls(struct conn *c, const struct tls_client *tls, const struct tls_policy *policy,
-	int64_t timeout_ms, struct err *err);
+int conn_start_tls(struct conn *c, const struct tls_client *tls,
+		   const struct tls_policy *policy, int64_t timeout_ms, struct err *err);
 /* Server handshake. */
 int conn_accept_tls(struct conn *c, const struct tls_server *tls, int64_t timeout_ms,
-	struct err *err);
+		    struct err *err);
 
 /* Reads up to len bytes. > 0: bytes; 0: nothing now; -1: ended: ERR_REMOTE with words ("closed
  * the connection", "connection reset by peer"). */

@@ -24,13 +24,14 @@ struct tls_client *tls_client_new(const char *ca_file, struct err *err);
 void tls_client_free(struct tls_client *t);
 
 struct tls_policy {
-	const char *host;  /* name (or IP literal) the certificate must match; SNI when a name */
-	bool verify;       /* false only for opportunistic TLS: a bad certificate is noted in info */
+	const char *
+		host; /* name (or IP literal) the certificate must match; SNI when a name */
+	bool verify; /* false only for opportunistic TLS: a bad certificate is noted in info */
 };
 
 struct tls_info {
-	char version[16];  /* "TLS1.3" */
-	char cipher[64];   /* "TLS_AES_256_GCM_SHA384" or GnuTLS' suite name */
+	char version[16]; /* "TLS1.3" */
+	char cipher[64];  /* "TLS_AES_256_GCM_SHA384" or GnuTLS' suite name */
 	bool verified;
 	char why_not[160]; /* verified is false: the reason in words */
 	int64_t not_after_s; /* end of the leaf certificate's validity, seconds since 1970, 0 unknown */
@@ -45,20 +46,23 @@ struct tls_info {
  */
 
 /* Server side: files in PEM. */
-struct tls_server *tls_server_new(const char *cert_file, const char *key_file, struct err *err);
+struct tls_server *tls_server_new(const char *cert_file, const char *key_file,
+				  struct err *err);
 void tls_server_free(struct tls_server *t);
 
 /* Makes a throw-away CA and a server certificate signed by it for the names (host names and IP
  * literals), valid `days`; writes ca.pem, cert.pem, key.pem (0600) into the directory. For the
  * sink and for tests. */
 int tls_make_test_files(int dirfd, const char *const names[], size_t count, unsigned days,
-	struct err *err);
+			struct err *err);
 
 /* Used by conn only. A session object over a connected non-blocking socket. */
 struct tls_session;
-struct tls_session *tls_session_client(const struct tls_client *t, const struct tls_policy *p,
-	int fd, struct err *err);
-struct tls_session *tls_session_server(const struct tls_server *t, int fd, struct err *err);
+struct tls_session *tls_session_client(const struct tls_client *t,
+				       const struct tls_policy *p, int fd,
+				       struct err *err);
+struct tls_session *tls_session_server(const struct tls_server *t, int fd,
+				       struct err *err);
 void tls_session_free(struct tls_session *s, bool say_goodbye);
 /* 1: done; 0: wants poll (tls_session_wants); -1 failed. Verification is part of it. */
 int tls_session_handshake(struct tls_session *s, struct err *err);

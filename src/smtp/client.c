@@ -99,6 +99,11 @@ void smtp_client_eof(struct smtp_client *c, const char *words) {
 	c->end = smtp_reply_local(421, 4, 2, "%s", words);
 }
 
+void smtp_client_timeout(struct smtp_client *c, const char *words) {
+	c->out_of_step = true;
+	smtp_client_eof(c, words);
+}
+
 struct span smtp_client_output(const struct smtp_client *c) {
 	return span_from(buf_span(&c->out), c->out_taken);
 }
@@ -135,12 +140,20 @@ uint64_t smtp_client_command(struct smtp_client *c, enum smtp_command_kind kind,
 	return end;
 }
 
+/* A refusal counts at the end of a session even when replies to the rest of the envelope are
+ * outstanding; but not when one may have been lost on the way: then it may have been the
+ * answer to something else. */
+static bool is_refused(const struct smtp_client *c) {
+	return c->cur && c->cur->refused != SMTP_STAGE_CONNECT &&
+	       !(c->out_of_step && c->cur->waiting > 0);
+}
+
 /* The transaction that the end of the session leaves open: the one whose content was given
  * if there is one, because only its fate can be unknown. */
 static const struct smtp_flight *open_flight(const struct smtp_client *c) {
 	if (c->old)
 		return c->old;
-	return c->cur && c->cur->refused == SMTP_STAGE_CONNECT ? c->cur : NULL;
+	return is_refused(c) ? NULL : c->cur;
 }
 
 void smtp_client_close(struct smtp_client *c, enum smtp_stage stage,
@@ -171,6 +184,7 @@ void smtp_client_broken(struct smtp_client *c, enum smtp_stage stage, const char
 	vsnprintf(words, sizeof words, fmt, ap);
 	va_end(ap);
 	struct smtp_reply r = smtp_reply_local(451, 5, 0, "protocol error: %s", words);
+	c->out_of_step = true;
 	smtp_client_close(c, stage, &r);
 }
 
@@ -275,7 +289,7 @@ static bool take_reply(struct smtp_client *c) {
 
 static enum smtp_client_event ending(struct smtp_client *c,
 				     struct smtp_client_note *note) {
-	if (c->cur && c->cur->refused != SMTP_STAGE_CONNECT) {
+	if (is_refused(c)) {
 		c->cur->waiting = 0;
 		smtp_client_take_refused(c, note);
 		return SMTP_CLIENT_DONE;

@@ -150,6 +150,9 @@ void smtp_client_free(struct smtp_client *c);
 int smtp_client_input(struct smtp_client *c, struct span bytes);
 /* The connection ended (EOF or error; words for people): yields CLOSED. */
 void smtp_client_eof(struct smtp_client *c, const char *words);
+/* The same after a reply did not come in time. It may have been lost, and those behind it
+ * taken for answers to something else: no refusal of the current transaction counts. */
+void smtp_client_timeout(struct smtp_client *c, const char *words);
 /* What to send now; valid until the next call of another function. */
 struct span smtp_client_output(const struct smtp_client *c);
 void smtp_client_sent(struct smtp_client *c, size_t n);

@@ -84,6 +84,7 @@ struct smtp_client {
 	bool tls, handshake, ready, want_quit, ended;
 	struct smtp_reply end; /* of smtp_client_eof() */
 	bool closing, closed;
+	bool out_of_step; /* a reply is missing, or there is one too many */
 	struct smtp_client_note last;
 };
 

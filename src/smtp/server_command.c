@@ -115,7 +115,8 @@ static bool take_path(const struct smtp_server *s, struct span *in, struct span 
 		return false;
 	while (span_take_char(in, ' '))
 		;
-	return addr_take_path(in, ret) || (s->params.local_names && take_local_name(in, ret));
+	return addr_take_path(in, ret) ||
+	       (s->params.local_names && take_local_name(in, ret));
 }
 
 static enum smtp_server_event on_mail(struct smtp_server *s, struct span args,

@@ -71,7 +71,7 @@ struct writer {
 
 static void write_value(void *ctx, const struct config_shown *v) {
 	struct writer *w = ctx;
-	if (v->section != w->section || v->name != w->name)
+	if (v->section[0] && (v->section != w->section || v->name != w->name))
 		buf_addf(&w->text, "[%s %s]\n", v->section, v->name ? v->name : "");
 	w->section = v->section;
 	w->name = v->name;

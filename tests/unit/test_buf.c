@@ -95,6 +95,21 @@ static void test_take(void) {
 	buf_release(&b);
 }
 
+static void test_wipe(void) {
+	AUTO_BUF struct buf b = BUF_INIT(8);
+	buf_wipe(&b);
+	ok(b.len == 0 && !b.data, "wiping a buffer that was never used does nothing");
+	buf_adds(&b, "secret");
+	buf_truncate(&b, 2);
+	buf_wipe(&b);
+	is_str(buf_str(&b), "", "wiping empties");
+	ok(!memchr(b.data, 'r', b.cap), "and leaves nothing in the memory");
+	is_int(buf_addc(&b, 'x'), 0, "the buffer may be used again");
+	buf_adds(&b, "123456789");
+	buf_wipe(&b);
+	ok(buf_failed(&b), "but a failure stays");
+}
+
 int main(void) {
 	test_ceiling();
 	test_zero_ceiling();
@@ -103,5 +118,6 @@ int main(void) {
 	test_binary();
 	test_room();
 	test_take();
+	test_wipe();
 	return done_testing();
 }

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -319,6 +320,42 @@ static void test_pass_fd(void) {
 	close(pipe_ends[1]);
 }
 
+/* What a peer could send that does not use proc_send(). */
+static ssize_t send_two_fds(int fd) {
+	union {
+		struct cmsghdr head;
+		char bytes[CMSG_SPACE(2 * sizeof(int))];
+	} control;
+	struct iovec iov = { .iov_base = &(char){ 'x' }, .iov_len = 1 };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
+			      .msg_controllen = sizeof(control) };
+	memset(&control, 0, sizeof(control));
+	control.head.cmsg_level = SOL_SOCKET;
+	control.head.cmsg_type = SCM_RIGHTS;
+	control.head.cmsg_len = CMSG_LEN(2 * sizeof(int));
+	memcpy(CMSG_DATA(&control.head), (int[]){ 0, 0 }, 2 * sizeof(int));
+	return sendmsg(fd, &msg, 0);
+}
+
+static void test_pass_two_fds(void) {
+	int ends[2], got = -1;
+	AUTO_BUF struct buf in = BUF_INIT(100);
+	if (proc_channel(ends, NULL) != 0)
+		return;
+	int next = dup(0);
+	close(next);
+	is_int(send_two_fds(ends[1]), 1, "two descriptors in one frame");
+	is_int(proc_recv(ends[0], &in, &got), 1, "come as a frame");
+	close(got);
+	int now = dup(0);
+	is_int(now, next, "and leave none open that nobody knows of");
+	close(now);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 int main(void) {
 	proc_close_from(3);
 	test_start();
@@ -331,5 +368,6 @@ int main(void) {
 	test_capture_others();
 	test_channel();
 	test_pass_fd();
+	test_pass_two_fds();
 	return done_testing();
 }

@@ -85,6 +85,7 @@ static void test_values(void) {
 			  "dir = /var/q//\n"
 			  "size-limit = 10k\n"
 			  "reserve = 0\n"
+			  "user-limit = 20/h 1M\n"
 			  "retry = 10s 2d\n"
 			  "warning = never\n"
 			  "[identity]\n"
@@ -116,6 +117,8 @@ static void test_values(void) {
 	is_str(s.rundir, "/var/q/run", "sockets stand below a private directory");
 	is_int((int64_t)s.size_limit, 10240, "sizes are in units of 1024");
 	is_int((int64_t)s.reserve_bytes, 0, "0 is a size");
+	is_int(s.user_limit.per_hour, 20, "messages an hour are read");
+	is_int((int64_t)s.user_limit.bytes, 1 << 20, "and the bytes of a user");
 	is_int(s.retry_min_ms, 10000, "the first wait is read");
 	is_int(s.retry_max_ms, 172800000, "the longest wait is read");
 	is_int(s.warning_ms, 0, "never is 0");
@@ -147,6 +150,7 @@ static void test_defaults(void) {
 	is_int(s.retry_max_ms, 14400000, "the longest 4 hours");
 	is_int(s.warning_ms, 14400000, "a warning after 4 hours");
 	is_int((int64_t)s.size_limit, 50 << 20, "messages up to 50M");
+	is_int(s.user_limit.per_hour, 600, "600 messages an hour of one user");
 	is_int((int64_t)s.reserve_bytes, 64 << 20, "64M in reserve");
 	is_int((int64_t)s.reserve_inodes, 1000, "and 1000 inodes");
 	config_release(&s);
@@ -162,8 +166,17 @@ static const struct {
 	  "FILE:5:1: unknown key \"lifetime\" in [relay default]; it belongs into [queue]\n" },
 	{ "a key that is like no other is unknown", DEFAULT "colour = red\n",
 	  "FILE:5:1: unknown key \"colour\" in [relay default]\n" },
-	{ "a key before every section is unknown", "root = a@b\n" DEFAULT,
-	  "FILE:1:1: unknown key \"root\" before the first [section]\n" },
+	{ "a key of a section before every section", "lifetime = 5d\n" DEFAULT,
+	  "FILE:1:1: unknown key \"lifetime\" in the lines before the first [section]; it "
+	  "belongs into [queue]\n" },
+	{ "a key of the top in a section", DEFAULT "root = a@b.org\n",
+	  "FILE:5:1: unknown key \"root\" in [relay default]; it belongs before the first "
+	  "[section]\n" },
+	{ "a domain to masquerade that is none", DEFAULT "[identity]\nmasquerade = a.org, *b.org\n",
+	  "FILE:6:14: masquerade: \"a.org,\" is no domain; write them like host.example.org or "
+	  "*.lan.example.org, with blanks between them\n" },
+	{ "root is an address", "root = bob\n" DEFAULT,
+	  "FILE:1:8: root: \"bob\" is not an address; write it like alice@example.org\n" },
 	{ "an unknown section is told once, its keys are skipped",
 	  DEFAULT "[queu]\na = b\nlifetime = x\n",
 	  "FILE:5:2: unknown section \"queu\"; did you mean \"queue\"?\n" },
@@ -272,6 +285,10 @@ static const struct {
 	{ "a size is a number with a unit",
 	  "[queue]\ndir = /q\nsize-limit = 5T\n[relay default]\nhost = a\n",
 	  "FILE:3:14: size-limit: \"5T\" is not a size; sizes are written 10K 64M 1G\n" },
+	{ "a user's limit without its hour", QUEUE "user-limit = 600 1G\n" "[relay default]\nhost = a\n",
+	  "FILE:3:14: user-limit: \"600\" is not messages an hour, like 600/h\n" },
+	{ "a user's limit without bytes", QUEUE "user-limit = 600/h 1T\n" "[relay default]\nhost = a\n",
+	  "FILE:3:20: user-limit: \"1T\" is not a size; sizes are written 10K 64M 1G\n" },
 	{ "a domain is one", DEFAULT "[identity]\ndomain = a..b\n",
 	  "FILE:6:10: domain: \"a..b\" is not a domain; write it like mail.example.org, "
 	  "international ones in their xn-- form\n" },
