@@ -235,7 +235,8 @@ static void test_command(void) {
 }
 
 static void test_command_words(void) {
-	static const char *const refs[] = { "command:false secret", "command:\tfalse\tsecret",
+	static const char *const refs[] = { "command:false secret",
+					    "command:\tfalse\tsecret",
 					    "command:false 'secret" };
 	for (size_t i = 0; i < sizeof(refs) / sizeof(refs[0]); i++) {
 		struct secret s = { NULL, 0 };

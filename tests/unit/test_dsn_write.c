@@ -144,6 +144,22 @@ static void test_variants(void) {
 	}
 }
 
+/* In a 7-bit part: RFC 6533 section 3 wants these three escaped too, but not in ASCII ones. */
+static void test_utf8_in_7bit(void) {
+	struct dsn_recipient r = refused;
+	AUTO_BUF struct buf out = BUF_INIT(1 << 20);
+	r.address = SPAN("j\xc3\xbc+a=\\@x.org");
+	write_notice(&out, &usual, &r, 1);
+	ok(strstr(out.data,
+		  "Final-Recipient: utf-8; j\\x{FC}\\x{2B}a\\x{3D}\\x{5C}@x.org\r\n"),
+	   "a UTF-8 address in a 7-bit part is one of its own grammar");
+	buf_reset(&out);
+	r.address = SPAN("a+b=c@x.org");
+	write_notice(&out, &usual, &r, 1);
+	ok(strstr(out.data, "Final-Recipient: rfc822; a+b=c@x.org\r\n"),
+	   "an ASCII address stays what it is");
+}
+
 static size_t count_lines_with(struct span text, const char *prefix) {
 	struct span line;
 	size_t n = 0;
@@ -256,6 +272,7 @@ int main(void) {
 	tzset();
 	test_whole();
 	test_variants();
+	test_utf8_in_7bit();
 	test_hostile();
 	test_long();
 	test_many();

@@ -43,6 +43,37 @@ static void test_empty(void) {
 	ok(journal_due_ms(j, &now) <= 0, "a new message is due");
 }
 
+static void test_reached(void) {
+	AUTO_BUF struct buf b = BUF_INIT(65536);
+	journal_add_reached(&b, 1, SPAN("a b=\n%@x.org"));
+	for (int i = 0; i < 40; i++)
+		journal_add_reached(&b, 2, SPAN("c@x.org"));
+	const struct journal *j = replay(buf_span(&b));
+	is_int((int64_t)j->valid, (int64_t)b.len, "addresses of an alias can be recorded");
+	ok(journal_has_reached(j, 1, SPAN("a b=\n%@x.org")) &&
+		   journal_has_reached(j, 2, SPAN("c@x.org")),
+	   "and are known to have the message");
+	ok(!journal_has_reached(j, 2, SPAN("a b=\n%@x.org")) &&
+		   !journal_has_reached(j, 1, SPAN("C@x.org")),
+	   "others are not");
+	ok(j->to[1].last.state == RECIPIENT_PENDING && !journal_finished(j),
+	   "the recipient itself is not settled");
+	size_t sound = b.len;
+	journal_add_reached(&b, 3, SPAN("d@x.org"));
+	is_int((int64_t)replay(buf_span(&b))->valid, (int64_t)sound,
+	       "a recipient that is none ends the journal");
+}
+
+static void test_names(void) {
+	AUTO_BUF struct buf b = BUF_INIT(65536);
+	journal_add_hold(&b, JOURNAL_LOCAL_NAME);
+	ok(journal_waits_for_name(replay(buf_span(&b))), "a message can wait for a name");
+	journal_add_release(&b);
+	ok(!journal_waits_for_name(replay(buf_span(&b))), "until it is released");
+	journal_add_hold(&b, "admin");
+	ok(!journal_waits_for_name(replay(buf_span(&b))), "a person's hold is another thing");
+}
+
 static void test_attempt(void) {
 	AUTO_BUF struct buf b = BUF_INIT(65536);
 	struct moment now = at(10100), later = at(40100);
@@ -270,6 +301,8 @@ static void test_long_reply(void) {
 int main(void) {
 	test_empty();
 	test_attempt();
+	test_reached();
+	test_names();
 	test_final_states();
 	test_notices();
 	test_many_notices();

@@ -465,9 +465,9 @@ static bool remembers(const struct smtp_server *s, struct span text) {
 }
 
 static void test_secrets(void) {
-	const struct smtp_server_params params = {
-		.host = "mx.example", .errors_max = 10, .auth_clear = "PLAIN LOGIN"
-	};
+	const struct smtp_server_params params = { .host = "mx.example",
+						   .errors_max = 10,
+						   .auth_clear = "PLAIN LOGIN" };
 	static const char *const lines[] = { "AUTH PLAIN AGEAc2VjcmV0\r\n",
 					     "AUTH LOGIN\r\nAGEAc2VjcmV0\r\n" };
 	for (size_t i = 0; i < 2; i++) {
@@ -477,7 +477,8 @@ static void test_secrets(void) {
 		smtp_server_next(s, &note);
 		smtp_server_answer(s, 0, NULL);
 		smtp_server_input(s, span_str(lines[i]));
-		while (smtp_server_next(s, &note) == SMTP_SERVER_AUTH && note.data.len == 0)
+		while (smtp_server_next(s, &note) == SMTP_SERVER_AUTH &&
+		       note.data.len == 0)
 			smtp_server_auth_challenge(s, SPAN(""));
 		ok(span_eq(note.data, SPAN("\0a\0secret")), "a password comes");
 		smtp_server_auth_done(s, i == 0);

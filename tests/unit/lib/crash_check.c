@@ -103,6 +103,8 @@ int crash_recover(const char *dir, struct err *err) {
 	if (result == 0 && busy > 0)
 		result = err_set(err, ERR_DENIED, "segments are locked");
 	if (result == 0)
+		queue_claim_release(spool_pick_up(q));
+	if (result == 0)
 		result = queue_scan(q, false, collect, &all, err);
 	for (size_t i = 0; i < all.count && result == 0; i++)
 		result = recover_one(q, &all.id[i], err);

@@ -27,8 +27,8 @@
 #define OPS_MAX 512
 #define NAMES_MAX 128
 
-static const char *const directories[] = { ".", "queue", "dead", "delivered" };
-#define DIRECTORIES 4
+static const char *const directories[] = { ".", "queue", "dead", "delivered", "drop" };
+#define DIRECTORIES 5
 #define ARENA_SIZE (32u << 20)
 
 enum kind { WRITE, TRUNCATE, SYNC, NAME, UNNAME, SYNC_NAMES };

@@ -349,6 +349,27 @@ static void play_bury_and_delete(struct crash_run *run) {
 		mark(run, CRASH_DELETED, 1);
 }
 
+/* A message into drop/, from there into the queue, and away: whatever breaks, once. */
+static void play_drop(struct crash_run *run) {
+	begin(run);
+	if (spool_drop(run->dir, spool_id(1), 2, SPAN(content)) == 0)
+		mark(run, CRASH_ACKED, 1);
+}
+
+static void play_pick_up(struct crash_run *run) {
+	if (spool_drop(run->dir, spool_id(1), 2, SPAN(content)) == 0)
+		mark(run, CRASH_ACKED, 1);
+	begin(run);
+	struct queue_claim *kept = spool_pick_up(run->q);
+	struct segment *s = segment_open(run->q, 0, NULL);
+	struct queue_claim *c = claim(run, 1);
+	queue_claim_release(c);
+	if (s && c)
+		deliver_window(run, s, 1, 1);
+	segment_free(s);
+	queue_claim_release(kept);
+}
+
 const struct crash_scenario crash_scenarios[] = {
 	{ "accept", play_accept, true },
 	{ "accept large", play_accept_large, true },
@@ -365,6 +386,8 @@ const struct crash_scenario crash_scenarios[] = {
 	{ "delete", play_delete, false },
 	{ "bury and revive", play_bury, false },
 	{ "bury and delete", play_bury_and_delete, false },
+	{ "drop", play_drop, false },
+	{ "pick up and deliver", play_pick_up, false },
 };
 const size_t crash_scenarios_count = sizeof(crash_scenarios) / sizeof(crash_scenarios[0]);
 

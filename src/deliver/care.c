@@ -1,0 +1,187 @@
+/*
+ * What the manager itself does with a message, under its claim: notices, expiry, burial,
+ * removal. A message whose claim is refused is looked at again soon; one that could not be
+ * settled (disk full) again after a minute.
+ */
+
+#include <stdlib.h>
+
+#include "base/auto.h"
+#include "base/log.h"
+#include "base/term.h"
+#include "deliver/notify.h"
+#include "deliver/state.h"
+
+#define CARE_BATCH 20u
+#define RETRY_CLAIM_MS 100
+#define RETRY_TROUBLE_MS 60000
+
+struct notified {
+	struct manager *manager;
+	struct queue_id_text original;
+};
+
+static void notice_made(void *ctx, const struct queue_id *notice) {
+	struct notified *n = ctx;
+	log_info("id=%s notice=%s status=queued: the sender is told", n->original.s,
+		 queue_id_text(notice).s);
+	id_list_add(&n->manager->pending, notice);
+	manager_kick(n->manager);
+}
+
+static void trouble(struct manager *m, struct message *msg, int64_t now_ms,
+		    const struct err *err) {
+	log_error("id=%s %s; tried again in a minute", queue_id_text(&msg->id).s,
+		  err->msg);
+	message_due(m, msg, true, now_ms + RETRY_TROUBLE_MS);
+}
+
+static void bury(struct manager *m, struct message *msg, struct queue_claim *c,
+		 const char *reason, int64_t now_ms) {
+	struct err err = ERR_INIT;
+	if (queue_claim_bury(c, reason, DEAD_KEEP_MS, &err) != 0) {
+		trouble(m, msg, now_ms, &err);
+		return;
+	}
+	log_warn(
+		"id=%s status=dead: %s; it is kept for a person to look at (mailq --all)",
+		queue_id_text(&msg->id).s, reason);
+	message_forget(m, msg);
+}
+
+void care_bury_damaged(struct manager *m, const struct queue_id *id,
+		       enum queue_damage damage, const char *words) {
+	struct err err = ERR_INIT;
+	struct queue_id_text text = queue_id_text(id);
+	if (queue_bury_damaged(m->queue, id, &err) != 0)
+		log_error("id=%s cannot be moved to dead/: %s", text.s, err.msg);
+	else if (damage == QUEUE_INCOMPLETE)
+		log_info("id=%s was never acknowledged, its writer died: moved to dead/",
+			 text.s);
+	else
+		log_error("id=%s status=dead: %s; moved to dead/", text.s, words);
+}
+
+/* True when a sender that cannot be told (none) has failed recipients and nothing waits. */
+static bool undeliverable_bounce(const struct queue_message *q) {
+	bool failed = false;
+	if (q->env.from.len)
+		return false;
+	for (size_t i = 0; i < q->journal.to_count; i++) {
+		enum recipient_state s = q->journal.to[i].last.state;
+		if (s == RECIPIENT_PENDING || s == RECIPIENT_DEFERRED)
+			return false;
+		failed |= s == RECIPIENT_FAILED;
+	}
+	return failed;
+}
+
+static void settle(struct manager *m, struct message *msg, struct queue_claim *c,
+		   int64_t now_ms) {
+	struct notified n = { m, queue_id_text(&msg->id) };
+	struct err err = ERR_INIT;
+	bool finished;
+	if (notify_settle(m->queue, c, &m->settings, notice_made, &n, &finished, &err) !=
+	    0) {
+		trouble(m, msg, now_ms, &err);
+	} else if (finished) {
+		message_forget(m, msg);
+	} else {
+		struct queue_id id = msg->id;
+		message_load(m, &id);
+	}
+}
+
+/* Records what expiry or a delay mean; -1: failed, 1: buried, 0: go on. */
+static int record_first(struct manager *m, struct message *msg, struct queue_claim *c,
+			struct err *err) {
+	bool asked, null_sender = false;
+	if (msg->warn && notify_delay(c, &asked, err) != 0)
+		return -1;
+	msg->warn = false;
+	msg->warned = true;
+	if (!msg->expire)
+		return 0;
+	AUTO_BUF struct buf reply = BUF_INIT(256);
+	buf_adds(&reply, "5.4.7 not delivered within ");
+	term_duration(&reply, msg->null_sender ? m->settings.bounce_lifetime_ms
+					       : m->settings.lifetime_ms);
+	if (notify_fail_rest(c, buf_str(&reply), &null_sender, err) != 0)
+		return -1;
+	msg->expire = false;
+	log_info("id=%s status=expired: %s", queue_id_text(&msg->id).s, buf_str(&reply));
+	return null_sender;
+}
+
+static const char *burial_reason(const struct message *msg,
+				 const struct queue_message *q) {
+	if (msg->damaged)
+		return "damaged: its bytes do not match the checksum they were queued with";
+	if (msg->crashes >= 2)
+		return "crashes-worker: two delivery processes crashed with it";
+	if (msg->stuck)
+		return "its relay did not work for 30 d";
+	return undeliverable_bounce(q)
+		       ? "refused for good, and there is no sender to tell"
+		       : NULL;
+}
+
+static void take_care(struct manager *m, struct message *msg, struct queue_claim *c,
+		      int64_t now_ms) {
+	struct err err = ERR_INIT;
+	const char *reason = burial_reason(msg, queue_claim_message(c));
+	if (reason) {
+		bury(m, msg, c, reason, now_ms);
+		return;
+	}
+	int r = record_first(m, msg, c, &err);
+	if (r < 0) {
+		queue_claim_release(c);
+		trouble(m, msg, now_ms, &err);
+	} else if (r == 1) {
+		bury(m, msg, c, "expired, and there is no sender to tell", now_ms);
+	} else {
+		settle(m, msg, c, now_ms);
+	}
+}
+
+static void visit(struct manager *m, struct message *msg, int64_t now_ms) {
+	enum queue_damage damage = QUEUE_SOUND;
+	struct err err = ERR_INIT;
+	struct queue_claim *c = queue_claim(m->queue, &msg->id, &damage, &err);
+	if (c) {
+		take_care(m, msg, c, now_ms);
+	} else if (err.kind == ERR_DENIED) {
+		message_due(m, msg, true, now_ms + RETRY_CLAIM_MS);
+	} else if (damage == QUEUE_SOUND && err.kind != ERR_MISSING) {
+		trouble(m, msg, now_ms, &err);
+	} else {
+		struct queue_id id = msg->id;
+		message_forget(m, msg);
+		if (damage != QUEUE_SOUND)
+			care_bury_damaged(m, &id, damage, err.msg);
+	}
+}
+
+/* The notices of the time before us are made: bounces may go. */
+static void free_bounces(struct manager *m) {
+	m->bounces_free = true;
+	for (size_t i = 0; i < m->late.count; i++)
+		id_list_add(&m->pending, &m->late.id[i]);
+	id_list_release(&m->late);
+	manager_kick(m);
+}
+
+int64_t care_step(struct manager *m, int64_t now_ms) {
+	struct message *msg;
+	for (unsigned i = 0; i < CARE_BATCH; i++) {
+		msg = heap_top(&m->care);
+		if (!msg || msg->due_ms > now_ms)
+			break;
+		visit(m, msg, now_ms);
+	}
+	msg = heap_top(&m->care);
+	if (!msg && m->scanned && m->pending.count == 0 && !m->bounces_free)
+		free_bounces(m);
+	return msg ? msg->due_ms : NEVER_MS;
+}

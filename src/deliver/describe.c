@@ -1,0 +1,277 @@
+/*
+ * One message for people and programs. The sentence `why` says what the message waits for,
+ * who said so in which words, and when it goes on; it is chosen by the first condition of
+ * a list that holds, from "nobody can change that" to "nothing is wrong".
+ */
+
+#include <stdio.h>
+
+#include "base/auto.h"
+#include "base/json.h"
+#include "base/term.h"
+#include "deliver/verb.h"
+#include "mail/date.h"
+#include "mail/status.h"
+
+#define WHY_MAX 4096u
+#define REPLY_SHOWN 300u
+
+struct view {
+	const struct queue_message *m;
+	const struct verb_live *live;
+	enum queue_state state;
+	struct moment now;
+	int64_t due_ms; /* from now */
+};
+
+static enum queue_state state_of(struct queue *q, const struct queue_message *m,
+				 bool dead, const struct verb_live *live) {
+	if (dead)
+		return QUEUE_DEAD;
+	if (live->active || (!live->daemon && queue_is_claimed(q, &m->env.id)))
+		return QUEUE_ACTIVE;
+	if (m->journal.held)
+		return QUEUE_HELD;
+	return m->journal.attempts > 0 || live->relay_held ? QUEUE_DEFERRED
+							   : QUEUE_QUEUED;
+}
+
+/* The recipient whose last answer explains the wait: the first that is deferred. */
+static const struct journal_recipient *spokesman(const struct journal *j) {
+	for (size_t i = 0; i < j->to_count; i++)
+		if (j->to[i].last.state == RECIPIENT_DEFERRED)
+			return &j->to[i];
+	return NULL;
+}
+
+static bool speaks_of(struct span text, struct span word) {
+	while (text.len >= word.len) {
+		if (span_starts_nocase(text, word))
+			return true;
+		text = span_from(text, 1);
+	}
+	return false;
+}
+
+static bool greylisted(struct span reply) {
+	return speaks_of(reply, SPAN("greylist")) || speaks_of(reply, SPAN("graylist")) ||
+	       speaks_of(reply, SPAN("grey list"));
+}
+
+/* "in 4 min (14:05:10)"; another day is written out. */
+static void add_when(struct buf *out, const struct moment *now, int64_t due_ms) {
+	AUTO_BUF struct buf at = BUF_INIT(64), today = BUF_INIT(64);
+	if (due_ms <= 0) {
+		buf_adds(out, "now");
+		return;
+	}
+	date_add_local(&at, (now->wall_ms + due_ms) / 1000);
+	date_add_local(&today, now->wall_ms / 1000);
+	struct span shown = buf_span(&at);
+	if (span_eq(span_head(shown, 10), span_head(buf_span(&today), 10)))
+		shown = span_from(shown, 11);
+	buf_adds(out, "in ");
+	term_duration(out, due_ms < 1000 ? 1000 : due_ms);
+	buf_adds(out, " (");
+	buf_add(out, shown);
+	buf_addc(out, ')');
+}
+
+static void add_next(struct buf *out, const struct view *v, int64_t due_ms) {
+	buf_adds(out, "next try ");
+	add_when(out, &v->now, due_ms);
+}
+
+static void why_dead(struct buf *out, const struct view *v) {
+	const struct journal *j = &v->m->journal;
+	buf_adds(out, "given up: ");
+	buf_adds(out, j->dead_reason[0] ? j->dead_reason : "no reason recorded");
+	if (j->dead_keep_ms > 0) {
+		buf_adds(out, "; kept until ");
+		date_add_local(out, (j->dead_wall_ms + j->dead_keep_ms) / 1000);
+	}
+}
+
+static void why_held(struct buf *out, const struct view *v) {
+	const struct journal_recipient *r = spokesman(&v->m->journal);
+	if (r && journal_waits_for_name(&v->m->journal)) {
+		buf_add(out, span_head(r->last.reply, REPLY_SHOWN));
+		buf_adds(out, "; set that, then 'nightmail reload' lets it go");
+		return;
+	}
+	buf_addf(out, "held by %s; 'mailq release' lets it go",
+		 v->m->journal.hold_reason);
+}
+
+static void why_unconfigured(struct buf *out, const struct view *v) {
+	buf_adds(out, "cannot be delivered: ");
+	buf_adds(out, v->live->relay_words ? v->live->relay_words
+					   : "the configuration names no usable relay");
+}
+
+static void why_relay_held(struct buf *out, const struct view *v) {
+	const struct verb_live *l = v->live;
+	buf_addf(out, "waiting for relay %s: ", l->relay ? l->relay : "default");
+	buf_adds(out, l->relay_words && l->relay_words[0] ? l->relay_words
+							  : "it does not work");
+	buf_adds(out, "; ");
+	add_next(out, v, l->probe_ms > v->due_ms ? l->probe_ms : v->due_ms);
+}
+
+/* "refused for now by mx1.example[192.0.2.1] (450 4.2.0 mailbox busy)" */
+static void add_answer(struct buf *out, const struct journal_result *r) {
+	if (!r->host.len) { /* our own words: a sentence already */
+		buf_add(out, span_head(r->reply, REPLY_SHOWN));
+		return;
+	}
+	buf_adds(out, greylisted(r->reply) ? "greylisted by " : "refused for now by ");
+	buf_add(out, r->host);
+	buf_adds(out, " (");
+	buf_add(out, span_head(r->reply, REPLY_SHOWN));
+	buf_addc(out, ')');
+}
+
+static void add_affected(struct buf *out, const struct journal *j) {
+	size_t waiting = 0;
+	for (size_t i = 0; i < j->to_count; i++)
+		waiting += j->to[i].last.state == RECIPIENT_DEFERRED ||
+			   j->to[i].last.state == RECIPIENT_PENDING;
+	if (waiting < j->to_count)
+		buf_addf(out, "; %zu of %zu recipients wait", waiting, j->to_count);
+}
+
+static void why_deferred(struct buf *out, const struct view *v) {
+	const struct journal *j = &v->m->journal;
+	const struct journal_recipient *r = spokesman(j);
+	if (r)
+		add_answer(out, &r->last);
+	else
+		buf_adds(out, "the last attempt was not finished");
+	add_affected(out, j);
+	if (j->attempts == 1)
+		buf_adds(out, "; tried once, ");
+	else
+		buf_addf(out, "; tried %u times, ", j->attempts);
+	add_next(out, v, v->due_ms);
+}
+
+static void why_queued(struct buf *out, const struct view *v) {
+	buf_adds(out, "queued; ");
+	if (v->due_ms > 0)
+		add_next(out, v, v->due_ms);
+	else
+		buf_adds(out, "its turn comes next");
+}
+
+static void add_why(struct buf *out, const struct view *v) {
+	const struct verb_live *l = v->live;
+	if (v->state == QUEUE_DEAD) {
+		why_dead(out, v);
+	} else if (v->state == QUEUE_ACTIVE) {
+		buf_adds(out, "being delivered now");
+	} else if (v->state == QUEUE_HELD) {
+		why_held(out, v);
+	} else if (!l->daemon) {
+		const struct journal_recipient *r = spokesman(&v->m->journal);
+		if (r)
+			add_answer(out, &r->last);
+		buf_adds(out, r ? "; nightmaild is not running"
+				: "queued; nightmaild is not running");
+	} else if (!l->deliverable) {
+		why_unconfigured(out, v);
+	} else if (l->relay_held) {
+		why_relay_held(out, v);
+	} else if (v->m->journal.attempts > 0) {
+		why_deferred(out, v);
+	} else {
+		why_queued(out, v);
+	}
+}
+
+static void add_status(struct json *j, struct span reply) {
+	AUTO_BUF struct buf text = BUF_INIT(32);
+	struct mail_status s;
+	uint64_t code;
+	struct span in = reply;
+	if (!mail_status_take(&in, &s) &&
+	    !(span_take_uint(&in, 599, &code) && span_take_char(&in, ' ') &&
+	      mail_status_take(&in, &s))) {
+		json_null(j, "status");
+		return;
+	}
+	mail_status_add(&text, s);
+	json_str(j, "status", buf_span(&text));
+}
+
+static void add_recipients(struct json *j, const struct queue_message *m) {
+	json_array(j, "recipients");
+	for (size_t i = 0; i < m->env.to_count; i++) {
+		const struct journal_result *last = &m->journal.to[i].last;
+		json_object(j, NULL);
+		json_str(j, "address", m->env.to[i].address);
+		json_str(j, "state", span_str(recipient_state_name(last->state)));
+		add_status(j, last->reply);
+		json_str_or_null(j, "reply",
+				 last->reply.len ? last->reply
+						 : (struct span){ NULL, 0 });
+		json_end(j);
+	}
+	json_end(j);
+}
+
+/* When the next attempt is; a held relay's probe, if that is later. */
+static void add_next_time(struct json *j, const struct view *v) {
+	bool waits = v->state == QUEUE_QUEUED || v->state == QUEUE_DEFERRED;
+	if (!waits || !v->live->daemon || !v->live->deliverable) {
+		json_null(j, "next");
+		return;
+	}
+	int64_t due = v->due_ms > 0 ? v->due_ms : 0;
+	if (v->live->relay_held && v->live->probe_ms > due)
+		due = v->live->probe_ms;
+	json_int(j, "next", (v->now.wall_ms + due) / 1000);
+}
+
+static void write_view(struct json *j, const struct view *v) {
+	const struct queue_message *m = v->m;
+	struct queue_id_text id = queue_id_text(&m->env.id);
+	AUTO_BUF struct buf why = BUF_INIT(WHY_MAX);
+	const char *relay = v->live->relay ? v->live->relay : m->journal.relay;
+	add_why(&why, v);
+	json_object(j, NULL);
+	json_str(j, "id", span_str(id.s));
+	json_str(j, "state", span_str(queue_state_name(v->state)));
+	json_int(j, "created", m->env.created.wall_ms / 1000);
+	json_str(j, "from", m->env.from);
+	json_int(j, "size", (int64_t)m->content_len);
+	json_int(j, "attempts", m->journal.attempts);
+	add_next_time(j, v);
+	json_str_or_null(j, "relay",
+			 relay[0] ? span_str(relay) : (struct span){ NULL, 0 });
+	json_str_or_null(j, "reason",
+			 v->state == QUEUE_HELD ? span_str(m->journal.hold_reason)
+						: (struct span){ NULL, 0 });
+	json_str(j, "why", buf_span(&why));
+	json_array(j, "flags");
+	if (m->journal.maybe_twice)
+		json_str(j, NULL, SPAN("possibly-twice"));
+	json_end(j);
+	add_recipients(j, m);
+	json_end(j);
+	buf_addc(j->out, '\n');
+}
+
+int verb_describe(struct queue *q, const struct queue_id *id, bool dead,
+		  const struct verb_live *live, struct buf *out, struct err *err) {
+	struct queue_message m;
+	if (queue_read(q, id, dead, &m, NULL, err) != 0)
+		return -1;
+	struct view v = { .m = &m, .live = live, .now = clock_now() };
+	v.state = state_of(q, &m, dead, live);
+	v.due_ms = live->has_due ? live->due_ms : journal_due_ms(&m.journal, &v.now);
+	struct json j = json_into(out);
+	write_view(&j, &v);
+	queue_message_release(&m);
+	return buf_failed(out) ? err_set(err, ERR_LIMIT, "the description is too long")
+			       : 0;
+}

@@ -1,0 +1,82 @@
+#ifndef NIGHTMAIL_DELIVER_HEAP_H
+#define NIGHTMAIL_DELIVER_HEAP_H
+
+/*
+ * What the manager knows of each message, and the orders in which it looks at them: a table
+ * by ID, and binary heaps by due time, one for each relay. At most 100 bytes a message: the
+ * rest stands in its queue file. A message is in at most one heap.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "queue/id.h"
+
+enum message_state {
+	MESSAGE_WAITING, /* in a heap */
+	MESSAGE_ACTIVE,  /* a worker has it, or its dead worker's segment is not replayed yet */
+	MESSAGE_HELD,    /* by a person: in no heap */
+};
+
+struct message {
+	struct queue_id id;
+	uint8_t state;      /* enum message_state */
+	uint8_t lane;       /* whose heap: number of the relay, or LANE_CARE */
+	uint8_t slot;       /* ACTIVE: of this worker */
+	uint8_t verb;       /* enum verb_act + 1 to be done after the attempt; 0: none */
+	uint8_t crashes;    /* workers that died with it */
+	bool null_sender : 1;
+	bool warned : 1;    /* a delay notice was made */
+	bool suspect : 1;   /* a worker died: deliver it alone */
+	bool expire : 1;    /* care: its lifetime is over */
+	bool warn : 1;      /* care: a delay notice is due */
+	bool damaged : 1;   /* care: its content fails the checksum */
+	bool stuck : 1;     /* care: a month behind a held relay */
+	bool attempted : 1; /* deferred at least once */
+	bool nameless : 1;  /* HELD until the configuration knows its local names */
+	uint32_t heap_at;
+	int64_t due_ms;     /* boot time */
+	struct moment last; /* acceptance or last attempt */
+	uint32_t uid;       /* who submitted it */
+	uint32_t kib;       /* its size, as counted for this user */
+	struct message *next; /* table chain, or free list */
+};
+
+#define LANE_CARE 255u /* things the manager itself does with a message */
+
+struct heap {
+	struct message **item;
+	size_t count, cap;
+};
+
+void heap_release(struct heap *h);
+/* -1: no memory; nothing changed. */
+int heap_push(struct heap *h, struct message *m);
+struct message *heap_top(const struct heap *h); /* NULL when empty */
+void heap_remove(struct heap *h, struct message *m);
+/* Restores the order after due_ms of m changed. */
+void heap_moved(struct heap *h, struct message *m);
+/* How many are due at `now_ms`, counted up to max. */
+size_t heap_count_due(const struct heap *h, int64_t now_ms, size_t max);
+
+struct table_chunk;
+
+struct table {
+	struct message **bucket;
+	size_t bucket_count, count;
+	struct table_chunk *chunks;
+	struct message *unused;
+};
+
+void table_release(struct table *t);
+struct message *table_find(const struct table *t, const struct queue_id *id);
+/* Adds a zeroed message; NULL: no memory. The pointer is valid until table_remove(). */
+struct message *table_add(struct table *t, const struct queue_id *id);
+/* It must be in no heap. The last one frees all memory. */
+void table_remove(struct table *t, struct message *m);
+/* Calls fn for every message; fn may change but not add or remove. */
+void table_each(const struct table *t, void (*fn)(void *ctx, struct message *m), void *ctx);
+
+#endif

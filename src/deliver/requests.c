@@ -1,0 +1,352 @@
+/*
+ * The control socket's requests. What names messages becomes a job: the IDs are gathered
+ * first, then done or described some at a time, so that a long list or a big deletion does
+ * not keep the mail waiting.
+ */
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/codec.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "deliver/state.h"
+
+#define PIECE_BYTES 32768u
+#define PIECE_ACTS 20u
+#define COMPLAINTS_MAX (1u << 20)
+
+struct entry {
+	struct queue_id id;
+	bool dead;
+};
+
+struct job {
+	struct manager *manager;
+	bool list;
+	enum verb_act act;
+	bool all;
+	bool scan_dead; /* while gathering */
+	struct entry *entry;
+	size_t count, cap, next;
+};
+
+static void job_free(void *ctx) {
+	struct job *j = ctx;
+	free(j->entry);
+	free(j);
+}
+
+static int job_add(struct job *j, const struct queue_id *id, bool dead) {
+	if (j->count == j->cap) {
+		size_t cap = j->cap ? j->cap * 2 : 64;
+		struct entry *grown = reallocarray(j->entry, cap, sizeof(*grown));
+		if (!grown)
+			return -1;
+		j->entry = grown;
+		j->cap = cap;
+	}
+	j->entry[j->count++] = (struct entry){ *id, dead };
+	return 0;
+}
+
+static int add_name(void *ctx, const struct queue_id *id) {
+	struct job *j = ctx;
+	return job_add(j, id, j->scan_dead);
+}
+
+static int by_time(const void *a, const void *b) {
+	return queue_id_cmp(&((const struct entry *)a)->id,
+			    &((const struct entry *)b)->id);
+}
+
+/* --- describing --- */
+
+struct verb_live requests_live(const struct manager *m, const struct queue_id *id) {
+	const struct message *msg = table_find(&m->messages, id);
+	const struct relay *r = &m->relay[msg && msg->lane != LANE_CARE ? msg->lane : 0];
+	int64_t now = clock_boot_ms();
+	struct verb_live live = {
+		.active = msg && msg->state == MESSAGE_ACTIVE,
+		.has_due = msg && msg->state == MESSAGE_WAITING,
+		.due_ms = msg ? msg->due_ms - now : 0,
+		.relay = r->name,
+		.relay_held = r->state.held,
+		.relay_words = r->state.reason,
+		.probe_ms = r->breaker.probe_at_ms - now,
+		.daemon = true,
+		.deliverable = r->config != NULL,
+	};
+	if (!live.deliverable) {
+		live.relay_words = m->complaint;
+	} else if (m->paused_until_ms > now) {
+		live.relay_held = true;
+		live.relay_words = "delivery crashed five times within a minute";
+		live.probe_ms = m->paused_until_ms - now;
+	}
+	return live;
+}
+
+static bool produce_list(void *ctx, struct buf *out) {
+	struct job *j = ctx;
+	size_t full = out->len + PIECE_BYTES;
+	while (j->next < j->count && out->len < full) {
+		const struct entry *e = &j->entry[j->next++];
+		struct verb_live live = requests_live(j->manager, &e->id);
+		struct err err = ERR_INIT;
+		int r = verb_describe(j->manager->queue, &e->id, e->dead, &live, out, &err);
+		if (r != 0 && err.kind != ERR_MISSING && err.kind != ERR_SYNTAX)
+			log_error("id=%s cannot be listed: %s", queue_id_text(&e->id).s, err.msg);
+	}
+	return j->next < j->count;
+}
+
+/* --- doing --- */
+
+static void probe_all(struct manager *m) {
+	int64_t now = clock_boot_ms();
+	m->paused_until_ms = 0;
+	for (size_t i = 0; i < m->relay_count; i++) {
+		breaker_probe_now(&m->relay[i].breaker, now);
+		m->relay[i].restart_at_ms = 0;
+	}
+	manager_kick(m);
+}
+
+/* A flush needs no record: what is due stands in memory. */
+static int flush(struct manager *m, struct message *msg, struct err *err) {
+	if (msg->state == MESSAGE_HELD)
+		return err_set(err, ERR_DENIED, "it is held; release it first");
+	message_due(m, msg, msg->lane == LANE_CARE, clock_boot_ms());
+	return 0;
+}
+
+/* What is to follow the attempt; a flush asks for nothing that a wish before it denies. */
+static void remember(struct message *msg, enum verb_act act) {
+	if (act != VERB_FLUSH || msg->verb == 0)
+		msg->verb = (uint8_t)(act + 1);
+}
+
+/* 0: done; 1: after the attempt; -1. */
+static int act_on(struct job *j, const struct entry *e, struct err *err) {
+	struct manager *m = j->manager;
+	struct queue_id id = e->id;
+	struct message *msg = e->dead ? NULL : table_find(&m->messages, &id);
+	if (msg && msg->state == MESSAGE_ACTIVE) {
+		remember(msg, j->act);
+		return 1;
+	}
+	if (msg && j->act == VERB_FLUSH)
+		return flush(m, msg, err);
+	if (verb_apply(m->queue, &m->settings, j->act, &id, e->dead, err) != 0)
+		return -1;
+	log_info("id=%s %s on request", queue_id_text(&id).s, verb_name(j->act));
+	message_load(m, &id);
+	return 0;
+}
+
+static void answer_one(struct buf *out, const struct entry *e, int result,
+		       const struct err *err) {
+	struct queue_id_text id = queue_id_text(&e->id);
+	struct json j = json_into(out);
+	json_object(&j, NULL);
+	json_str(&j, "id", span_str(id.s));
+	if (result < 0)
+		json_str(&j, "error", span_str(err->msg));
+	else
+		json_bool(&j, "pending", result == 1);
+	json_end(&j);
+	buf_addc(out, '\n');
+}
+
+/* Asked for all, what cannot be meant is passed over: what is gone meanwhile, and a flush of
+ * what a person holds. */
+static bool not_meant(const struct job *j, const struct err *err) {
+	return j->all && (err->kind == ERR_MISSING ||
+			  (j->act == VERB_FLUSH && err->kind == ERR_DENIED));
+}
+
+static bool produce_acts(void *ctx, struct buf *out) {
+	struct job *j = ctx;
+	for (unsigned i = 0; i < PIECE_ACTS && j->next < j->count; i++) {
+		const struct entry *e = &j->entry[j->next++];
+		struct err err = ERR_INIT;
+		int r = act_on(j, e, &err);
+		if (r >= 0 || !not_meant(j, &err))
+			answer_one(out, e, r, &err);
+	}
+	if (j->next < j->count)
+		return true;
+	if (j->act == VERB_BOUNCE) /* its notices are new names */
+		scan_names(j->manager);
+	return false;
+}
+
+/* --- gathering --- */
+
+static int gather_all(struct job *j, struct err *err) {
+	struct queue *q = j->manager->queue;
+	if (queue_scan(q, false, add_name, j, err) != 0)
+		return -1;
+	j->scan_dead = true;
+	if (j->list && j->all && queue_scan(q, true, add_name, j, err) != 0)
+		return -1;
+	return 0;
+}
+
+static int gather_one(struct job *j, struct span coded, struct err *err) {
+	AUTO_BUF struct buf ending = BUF_INIT(64);
+	struct queue_id id;
+	bool dead;
+	if (codec_percent_decode(&ending, coded) != 0)
+		return err_set(err, ERR_SYNTAX, "an ID is not understood");
+	if (queue_find(j->manager->queue, buf_span(&ending), &id, &dead, err) != 0)
+		return -1;
+	return job_add(j, &id, dead) == 0 ? 0 : err_set(err, ERR_MEMORY, "out of memory");
+}
+
+static int gather(struct job *j, struct span words, struct err *err) {
+	struct span key, value;
+	bool named = false;
+	while (codec_word_take(&words, &key, &value)) {
+		if (value.p && span_eq(key, SPAN("all")) && span_eq(value, SPAN("1"))) {
+			j->all = true;
+		} else if (value.p && span_eq(key, SPAN("id"))) {
+			named = true;
+			if (gather_one(j, value, err) != 0)
+				return -1;
+		} else {
+			return err_set(err, ERR_SYNTAX,
+				       "a word of the request is not understood");
+		}
+	}
+	if (!named && !j->list && !j->all)
+		return err_set(err, ERR_SYNTAX, "which messages? an ID, or all of them");
+	return named ? 0 : gather_all(j, err);
+}
+
+static void start_job(struct manager *m, struct control_client *c, bool list,
+		      enum verb_act act, struct span words) {
+	struct err err = ERR_INIT;
+	if (!m->replayed) {
+		control_end(c, "nightmaild is finishing what an earlier run left; "
+			       "try again in a moment");
+		return;
+	}
+	struct job *j = calloc(1, sizeof(*j));
+	if (!j) {
+		control_end(c, "out of memory");
+		return;
+	}
+	*j = (struct job){ .manager = m, .list = list, .act = act };
+	if (gather(j, words, &err) != 0) {
+		job_free(j);
+		control_fail(c, &err);
+		return;
+	}
+	if (j->count > 0)
+		qsort(j->entry, j->count, sizeof(*j->entry), by_time);
+	if (!list && act == VERB_FLUSH)
+		probe_all(m);
+	control_stream(c, list ? produce_list : produce_acts, job_free, j);
+}
+
+/* --- status and reload --- */
+
+struct counts {
+	int64_t waiting, active, held;
+};
+
+static void count(void *ctx, struct message *msg) {
+	struct counts *n = ctx;
+	n->waiting += msg->state == MESSAGE_WAITING;
+	n->active += msg->state == MESSAGE_ACTIVE;
+	n->held += msg->state == MESSAGE_HELD;
+}
+
+static void add_relay(struct json *j, const struct relay *r, const struct moment *now) {
+	static const char *const states[] = {
+		[BREAKER_UNKNOWN] = "unknown",
+		[BREAKER_UP] = "up",
+		[BREAKER_HELD] = "held",
+	};
+	int64_t wait = r->breaker.probe_at_ms - now->boot_ms;
+	json_object(j, NULL);
+	json_str(j, "name", span_str(r->name));
+	json_str(j, "state", span_str(states[r->breaker.state]));
+	json_int(j, "connections", r->open);
+	json_int(j, "messages", (int64_t)r->heap.count);
+	if (r->state.held) {
+		json_str(j, "reason", span_str(r->state.reason));
+		json_int(j, "since", r->state.since.wall_ms / 1000);
+		json_int(j, "next", (now->wall_ms + (wait > 0 ? wait : 0)) / 1000);
+	}
+	json_end(j);
+}
+
+static void answer_status(struct manager *m, struct control_client *c) {
+	AUTO_BUF struct buf out = BUF_INIT(1u << 20);
+	struct json j = json_into(&out);
+	struct moment now = clock_now();
+	struct counts n = { 0, 0, 0 };
+	table_each(&m->messages, count, &n);
+	json_object(&j, NULL);
+	json_int(&j, "pid", getpid());
+	json_str(&j, "version", SPAN(VERSION));
+	json_int(&j, "since", m->started.wall_ms / 1000);
+	json_str(&j, "queue", span_str(m->settings.dir));
+	json_int(&j, "waiting", n.waiting);
+	json_int(&j, "active", n.active);
+	json_int(&j, "held", n.held);
+	json_str_or_null(&j, "complaint",
+			 m->complaint[0] ? span_str(m->complaint) : span_str(NULL));
+	json_array(&j, "relays");
+	for (size_t i = 0; i < m->relay_count; i++)
+		if (m->relay[i].config)
+			add_relay(&j, &m->relay[i], &now);
+	json_end(&j);
+	json_end(&j);
+	buf_addc(&out, '\n');
+	control_answer(c, buf_span(&out));
+	control_end(c, NULL);
+}
+
+static void answer_reload(struct manager *m, struct control_client *c) {
+	AUTO_BUF struct buf complaints = BUF_INIT(COMPLAINTS_MAX),
+			    out = BUF_INIT(8 * COMPLAINTS_MAX);
+	struct span rest, line;
+	int r = manager_reload(m, &complaints);
+	rest = buf_span(&complaints);
+	while (r != 0 && span_take_line(&rest, &line)) {
+		struct json j = json_into(&out);
+		json_object(&j, NULL);
+		json_str(&j, "complaint", line);
+		json_end(&j);
+		buf_addc(&out, '\n');
+	}
+	control_answer(c, buf_span(&out));
+	control_end(c,
+		    r == 0 ? NULL
+			   : "the configuration has errors; the old one stays in force");
+}
+
+void requests_take(void *ctx, struct control_client *c, struct span line, uid_t uid) {
+	struct manager *m = ctx;
+	struct span word, value;
+	enum verb_act act = VERB_FLUSH;
+	if (uid != 0 && uid != geteuid())
+		control_end(c, "not allowed: only root and the queue's owner may ask");
+	else if (!codec_word_take(&line, &word, &value) || value.p)
+		control_end(c, "the request is not understood");
+	else if (span_eq(word, SPAN("list")))
+		start_job(m, c, true, act, line);
+	else if (verb_parse(word, &act))
+		start_job(m, c, false, act, line);
+	else if (span_eq(word, SPAN("status")))
+		answer_status(m, c);
+	else if (span_eq(word, SPAN("reload")))
+		answer_reload(m, c);
+	else
+		control_end(c, "the request is not understood");
+}

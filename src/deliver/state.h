@@ -1,0 +1,228 @@
+#ifndef NIGHTMAIL_DELIVER_STATE_H
+#define NIGHTMAIL_DELIVER_STATE_H
+
+/*
+ * The manager's state, shared by its parts: messages.c (what is known of each message), care.c
+ * (what the manager does with one itself), scan.c (reading the queue), deliverer.c, pool.c and
+ * crash.c (processes), dispatch.c (handing over, reports), relays.c (held or not), requests.c
+ * (control socket).
+ *
+ * One rule joins them: whatever changes something calls manager_kick(), and the next round
+ * does what is due then, in one place (manager.c), and sets the one timer for the next.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/loop.h"
+#include "config/settings.h"
+#include "control/control.h"
+#include "deliver/breaker.h"
+#include "deliver/heap.h"
+#include "deliver/manager.h"
+#include "deliver/verb.h"
+#include "deliver/wire.h"
+#include "queue/queue.h"
+#include "queue/relaystate.h"
+#include "queue/segment.h"
+#include "submit/limit.h"
+
+#define NEVER_MS INT64_MAX
+#define RELAYS_MAX 64u
+#define DEAD_KEEP_MS (30 * 24 * 3600 * 1000LL)
+
+struct relay {
+	char name[64];
+	const struct config_relay *config; /* NULL: mail to it cannot be delivered */
+	struct breaker breaker;
+	struct heap heap;
+	struct relaystate state;
+	unsigned refused;         /* senders refused in a row */
+	unsigned open;            /* workers with a channel */
+	int64_t restart_at_ms;    /* no new worker before */
+	int64_t restart_delay_ms; /* doubles while workers die */
+};
+
+/* One nightmail-deliver process; after a reload the old one lives on until its workers left. */
+struct deliverer {
+	struct deliverer *next;
+	struct manager *manager;
+	pid_t pid;
+	int fd; /* -1: closed */
+	struct loop_watch *watch;
+	bool leaving, reaped;
+	int status;
+};
+
+/* A worker; its number is that of its segment. Free when `manager` is NULL. */
+struct slot {
+	struct manager *manager;
+	unsigned number;
+	struct relay *relay;  /* NULL: its relay's settings were replaced */
+	struct deliverer *by; /* NULL: gone */
+	int fd;               /* -1: it closed its end */
+	struct loop_watch *watch;
+	bool up, excused, exited, alone;
+	int status;           /* wait status, 0 if not known */
+	unsigned answered;
+	unsigned count;       /* messages it has */
+	struct message *message[WIRE_BATCH];
+};
+
+struct id_list {
+	struct queue_id *id;
+	size_t count, cap;
+};
+
+struct manager {
+	struct loop *loop;
+	char *file;
+	struct settings settings;
+	struct buf complaints; /* against the settings in use; empty: they are fine */
+	char complaint[512];   /* the first of them */
+	struct queue *queue;
+	struct control_server *control;
+	int wake_fd;
+	struct loop_watch *wake_watch;
+	struct loop_timer *work_timer, *rescan_timer, *shout_timer, *stop_timer;
+	bool kicked;
+	struct moment started;
+
+	struct table messages;
+	struct heap care;
+	struct id_list pending; /* names to be read */
+	struct id_list late;    /* bounces found at the start, before all originals are settled */
+	bool replayed;          /* completion journals of the time before us */
+	bool scanned;           /* the queue was read once */
+	bool bounces_free;      /* no notice of the time before us can be made twice any more */
+	int64_t replay_at_ms;
+	int64_t rescan_cost_ms, rescanned_ms;
+	int64_t hourly_at_ms;
+
+	struct relay relay[RELAYS_MAX];
+	size_t relay_count; /* relay[0] is "default", always there */
+
+	struct slot slot[SEGMENT_MAX];
+	struct deliverer *deliverers;
+	int64_t finish_at_ms;   /* a dead worker's segment waits for its replay; NEVER_MS: none */
+	bool blocked;           /* such a replay failed: nothing is delivered meanwhile */
+	int64_t crash_ms[5];    /* boot times of the last five */
+	int64_t paused_until_ms;
+	bool stopping;
+
+	struct listener *listener;
+	struct limit_table *limits;
+	bool drop_due; /* there may be something in drop/ */
+};
+
+/* --- manager.c --- */
+void manager_kick(struct manager *m);
+/* Loads the settings again: 0, or -1 with all complaints, one a line. */
+int manager_reload(struct manager *m, struct buf *complaints);
+
+/* Tells the service manager how things are. */
+void manager_tell(struct manager *m);
+
+/* --- messages.c: each message is in one heap, with a worker, or held --- */
+/* Takes the message out of its heap. */
+void message_take(struct manager *m, struct message *msg, enum message_state state);
+/* Puts it into its relay's heap, or for `care` into that of the manager's own work. */
+void message_due(struct manager *m, struct message *msg, bool care, int64_t due_ms);
+void message_forget(struct manager *m, struct message *msg);
+/* Reads its record and puts it where that says. Forgotten when gone. */
+void message_load(struct manager *m, const struct queue_id *id);
+/* Tries what waits for a local name to be known: there is a new configuration. */
+void messages_try_names(struct manager *m);
+int id_list_add(struct id_list *l, const struct queue_id *id);
+void id_list_release(struct id_list *l);
+
+/* --- care.c --- */
+/* Does what is due in the care heap, a bounded part of it. Returns the next due time. */
+int64_t care_step(struct manager *m, int64_t now_ms);
+/* Moves a file that cannot be read as a message to dead/. */
+void care_bury_damaged(struct manager *m, const struct queue_id *id, enum queue_damage damage,
+	const char *words);
+
+/* --- scan.c --- */
+/* Replays what workers of the time before us left. Returns when to come again, or NEVER_MS. */
+int64_t scan_replay(struct manager *m, int64_t now_ms);
+/* Reads a bounded number of pending names. True: more are waiting. */
+bool scan_step(struct manager *m);
+/* Looks for names that are not known. */
+void scan_names(struct manager *m);
+int scan_listen_wake(struct manager *m, struct err *err);
+/* Once an hour: removes from dead/ what is past its time, and buries what has waited behind a
+ * held relay for a month. */
+void scan_hourly(struct manager *m);
+
+/* A message that is in the queue now. */
+void scan_note(struct manager *m, const struct queue_id *id);
+
+/* --- listener.c: the socket submit, and drop/ --- */
+int listener_start(struct manager *m, struct err *err);
+/* Takes new settings over. */
+void listener_settings(struct manager *m);
+/* Takes one message out of drop/ when something may be there; true: do it again. */
+bool listener_pick_up(struct manager *m);
+void listener_reap(struct manager *m);
+/* Nobody is let in any more; sessions end when nothing is half done. */
+void listener_stop(struct manager *m);
+void listener_free(struct manager *m);
+
+/* --- relays.c --- */
+/* Makes relay[] from the settings; messages and holds of relays that stay are kept. */
+void relays_update(struct manager *m);
+/* Reads since when which relay is held. */
+void relays_restore(struct manager *m);
+void relay_failed(struct manager *m, struct relay *r, const char *words, const char *text);
+void relay_succeeded(struct manager *m, struct relay *r);
+/* Adds words for systemctl status. */
+void relays_summary(struct manager *m, struct buf *out);
+
+/* --- pool.c --- */
+/* Starts a worker for the relay; on failure its restart is put off. */
+void pool_start(struct manager *m, struct relay *r);
+/* Lets all workers and their parents go: they finish what is in flight. */
+void pool_let_go(struct manager *m);
+/* True when no worker is left. */
+bool pool_empty(const struct manager *m);
+/* Replays segments of workers that ended. Returns when to come again, or NEVER_MS. */
+int64_t pool_finish(struct manager *m, int64_t now_ms);
+void pool_free(struct manager *m);
+
+/* --- deliverer.c --- */
+/* The one that takes orders, started when there is none. NULL: it cannot be. */
+struct deliverer *deliverer_current(struct manager *m, struct err *err);
+/* SIGCHLD: notes which have ended. */
+void deliverer_reap(struct manager *m);
+/* Drops those that have ended and whose last words were read. */
+void deliverer_forget(struct manager *m);
+void deliverer_close(struct deliverer *d);
+
+/* --- crash.c --- */
+/* No new worker for this relay for a while, longer each time. */
+void crash_put_off(struct relay *r);
+/* Counts one crash; the fifth within a minute pauses delivery. */
+void crash_count(struct manager *m);
+/* How a process ended by its wait status: not as it should (SIGKILL and SIGTERM are somebody
+ * else's doing); by a fault of its own. */
+bool crash_is(int status);
+bool crash_is_fault(int status);
+
+/* --- dispatch.c --- */
+/* Hands due messages to workers and starts more of them. Returns the next time to do so. */
+int64_t dispatch(struct manager *m, int64_t now_ms);
+void dispatch_report(struct manager *m, struct slot *s, const struct wire_report *r);
+/* A request or a care result that waited for the end of an attempt. */
+void dispatch_verb(struct manager *m, struct message *msg);
+
+/* --- requests.c --- */
+void requests_take(void *ctx, struct control_client *c, struct span line, uid_t uid);
+/* What only the manager knows of a message; the strings live until the next event. */
+struct verb_live requests_live(const struct manager *m, const struct queue_id *id);
+
+/* --- supervisor.c: the protocol of sd_notify(3) --- */
+void supervisor_tell(const char *state);
+
+#endif

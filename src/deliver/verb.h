@@ -1,0 +1,54 @@
+#ifndef NIGHTMAIL_DELIVER_VERB_H
+#define NIGHTMAIL_DELIVER_VERB_H
+
+/*
+ * What a person may ask of the queue, as functions over an owned spool: the manager runs
+ * them for control requests, mailq runs them itself when no manager does. Answers are JSON,
+ * one object a line.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "config/settings.h"
+#include "queue/queue.h"
+
+/* What only a running manager knows of a message; all zero without one. */
+struct verb_live {
+	bool active;           /* a worker has it now */
+	bool has_due;
+	int64_t due_ms;        /* from now; <= 0: as soon as possible */
+	const char *relay;     /* name, or NULL */
+	bool relay_held;
+	const char *relay_words; /* why it is held, raw bytes */
+	int64_t probe_ms;      /* next try of a held relay, from now */
+	bool daemon;           /* a manager runs */
+	bool deliverable;      /* false: the configuration names no usable relay */
+};
+
+/*
+ * Appends one message as a JSON object and a newline: id state created from size attempts
+ * next relay reason why flags recipients[{address,state,status,reply}]. `created` and `next`
+ * are seconds since 1970 (UTC), `next` may be null; `size` counts bytes; `relay`, `reason`,
+ * `status`, `reply` are texts or null. `why` is the sentence mailq prints: what the message
+ * waits for. Returns -1 (ERR_MISSING) when gone.
+ */
+int verb_describe(struct queue *q, const struct queue_id *id, bool dead,
+	const struct verb_live *live, struct buf *out, struct err *err);
+
+enum verb_act { VERB_FLUSH, VERB_HOLD, VERB_RELEASE, VERB_DELETE, VERB_BOUNCE };
+
+/*
+ * Does it to one message, claiming it. ERR_DENIED: it is being delivered right now.
+ * DELETE moves to dead/ for a day (from dead/: removes); RELEASE and FLUSH of a dead
+ * message revive it; BOUNCE fails the undelivered recipients and makes the notice. The
+ * settings give host name and lifetimes.
+ */
+int verb_apply(struct queue *q, const struct settings *settings, enum verb_act act,
+	const struct queue_id *id, bool dead, struct err *err);
+const char *verb_name(enum verb_act act);
+bool verb_parse(struct span word, enum verb_act *ret);
+
+#endif

@@ -1,0 +1,100 @@
+/*
+ * From a claimed message to transactions: which recipients are still to be served, and what
+ * this server cannot take at all. How their addresses read is in worker_route.c.
+ */
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "deliver/worker_state.h"
+
+static bool is_unsettled(const struct worker_job *job, size_t i) {
+	enum recipient_state s =
+		queue_claim_message(job->claim)->journal.to[i].last.state;
+	return s == RECIPIENT_PENDING || s == RECIPIENT_DEFERRED;
+}
+
+size_t worker_unsettled(const struct worker_job *job, size_t from) {
+	size_t n = 0;
+	for (size_t i = from; i < queue_claim_message(job->claim)->env.to_count; i++)
+		n += is_unsettled(job, i);
+	return n;
+}
+
+void worker_slice_clear(struct worker_job *job) {
+	worker_route_clear(job);
+	free(job->from);
+	job->from = NULL;
+	job->count = job->parts_begun = job->parts_done = 0;
+	buf_reset(&job->words);
+}
+
+void worker_job_release(struct worker_job *job) {
+	worker_slice_clear(job);
+	queue_claim_release(job->claim);
+	free(job->to);
+	free(job->wire);
+	free(job->route);
+	free(job->owned);
+	buf_release(&job->head);
+	buf_release(&job->words);
+	*job = (struct worker_job){ .claim = NULL };
+}
+
+static int reserve(struct worker_job *job, size_t want) {
+	if (want <= job->cap)
+		return 0;
+	struct worker_recipient *to = realloc(job->to, want * sizeof(*to));
+	if (!to)
+		return -1;
+	job->to = to;
+	job->cap = want;
+	return 0;
+}
+
+static int take_unsettled(struct worker_job *job, size_t max) {
+	const struct envelope *env = &queue_claim_message(job->claim)->env;
+	size_t left = worker_unsettled(job, job->next);
+	if (reserve(job, left < max ? left : max) != 0)
+		return -1;
+	while (job->next < env->to_count && job->count < max) {
+		if (is_unsettled(job, job->next))
+			job->to[job->count++] =
+				(struct worker_recipient){ .index = job->next };
+		job->next++;
+	}
+	job->more = left > job->count;
+	return 0;
+}
+
+static void refuse(struct worker_job *job, struct worker_recipient *to,
+		   const struct smtp_reply *why) {
+	worker_judge(job, to, why->code < 500 ? VERDICT_LATER : VERDICT_FAILED, why);
+}
+
+static void refuse_all(struct worker_job *job, const struct smtp_reply *why) {
+	for (size_t k = 0; k < job->count; k++)
+		refuse(job, &job->to[k], why);
+	job->sendable = 0;
+}
+
+int worker_slice(struct worker *w, struct worker_job *job, size_t max) {
+	uint64_t limit = w->ext.size_max;
+	struct smtp_reply why;
+	worker_slice_clear(job);
+	if (take_unsettled(job, max) != 0 || worker_header(w, job) != 0)
+		return -1;
+	if (limit > 0 && worker_size(job) > limit) {
+		why = smtp_reply_local(552, 3, 4,
+				       "the message has %" PRIu64
+				       " bytes, and %s takes at most %" PRIu64,
+				       worker_size(job), w->peer, limit);
+		refuse_all(job, &why);
+	} else if (worker_route_sender(w, job, &why) != 0) {
+		refuse_all(job, &why);
+	} else {
+		worker_route_all(w, job);
+	}
+	return 0;
+}

@@ -1,0 +1,308 @@
+#ifndef NIGHTMAIL_DELIVER_WORKER_STATE_H
+#define NIGHTMAIL_DELIVER_WORKER_STATE_H
+
+/*
+ * Inside of a worker, for worker*.c only.
+ *
+ * A job is a message being delivered, a part one transaction of it (at most
+ * WORKER_PART_RECIPIENTS recipients), a window the jobs whose intents are on disk. A
+ * message with more recipients than WORKER_WINDOW_RECIPIENTS is delivered in slices: its
+ * job stays claimed, and its next slice is the next window.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "deliver/outcome.h"
+#include "deliver/wire.h"
+#include "mail/addr.h"
+#include "mail/rewrite.h"
+#include "net/conn.h"
+#include "queue/queue.h"
+#include "queue/segment.h"
+#include "smtp/auth.h"
+#include "smtp/client.h"
+
+#define WORKER_PART_RECIPIENTS 100u
+#define WORKER_WINDOW_RECIPIENTS 1000u
+#define WORKER_PARTS_MAX (WORKER_WINDOW_RECIPIENTS / WORKER_PART_RECIPIENTS)
+#define WORKER_REPORT_EVERY_MS 100
+#define WORKER_PIECE 65536u /* content is read and sent in pieces of this size */
+
+struct worker;
+struct worker_job;
+
+enum worker_verdict {
+	VERDICT_NONE, /* not tried, or no answer that counts */
+	VERDICT_DELIVERED,
+	VERDICT_LATER,
+	VERDICT_HELD, /* a local name that nobody knows: waits for a person */
+	VERDICT_FAILED,
+	VERDICT_UNCERTAIN, /* everything was sent and the reply is lost */
+};
+
+struct worker_recipient {
+	size_t index; /* in the envelope */
+	enum worker_verdict verdict;
+	bool accepted;   /* a RCPT for it had a 2xx */
+	bool partly;     /* not all of its alias, and those have the message now */
+	bool greylisted; /* LATER, and soon */
+	bool ours;       /* the words are ours, not the server's */
+	struct mail_status status;
+	size_t words, words_len; /* the reply, in job->words */
+};
+
+/* One address that a recipient becomes: most are one and the same, an alias may be many, and
+ * two recipients may lead to the same address, which is sent once. */
+struct worker_route {
+	size_t to;   /* of job->to */
+	size_t wire; /* of job->wire */
+	bool accepted;
+};
+
+struct worker_part {
+	struct smtp_transaction t; /* t.user is the part */
+	struct worker_job *job;
+	size_t first, count; /* of job->to */
+	size_t first_route, routes, first_wire;
+	bool expanded;       /* recipients and addresses are not one to one */
+	int64_t begun_ms;    /* boot time; 0: not yet */
+	bool pays_connect;   /* the first one on its connection */
+	bool relay_fault;    /* a RCPT was refused as if the relay did not know us */
+};
+
+struct worker_job {
+	struct queue_claim *claim;
+	struct queue_id id;
+	int64_t held_ms;
+	int64_t claimed_ms; /* boot time */
+
+	/* The slice: first the recipients that go to the server, then those that cannot. */
+	struct worker_recipient *to;
+	struct smtp_recipient *wire;
+	struct worker_route *route;
+	char **owned; /* addresses in wire[] that are not the envelope's */
+	size_t count, cap, sendable;
+	size_t wires, wire_cap, routes, route_cap, owned_count, owned_cap;
+	size_t next; /* index in the envelope where the next slice begins */
+	bool more;   /* there is one */
+	char *from;  /* as on the wire where it is not the envelope's; owned */
+	struct buf head;   /* the header where it is rewritten, else empty */
+	uint64_t head_old; /* bytes of the file that it stands for */
+	uint32_t head_crc; /* of the envelope and these bytes */
+	struct worker_part part[WORKER_PARTS_MAX];
+	size_t parts, parts_begun, parts_done;
+
+	/* The attempt, over all slices. */
+	bool later; /* some recipient is to be tried again */
+	size_t nameless; /* recipients that wait for their name to be known */
+	bool other_than_greylisted;
+	int64_t greylist_ms;
+	bool culprit; /* the connection was lost, or the relay refused us, over it */
+	bool damaged; /* its bytes are not what was accepted */
+	bool has_notice;
+	struct queue_id notice;  /* tells the failures of this attempt */
+	int64_t age_ms, wait_ms; /* as recorded */
+	struct buf words;
+};
+
+struct worker_window {
+	struct worker_job job[WIRE_WINDOW];
+	size_t count, finished;
+	size_t begin; /* job whose parts begin next */
+	size_t recipients;
+	uint64_t bytes;
+};
+
+struct worker_handed {
+	struct queue_id id;
+	int64_t held_ms;
+};
+
+/* Why the relay must be left alone. */
+struct worker_fault {
+	bool set;
+	enum smtp_stage stage;
+	struct smtp_reply reply;
+};
+
+struct worker_auth; /* worker_connect.c */
+
+struct worker {
+	const struct wire_worker *params;
+	const struct tls_client *tls;
+	struct span password;
+	struct queue *queue;
+	struct segment *segment;
+
+	/* the manager */
+	int channel;
+	bool channel_ended, channel_full;
+	struct buf frame, reports;
+	int64_t reported_ms;
+	struct worker_handed inbox[WIRE_BATCH];
+	size_t inbox_first, inbox_count;
+
+	/* what addresses become */
+	struct rewrite_rules rules;
+	struct aliases aliases;
+	struct stat aliases_st; /* of the file they were read from */
+	int64_t aliases_tried_ms;
+	char aliases_words[ERR_MSG_SIZE];
+
+	/* the connection */
+	struct conn *conn;
+	struct smtp_client *client;
+	struct worker_auth *auth;
+	const char *host;               /* as configured */
+	struct smtp_reply rcpt_refusal; /* of the part whose RCPTs are being answered */
+	bool ready, quitting, told_up;
+	char peer[300]; /* "mx1.example[192.0.2.1]" */
+	uint16_t port;
+	char tls_version[16];       /* or "none" */
+	struct smtp_extensions ext; /* at READY */
+	int64_t connected_ms;       /* boot time of READY */
+	int64_t connect_took_ms;
+	unsigned begun_here;    /* transactions on this connection */
+	unsigned accepted_here; /* recipients with 2xx on it */
+	unsigned finished_here; /* transactions whose content was answered */
+	bool silent;            /* an answer did not come in time */
+	int64_t progress_ms;    /* last event, or last byte written */
+	int64_t idle_since_ms;  /* 0: busy */
+
+	/* the work */
+	struct worker_window window;
+	unsigned window_size;
+	struct worker_part *sending;
+	size_t sent_head; /* bytes of job->head */
+	uint64_t sent_offset;
+	uint32_t sent_crc;
+	char *piece;      /* WORKER_PIECE bytes */
+	unsigned refused; /* different senders refused in a row */
+	char refused_sender[ADDR_MAX + 1];
+
+	struct worker_fault fault; /* of the relay: the worker ends with `down` */
+	bool busy; /* the connection was lost in mid-work: ends with `busy` */
+	char busy_words[SMTP_REPLY_TEXT_MAX];
+	bool stopping;
+	int64_t stop_ms; /* boot time by which it must be done */
+	bool gave_up;    /* see worker_give_up() */
+	bool over;
+	int exit_code;
+};
+
+/* worker.c: the manager's side. */
+void worker_report(struct worker *w, const struct wire_report *r);
+void worker_report_id(struct worker *w, enum wire_kind kind, const struct queue_id *id);
+/* Sends what was collected, if the manager takes it now. */
+void worker_send_reports(struct worker *w);
+/* The disk does not take what must be recorded: the segment knows it; nothing more is done
+ * here, and the manager replays the segment. */
+void worker_give_up(struct worker *w, const struct err *why);
+
+/* Reads a frame: messages handed over, or the end. */
+void worker_hear(struct worker *w);
+/* Begins nothing more; what is in flight has a bounded time. */
+void worker_stop(struct worker *w);
+
+/* worker_connect.c */
+/* Connects to the first host that is ready for mail. False: w->fault says why not, or we
+ * are to leave. */
+bool worker_connect(struct worker *w);
+/* The handshake after STARTTLS. */
+void worker_secure(struct worker *w);
+/* The session is ready for transactions. */
+void worker_ready(struct worker *w);
+/* Closes without a word to the server. */
+void worker_disconnect(struct worker *w);
+
+/* worker_io.c */
+/* Blocks SIGTERM except while waiting, where it means worker_stop(). */
+void worker_signals(void);
+/* Lets SIGTERM end the process at once, where nothing is claimed (true), or not (false). */
+void worker_may_die(bool may);
+/* One round: writes what the machine has, waits until something can be done or the time is
+ * over, reads. */
+void worker_wait(struct worker *w);
+
+/* worker_session.c */
+/* Acts on everything that can be done without waiting. */
+void worker_advance(struct worker *w);
+
+/* worker_window.c */
+/* Claims messages of the inbox and makes the window's intents durable. */
+void worker_next_window(struct worker *w);
+/* The connection is gone: everything of the window that has no verdict goes back. */
+void worker_abandon_window(struct worker *w);
+
+/* worker_rules.c */
+/* Reads the aliases, if they are not those that were read before. */
+void worker_rules(struct worker *w);
+void worker_rules_release(struct worker *w);
+
+/* worker_route.c */
+/* Finds the addresses of the job's recipients: sendable ones in front, with their parts. */
+void worker_route_all(struct worker *w, struct worker_job *job);
+/* Finds the reverse-path. -1: this server cannot take it, *ret_why says so. */
+int worker_route_sender(struct worker *w, struct worker_job *job, struct smtp_reply *ret_why);
+void worker_route_clear(struct worker_job *job);
+
+/* worker_header.c */
+/* Rewrites the header of the message, once. -1: no memory. */
+int worker_header(struct worker *w, struct worker_job *job);
+/* Bytes of the message as it is sent. */
+uint64_t worker_size(const struct worker_job *job);
+/* Begins the content anew, or gives the next piece of a rewritten header: false when
+ * that was all of it. */
+void worker_header_begin(struct worker *w);
+bool worker_header_piece(struct worker *w, struct span *ret);
+
+/* worker_slice.c */
+/* Forgets the slice. */
+void worker_slice_clear(struct worker_job *job);
+/* Makes the next slice of the job: at most max recipients, and their transactions. */
+int worker_slice(struct worker *w, struct worker_job *job, size_t max);
+size_t worker_unsettled(const struct worker_job *job, size_t from);
+void worker_job_release(struct worker_job *job);
+
+/* worker_verdict.c */
+/* What happened to a whole transaction: to its recipients, or to those alone of which the
+ * server took an address; who has a verdict that weighs as much keeps it. */
+void worker_judge_part(struct worker_part *part, enum worker_verdict v, bool greylisted,
+		       bool accepted_only, const struct smtp_reply *reply);
+/* The server took, or refused, an address: all recipients that lead there are concerned. */
+void worker_accept_address(struct worker_part *part, size_t wire);
+void worker_refuse_address(struct worker_part *part, size_t wire, enum worker_verdict v,
+			   bool greylisted, const struct smtp_reply *reply);
+/* Notes a verdict with the words of its reply, unless there is one that weighs as much: of an
+ * alias, one address that may have it or must be tried again counts more than one that failed.
+ * False: the verdict stays as it was. */
+bool worker_judge(struct worker_job *job, struct worker_recipient *to,
+		  enum worker_verdict v, const struct smtp_reply *reply);
+
+/* worker_record.c */
+/* Records a slice that is over and reports the message, unless it has another slice and
+ * the connection is there. */
+void worker_finish(struct worker *w, struct worker_job *job);
+/* Records a 2xx for the accepted recipients of a part. */
+void worker_delivered(struct worker *w, struct worker_part *part,
+		      const struct smtp_reply *reply);
+/* Puts the runs of neighbouring recipients of [first, first+count) of job->to for which
+ * pick() is true into ret (as many as count); returns how many. */
+typedef bool worker_pick_fn(const struct worker_recipient *to);
+size_t worker_ranges(const struct worker_job *job, size_t first, size_t count,
+		     worker_pick_fn *pick, struct segment_range *ret);
+
+/* worker_log.c */
+/* One line: what became of a recipient in this attempt. */
+void worker_log_recipient(const struct worker *w, const struct worker_job *job,
+			  const struct worker_recipient *to);
+void worker_log_relay(const struct worker *w, enum log_level level, const char *event,
+		      struct span words);
+
+#endif
