@@ -7,13 +7,16 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <string.h>
 #include <sysexits.h>
 
 #include "base/json.h"
 #include "base/term.h"
 #include "bin/cli.h"
+#include "bin/nightmail_import.h"
 #include "config/keys.h"
 #include "config/settings.h"
+#include "deliver/aliases_file.h"
 
 #define OUTPUT_MAX (4 << 20)
 
@@ -23,9 +26,11 @@ static const char help[] =
 	"usage: nightmail config check [--config FILE]\n"
 	"       nightmail config show [--config FILE] [--json]\n"
 	"       nightmail config keys\n"
+	"       nightmail config import PEER [FILE...] [--password-file FILE]\n"
 	"  check  tell every error and warning of all files; exit 78 when there is an error\n"
 	"  show   print the values in force, and which file and line set them\n"
 	"  keys   list every key that can be set, with its default and what it means\n"
+	"  import print another relay's settings as ours; see 'config import --help'\n"
 	"  --config FILE  read FILE instead of the person's or the system's files\n"
 	"  --json         one JSON object a line: section, name, key, value, default, file, line\n";
 
@@ -53,12 +58,25 @@ static void print_files(const struct settings *s) {
 	putchar('\n');
 }
 
+/* The aliases are part of what decides where mail goes. */
+static void check_aliases(const struct settings *s, struct buf *warnings) {
+	struct aliases aliases;
+	struct err err = ERR_INIT;
+	if (!s->aliases)
+		return;
+	if (aliases_file_read(s->aliases, &aliases, warnings, &err) == 0)
+		aliases_release(&aliases);
+	else
+		buf_addf(warnings, "%s\n", err.msg);
+}
+
 static int check(const struct call *call) {
 	struct settings s;
 	AUTO_BUF struct buf errors = BUF_INIT(OUTPUT_MAX);
 	AUTO_BUF struct buf warnings = BUF_INIT(OUTPUT_MAX);
 	int r = config_load(call->config, &s, &errors);
 	config_warnings(&s, &warnings);
+	check_aliases(&s, &warnings);
 	print(stderr, &errors);
 	print(stderr, &warnings);
 	if (r == 0) {
@@ -74,7 +92,7 @@ static void show_json(void *ctx, const struct config_shown *v) {
 	struct json j = json_into(out);
 	bool has_value = v->value.len > 0;
 	json_object(&j, NULL);
-	json_str(&j, "section", span_str(v->section));
+	json_str_or_null(&j, "section", span_str(v->section[0] ? v->section : NULL));
 	json_str_or_null(&j, "name", span_str(v->name));
 	json_str(&j, "key", span_str(v->key));
 	json_str_or_null(&j, "value", has_value ? v->value : span_of(NULL, 0));
@@ -111,7 +129,7 @@ static int keys(const struct call *call) {
 		const struct config_key *key = &config_keys[k];
 		const struct config_section_name *section =
 			&config_sections[key->section];
-		if (k == 0 || config_keys[k - 1].section != key->section)
+		if (section->word[0] && config_keys[k - 1].section != key->section)
 			printf("[%s%s]\n", section->word, section->named ? " NAME" : "");
 		printf("  %-16s %s%s%s%s\n", key->name, key->help,
 		       key->fallback ? " (" : "", key->fallback ? key->fallback : "",
@@ -140,7 +158,7 @@ static int run_action(const char *name, const struct call *call) {
 			return cli_usage(program, "%s does not take --config", name);
 		return actions[i].run(call);
 	}
-	return cli_usage(program, "unknown action %s; there are check, show and keys",
+	return cli_usage(program, "unknown action %s; there are check, show, keys and import",
 			 name);
 }
 
@@ -154,6 +172,8 @@ int nightmail_config(int argc, char **argv) {
 	static char own_name[] = "nightmail config"; /* for getopt's messages */
 	struct call call = { .config = NULL };
 	int opt;
+	if (argc > 1 && strcmp(argv[1], "import") == 0)
+		return nightmail_import(argc - 1, argv + 1);
 	argv[0] = own_name;
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (opt) {
@@ -172,7 +192,7 @@ int nightmail_config(int argc, char **argv) {
 		}
 	}
 	if (optind == argc)
-		return cli_usage(program, "check, show or keys?");
+		return cli_usage(program, "check, show, keys or import?");
 	if (optind + 1 < argc)
 		return cli_usage(program, "one action at a time, not also %s",
 				 argv[optind + 1]);

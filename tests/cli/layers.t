@@ -38,13 +38,14 @@ allow net
 allow control
 allow queue mail
 allow smtp mail
-allow deliver smtp net queue creds control config mail
+allow submit queue mail smtp control
+allow deliver submit smtp net queue creds control config mail
 
 report "every folder of src has its rule" "$(
 	for d in src/*/; do
 		case $d in
 		src/base/ | src/mail/ | src/config/ | src/creds/ | src/net/ | src/control/ | \
-			src/queue/ | src/smtp/ | src/deliver/ | src/bin/ | src/etc/) ;;
+			src/queue/ | src/smtp/ | src/submit/ | src/deliver/ | src/bin/ | src/etc/) ;;
 		*) echo "$d" ;;
 		esac
 	done

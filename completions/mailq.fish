@@ -1,0 +1,24 @@
+# fish completion for mailq(1)
+
+function __nightmail_mailq_ids
+	mailq --all 2>/dev/null | string match -r '^[0-9A-V]{16}(?= )'
+end
+
+complete -c mailq -f
+complete -c mailq -n __fish_use_subcommand -a list -d 'what waits, why, and until when'
+complete -c mailq -n __fish_use_subcommand -a show -d 'one message'
+complete -c mailq -n __fish_use_subcommand -a flush -d 'try now'
+complete -c mailq -n __fish_use_subcommand -a hold -d 'keep until released'
+complete -c mailq -n __fish_use_subcommand -a release -d 'end a hold'
+complete -c mailq -n __fish_use_subcommand -a delete -d 'no delivery, no bounce'
+complete -c mailq -n __fish_use_subcommand -a bounce -d 'give up now and tell the sender'
+complete -c mailq -n __fish_use_subcommand -a check -d 'verify every file'
+complete -c mailq -n 'not __fish_use_subcommand' -a '(__nightmail_mailq_ids)'
+complete -c mailq -s a -l all -d 'every message'
+complete -c mailq -s j -l json -d 'one JSON object a line'
+complete -c mailq -l body -d 'show: the whole message'
+complete -c mailq -l repair -d 'check: put aside what is damaged'
+complete -c mailq -l color -x -a 'always never auto' -d 'when to use colour'
+complete -c mailq -l config -r -F -d 'read this configuration'
+complete -c mailq -l help -d 'print the commands'
+complete -c mailq -l version -d 'print the version'

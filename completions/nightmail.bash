@@ -1,0 +1,71 @@
+# bash completion for nightmail(1)
+
+_nightmail() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+	local commands='config explain reload setup sink status' words=
+	local peers='msmtp nullmailer dma ssmtp esmtp exim4 postfix'
+	COMPREPLY=()
+	if ((COMP_CWORD == 1)); then
+		COMPREPLY=($(compgen -W "$commands --help --version" -- "$cur"))
+		return
+	fi
+	case ${COMP_WORDS[1]}:$prev in
+	setup:--import | config:import)
+		COMPREPLY=($(compgen -W "$peers" -- "$cur"))
+		return
+		;;
+	setup:--tls)
+		COMPREPLY=($(compgen -W 'starttls implicit opportunistic none' -- "$cur"))
+		return
+		;;
+	esac
+	case $prev in
+	--config | --cert | --key | --password-file)
+		compopt -o filenames
+		COMPREPLY=($(compgen -f -- "$cur"))
+		return
+		;;
+	--tls | --dir)
+		compopt -o filenames
+		COMPREPLY=($(compgen -d -- "$cur"))
+		return
+		;;
+	--reply | --close-at)
+		compopt -o nospace
+		words='greeting ehlo starttls auth mail rcpt data content'
+		[[ $prev == --close-at ]] && words+=' dot'
+		COMPREPLY=($(compgen -W "$words" -- "$cur"))
+		return
+		;;
+	--listen | --name | --auth | --delay | --max | --size | --connections | --relay | --port | \
+		--login | --root | --test)
+		return
+		;;
+	esac
+	case ${COMP_WORDS[1]} in
+	config)
+		words='--config --json --help'
+		[[ " ${COMP_WORDS[*]:2} " =~ \ (check|show|keys)\  ]] || words+=' check show keys import'
+		if [[ ${COMP_WORDS[2]} == import ]]; then
+			compopt -o filenames
+			COMPREPLY=($(compgen -f -- "$cur")
+				$(compgen -W '--password-file --help' -- "$cur"))
+			return
+		fi
+		;;
+	setup)
+		words='--import --relay --port --tls --login --password-file --root --no-probe
+			--test --yes --dry-run --undo --config --help'
+		;;
+	explain) words='--config --json --help' ;;
+	status) words='--config --json --help' ;;
+	reload) words='--config --json --help' ;;
+	sink)
+		words='--listen --name --tls --cert --key --implicit-tls --require-tls --auth
+			--require-auth --dir --reply --close-at --delay --max --size --connections
+			--no-pipelining --json --help'
+		;;
+	esac
+	COMPREPLY=($(compgen -W "$words" -- "$cur"))
+}
+complete -F _nightmail nightmail

@@ -1,0 +1,82 @@
+#compdef nightmail
+# zsh completion for nightmail(1)
+
+_nightmail() {
+	local -a stages peers
+	peers=(msmtp nullmailer dma ssmtp esmtp exim4 postfix)
+	stages=(greeting ehlo starttls auth mail rcpt data content)
+	if ((CURRENT == 2)); then
+		_alternative \
+			'commands:command:((config\:"check or show the configuration" explain\:"what would become of mail" status\:"how the daemon and its relays are" reload\:"read the configuration again" setup\:"make the configuration" sink\:"receive mail for tests"))' \
+			'options:option:(--help --version)'
+		return
+	fi
+	local command=$words[2]
+	shift words
+	((CURRENT--))
+	case $command in
+	config)
+		_arguments \
+			'--config[read this file]:file:_files' \
+			'--json[show: one JSON object a line]' \
+			'--help[print the options]' \
+			'--password-file[import: write the password there]:file:_files' \
+			'1:action:((check\:"tell every error" show\:"print the values in force" keys\:"list what can be set" import\:"take over another relay"))' \
+			'2:relay:compadd -a peers' '*:file:_files'
+		;;
+	setup)
+		_arguments \
+			'--import[begin with the settings of another relay]:relay:compadd -a peers' \
+			'--relay[the server]:host:_hosts' \
+			'--port[its port]:port:' \
+			'--tls[TLS mode]:mode:(starttls implicit opportunistic none)' \
+			'--login[user name there]:name:' \
+			'--password-file[where the password is kept]:file:_files' \
+			'--root[who reads the mail for root]:address:' \
+			'--no-probe[do not try the server]' \
+			'--test[send a test mail there]:address:' \
+			'--yes[ask nothing]' \
+			'--dry-run[write nothing]' \
+			'--undo[bring back what was replaced]' \
+			'--config[set up this file]:file:_files' \
+			'--help[print the options]'
+		;;
+	explain)
+		_arguments \
+			'--config[read this file]:file:_files' \
+			'--json[one JSON object]' \
+			'--help[print the options]' \
+			'1:sender:' '*:recipient:'
+		;;
+	status | reload)
+		_arguments \
+			'--config[the configuration of the daemon]:file:_files' \
+			'--json[the answer of the daemon]' \
+			'--help[print the options]'
+		;;
+	sink)
+		_arguments \
+			'--listen[where to listen]:address and port:' \
+			'--name[name of the server]:name:' \
+			'--tls[offer STARTTLS, certificate in this directory]:directory:_files -/' \
+			'--cert[certificate chain]:file:_files' \
+			'--key[key of the certificate]:file:_files' \
+			'--implicit-tls[TLS from the first byte]' \
+			'--require-tls[refuse mail before TLS]' \
+			'--auth[offer AUTH]:user\:file:' \
+			'--require-auth[refuse mail before a login]' \
+			'--dir[keep the messages here]:directory:_files -/' \
+			'*--reply[answer a stage otherwise]:stage:compadd -S "=" -a stages' \
+			'*--close-at[break off at a stage]:stage:compadd -a stages -- dot' \
+			'--delay[answer late]:milliseconds:' \
+			'--max[end after so many messages]:number:' \
+			'--size[largest message]:bytes:' \
+			'--connections[connections at the same time]:number:' \
+			'--no-pipelining[do not offer PIPELINING]' \
+			'--json[one JSON object a line]' \
+			'--help[print the options]'
+		;;
+	esac
+}
+
+_nightmail "$@"

@@ -1,0 +1,27 @@
+# bash completion for send(1)
+
+_nightmail_send() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+	COMPREPLY=()
+	case $prev in
+	--config)
+		compopt -o filenames
+		COMPREPLY=($(compgen -f -- "$cur"))
+		return
+		;;
+	-s | --subject | --header | -F)
+		return
+		;;
+	--to | --cc | --bcc | --from | --reply-to | -f | -r)
+		COMPREPLY=($(compgen -u -- "$cur"))
+		return
+		;;
+	esac
+	if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W '-s --subject --to --cc --bcc --from --reply-to --header -t
+			-f -r -F -i -v --verbose --json --config --help --version' -- "$cur"))
+	else
+		COMPREPLY=($(compgen -u -- "$cur"))
+	fi
+}
+complete -F _nightmail_send send

@@ -1,0 +1,21 @@
+#compdef send
+# zsh completion for send(1)
+
+_arguments -S \
+	'(-s --subject)'{-s+,--subject=}'[subject]:subject:' \
+	'*--to=[more recipients]:address:_email_addresses' \
+	'*--cc=[recipients of a copy]:address:_email_addresses' \
+	'*--bcc=[recipients that do not show]:address:_email_addresses' \
+	'--from=[From field and envelope sender]:address:_email_addresses' \
+	'--reply-to=[where answers go]:address:_email_addresses' \
+	'*--header=[one more header field]:name and value:' \
+	'-t[read a whole message]' \
+	'(-f -r)'{-f+,-r+}'[envelope sender]:address:_email_addresses' \
+	'-F+[full name for the From field]:name:' \
+	'-i[accepted, always on]' \
+	'(-v --verbose)'{-v,--verbose}'[print the queue ID]' \
+	'--json[print ID and number of recipients as JSON]' \
+	'--config=[read this configuration]:file:_files' \
+	'--help[print the options]' \
+	'--version[print the version]' \
+	'*:recipient:_email_addresses'

@@ -1,0 +1,62 @@
+/* nightmail: the administrator's tool. Its first argument names what it does. */
+
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/file.h"
+#include "base/proc.h"
+#include "bin/cli.h"
+#include "bin/nightmail_config.h"
+#include "bin/nightmail_explain.h"
+#include "bin/nightmail_setup.h"
+#include "bin/nightmail_sink.h"
+#include "bin/nightmail_status.h"
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *help;
+} commands[] = {
+	{ "setup", nightmail_setup,
+	  "ask which server takes the mail, try it, and write the configuration" },
+	{ "config", nightmail_config,
+	  "check, show, import: the configuration, or that of another relay" },
+	{ "explain", nightmail_explain,
+	  "what would become of mail from one address to others" },
+	{ "status", nightmail_status,
+	  "how the daemon and its relays are, and how much mail waits" },
+	{ "reload", nightmail_reload,
+	  "the daemon reads its configuration again" },
+	{ "sink", nightmail_sink,
+	  "an SMTP server that takes every message and delivers none" },
+};
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void print_help(FILE *f) {
+	fputs("usage: nightmail COMMAND [ARGUMENT...]\n"
+	      "       nightmail COMMAND --help | --help | --version\n",
+	      f);
+	for (size_t i = 0; i < COMMANDS; i++)
+		fprintf(f, "  %-8s %s\n", commands[i].name, commands[i].help);
+	fputs("Other programs: send, sendmail, mailq, nightmaild\n", f);
+}
+
+int main(int argc, char **argv) {
+	proc_start();
+	file_fault_from_env();
+	if (argc < 2) {
+		print_help(stderr);
+		return EX_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0) {
+		print_help(stdout);
+		return 0;
+	}
+	if (strcmp(argv[1], "--version") == 0)
+		return cli_version("nightmail");
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	return cli_usage("nightmail", "unknown command %s", argv[1]);
+}
