@@ -1,0 +1,61 @@
+# Adapter of the relay bench for nightmail; sourced by its scripts. The daemon and the
+# submitters run as uid 1000 in the chroot, on a private configuration, so that nothing
+# but the relay itself is measured. NM_CONNECTIONS: connections to the smarthost.
+A_SPOOL=var/spool/nightmail
+A_BIN="usr/bin/nightmaild usr/bin/nightmail-deliver usr/bin/sendmail usr/bin/mailq"
+NM_CONF=/etc/nightmail/bench.conf
+
+nm_configure() { # PORT: where the smarthost is
+	mkdir -p $R/etc/nightmail
+	cat >$R$NM_CONF <<-EOF
+	[relay default]
+	host        = 127.0.0.1
+	port        = $1
+	tls         = $NM_TLS
+	connections = ${NM_CONNECTIONS:-4}
+	probe       = 1s
+	[queue]
+	dir         = /$A_SPOOL
+	EOF
+	[ $NM_TLS = none ] || echo "ca = /etc/nightmail/bench-ca.pem" >>$R$NM_CONF
+}
+
+a_setup() {
+	NM_TLS=none
+	[ "${1:-plain}" = tls ] && NM_TLS=starttls && cp $B/tls/ca.crt $R/etc/nightmail/bench-ca.pem
+	mkdir -p $R/$A_SPOOL $R/var/log
+	chown 1000:1000 $R/$A_SPOOL
+	nm_configure $SINKPORT
+}
+
+a_start() {
+	chroot --userspec=$BUID $R /usr/bin/nightmaild --config $NM_CONF 2>>$R/nightmaild.log &
+	NM_PID=$!
+	disown $NM_PID
+	for i in $(seq 100); do
+		chroot --userspec=$BUID $R /usr/bin/nightmail status --config $NM_CONF >/dev/null 2>&1 && break
+		sleep 0.1
+	done
+}
+
+a_stop() {
+	[ -z "${NM_PID:-}" ] || { kill $NM_PID 2>/dev/null; wait_gone $NM_PID; }
+	NM_PID=
+}
+
+a_hold() { # a smarthost port where nobody listens: the relay is held, mail only queues
+	nm_configure 1
+	sed -i 's/^probe.*/probe = 1h/' $R$NM_CONF
+	a_start
+}
+
+a_release() {
+	nm_configure $SINKPORT
+	kill -HUP $NM_PID
+}
+
+a_submit() { echo /usr/bin/sendmail --config $NM_CONF -i -t; }
+a_count() { ls -U $R/$A_SPOOL/queue 2>/dev/null | wc -l; }
+a_list() { echo /usr/bin/mailq --config $NM_CONF; }
+a_pids() { chroot_pids; }
+a_clear() { rm -rf $R/$A_SPOOL/* $R/nightmaild.log; }

@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""mailq while the daemon runs: hold, release, flush, delete, bounce, and what happens to a message
+that is being delivered at that moment."""
+import os
+import re
+import sys
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from system import *  # noqa: E402
+
+
+def mailq(relay, *args):
+    r = relay.run('mailq', *args)
+    ok(r.returncode == 0, 'mailq %s: status 0' % args[0], r)
+    return r
+
+
+def test_hold_and_release():
+    sink = Sink(name='s1')
+    sink.stop()
+    relay = Relay('r1', port=sink.port)
+    held, free = relay.send('held@example.org'), relay.send('free@example.org')
+    mailq(relay, 'hold', held[-6:])
+    ok('held by' in relay.why(held) and relay.message(held)['state'] == 'held', 'hold: mailq tells',
+       relay.why(held))
+    sink = sink.again()
+    ok(until(lambda: relay.files() == [held]), 'hold: only the other one goes', relay.files)
+    relay.stop()
+    relay.start()
+    eq(relay.message(held)['state'], 'held', 'hold: it outlives a restart')
+    mailq(relay, 'release', held)
+    relay.is_empty('release: it goes')
+    eq(sorted(t['address'] for e, _ in sink.received() for t in e['to']),
+       ['free@example.org', 'held@example.org'], 'release: each once')
+    r = relay.run('mailq', 'release', held)
+    ok(r.returncode != 0, 'a message that is gone: told', r)
+
+
+def test_flush():
+    sink = Sink(name='s2')
+    sink.stop()
+    relay = Relay('r2', port=sink.port, probe='1h')
+    id = relay.send('bob@example.org')
+    relay.waits_because(id, r'next try in (59|60) min|next try in 1 h', 'flush: an hour to wait')
+    sink = sink.again('--reply', 'mail=451 4.3.0 later,1')
+    mailq(relay, 'flush', '--all')
+    sink.got(1, 'flush: a held relay is tried at once', 20)
+    relay.configure(port=sink.port, retry='1h 1h')
+    relay.run('nightmail', 'reload')
+    sink = sink.again('--reply', 'mail=451 4.3.0 later,1')
+    id = relay.send('carol@example.org')
+    relay.waits_because(id, r'451 4\.3\.0 later.*next try in', 'flush: a deferred message')
+    mailq(relay, 'flush', id)
+    relay.is_empty('flush: it is tried at once')
+
+
+def test_delete():
+    sink = Sink(name='s3')
+    sink.stop()
+    relay = Relay('r3', port=sink.port)
+    id = relay.send('bob@example.org')
+    mailq(relay, 'delete', id)
+    eq(relay.files(), [], 'delete: it is out of the queue')
+    ok(relay.files('dead') == [id] and 'kept until' in relay.why(id), 'delete: kept for a day',
+       relay.why(id))
+    sink = sink.again()
+    relay.send('carol@example.org')
+    sink.got(1, 'delete: other mail goes, and no bounce')
+    relay.is_empty('delete: nothing is left')
+
+
+def test_while_active():
+    """The server takes its time over the message; what is asked meanwhile happens afterwards."""
+    sink = Sink('--delay', '700', '--reply', 'content=451 4.3.0 later', name='s4')
+    relay = Relay('r4', port=sink.port)
+    id = relay.send('bob@example.org')
+    ok(until(lambda: (relay.message(id) or {}).get('state') == 'active'), 'active: it is being delivered',
+       relay.tail)
+    started = time.monotonic()
+    r = mailq(relay, 'hold', id)
+    ok(re.search(rb'after|attempt|being delivered', r.stdout + r.stderr), 'active: told that it comes later', r)
+    ok(time.monotonic() - started < 3, 'active: mailq does not wait')
+    ok(until(lambda: relay.message(id)['state'] == 'held'), 'active: held after the attempt', relay.tail)
+    eq(relay.message(id)['attempts'], 1, 'active: the attempt was finished')
+
+
+def test_listing():
+    sink = Sink(name='s5')
+    sink.stop()
+    relay = Relay('r5', port=sink.port)
+    eq(relay.run('mailq').stdout, b'Mail queue is empty\n', 'an empty queue')
+    for n in range(300):
+        relay.sendmail('-f', 'a@home.example', 'r%d@example.org' % n)
+    r = mailq(relay, 'list')
+    lines = r.stdout.decode().splitlines()
+    eq(len([x for x in lines if re.match(r'[0-9A-Z]{16}\b', x)]), 300, 'each ID stands in column one')
+    ok(re.fullmatch(r'-- \d+ Kbytes in 300 Requests\.', lines[-1]), 'the last line counts', lines[-1])
+    eq(len(relay.queue()), 300, '--json has each of them')
+    status = relay.run('nightmail', 'status').stdout.decode()
+    ok('300' in status and 'held' in status, 'nightmail status counts too', status)
+    mailq(relay, 'delete', '--all')
+    eq(relay.files(), [], 'delete --all')
+
+
+test_hold_and_release()
+test_flush()
+test_delete()
+test_while_active()
+test_listing()
+done()
