@@ -97,11 +97,12 @@ static int read_given(struct import *in, char *const files[], size_t count,
 	for (size_t k = 0; k < count; k++) {
 		size_t i = role_of(peer, files[k], k);
 		if (i >= IMPORT_FILES_MAX || !peer->file[i].path)
-			return err_set(err, ERR_SYNTAX, "%s: %s has no such file", files[k],
-				       peer->name);
+			return err_set(err, ERR_SYNTAX, "%s: %s has no such file",
+				       files[k], peer->name);
 		if (path[i])
-			return err_set(err, ERR_SYNTAX, "%s and %s are the same file of %s",
-				       path[i], files[k], peer->name);
+			return err_set(err, ERR_SYNTAX,
+				       "%s and %s are the same file of %s", path[i],
+				       files[k], peer->name);
 		path[i] = files[k];
 	}
 	for (size_t i = 0; i < IMPORT_FILES_MAX; i++)

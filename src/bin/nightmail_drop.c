@@ -63,8 +63,9 @@ static int load(struct drop *d, struct err *err) {
 	env.uid = 0;
 	(void)config_load_env(NULL, &env, &d->settings, NULL); /* the daemon complains */
 	config_env_release(&env);
-	return config_usable(&d->settings) ? 0 :
-		err_set(err, ERR_MISSING, "the configuration names no queue");
+	return config_usable(&d->settings)
+		       ? 0
+		       : err_set(err, ERR_MISSING, "the configuration names no queue");
 }
 
 /* --- the frames --- */
@@ -77,7 +78,8 @@ static int read_all(char *p, size_t len, struct err *err) {
 		if (n < 0)
 			return err_sys(err, "cannot read the submission");
 		if (n == 0)
-			return err_set(err, ERR_REMOTE, "the submission ended before its commit");
+			return err_set(err, ERR_REMOTE,
+				       "the submission ended before its commit");
 		p += n;
 		len -= (size_t)n;
 	}
@@ -98,7 +100,8 @@ static int read_line(char *line, struct span *ret, struct err *err) {
 }
 
 /* Reads "KIND LEN" and as many bytes. Returns 1, 0 at "commit", -1. */
-static int read_frame(struct span kind, size_t max, char *p, size_t *ret_len, struct err *err) {
+static int read_frame(struct span kind, size_t max, char *p, size_t *ret_len,
+		      struct err *err) {
 	char text[FRAME_LINE_MAX];
 	struct span line;
 	uint64_t len;
@@ -106,9 +109,10 @@ static int read_frame(struct span kind, size_t max, char *p, size_t *ret_len, st
 		return -1;
 	if (span_eq(line, SPAN("commit")))
 		return 0;
-	if (!span_take_lit(&line, kind) || !span_take_char(&line, ' ') || line.len > DIGITS_MAX ||
-	    !span_uint(line, max, &len))
-		return err_set(err, ERR_SYNTAX, "the submission has a line that is none of its form");
+	if (!span_take_lit(&line, kind) || !span_take_char(&line, ' ') ||
+	    line.len > DIGITS_MAX || !span_uint(line, max, &len))
+		return err_set(err, ERR_SYNTAX,
+			       "the submission has a line that is none of its form");
 	*ret_len = (size_t)len;
 	return read_all(p, (size_t)len, err) == 0 ? 1 : -1;
 }
@@ -141,11 +145,13 @@ static int check(struct drop *d, struct span bytes, struct err *err) {
 	const struct settings *s = &d->settings;
 	struct err why = ERR_INIT;
 	if (queue_accept_size(d->accept) + bytes.len > s->size_limit)
-		return err_set(err, ERR_LIMIT, "the message is bigger than the limit of %llu bytes",
+		return err_set(err, ERR_LIMIT,
+			       "the message is bigger than the limit of %llu bytes",
 			       (unsigned long long)s->size_limit);
 	if (span_find(bytes, '\0') < bytes.len)
 		return err_set(err, ERR_SYNTAX, "the message has a NUL byte");
-	if (queue_space(d->queue, bytes.len, s->reserve_bytes, s->reserve_inodes, &why) == 0)
+	if (queue_space(d->queue, bytes.len, s->reserve_bytes, s->reserve_inodes, &why) ==
+	    0)
 		return 0;
 	return err_set(err, ERR_SYSTEM, "%s", why.msg);
 }
@@ -158,7 +164,8 @@ static int copy_message(struct drop *d, struct err *err) {
 		return err_set(err, ERR_MEMORY, "out of memory");
 	while ((r = read_frame(SPAN("data"), FRAME_DATA_MAX, bytes, &len, err)) == 1) {
 		struct span piece = span_of(bytes, len);
-		if (check(d, piece, err) != 0 || queue_accept_write(d->accept, piece, err) != 0)
+		if (check(d, piece, err) != 0 ||
+		    queue_accept_write(d->accept, piece, err) != 0)
 			return -1;
 	}
 	return r;
@@ -195,8 +202,9 @@ int main(int argc, char **argv) {
 	(void)argv;
 	drop_inheritance();
 	if (argc > 1) {
-		fputs("usage: nightmail-drop\nIs started by send and sendmail, and by nobody else.\n",
-			stderr);
+		fputs("usage: nightmail-drop\n"
+		      "Is started by send and sendmail, and by nobody else.\n",
+		      stderr);
 		return EX_USAGE;
 	}
 	int status = take(&d, &err) == 0 ? EX_OK : exit_code(&err);

@@ -1,6 +1,6 @@
 /*
- * nightmail explain: what would become of a message from one address to others, by the rules
- * that the workers apply (mail/rewrite.h) and the configuration in force. Nothing is
+ * nightmail explain: what would become of a message from one address to others, by the
+ * rules that the workers apply (mail/rewrite.h) and the configuration in force. Nothing is
  * sent and no server is asked.
  */
 

@@ -60,13 +60,14 @@ static void print_notes(const struct import *in) {
 		fprintf(stderr, "not needed here: %s\n", buf_str(&in->unneeded));
 }
 
-static int move_secret(const struct call *call, const struct import *in, const char *path) {
+static int move_secret(const struct call *call, const struct import *in,
+		       const char *path) {
 	struct err err = ERR_INIT;
 	if (in->secret.len == 0)
-		return call->password_file ? cli_fail(program, EX_DATAERR,
-						      "there is no password to write to %s",
-						      path)
-					   : EX_OK;
+		return call->password_file
+			       ? cli_fail(program, EX_DATAERR,
+					  "there is no password to write to %s", path)
+			       : EX_OK;
 	if (!call->password_file) {
 		fprintf(stderr, "the password stands in ");
 		term_print(stderr, buf_span(&in->secret_place));

@@ -74,11 +74,15 @@ static const struct option longs[] = {
 /* Where an option's value or switch goes. */
 static void take_option(struct setup_options *o, int opt) {
 	const char **values[] = {
-		[OPT_CONFIG] = &o->config,   [OPT_RELAY] = &o->relay,
-		[OPT_PORT] = &o->port,	     [OPT_TLS] = &o->tls,
-		[OPT_LOGIN] = &o->login,     [OPT_ROOT] = &o->root,
+		[OPT_CONFIG] = &o->config,
+		[OPT_RELAY] = &o->relay,
+		[OPT_PORT] = &o->port,
+		[OPT_TLS] = &o->tls,
+		[OPT_LOGIN] = &o->login,
+		[OPT_ROOT] = &o->root,
 		[OPT_PASSWORD_FILE] = &o->password_file,
-		[OPT_IMPORT] = &o->import,   [OPT_TEST] = &o->test,
+		[OPT_IMPORT] = &o->import,
+		[OPT_TEST] = &o->test,
 	};
 	bool *switches[] = {
 		[OPT_YES] = &o->yes,
@@ -98,7 +102,8 @@ static int check_options(const struct setup_options *o, int argc, char **argv) {
 	if (optind < argc)
 		return cli_usage(setup_program, "unexpected argument '%s'", argv[optind]);
 	if (o->undo && sets)
-		return cli_usage(setup_program, "--undo brings back the file; it sets nothing");
+		return cli_usage(setup_program,
+				 "--undo brings back the file; it sets nothing");
 	if (o->undo && o->dry_run)
 		return cli_usage(setup_program, "--undo has no --dry-run");
 	if (o->dry_run && o->test)
@@ -112,7 +117,8 @@ static int send_test(struct setup *s) {
 	const char *address = s->o.test;
 	int status = EX_OK;
 	if (!address && s->asking &&
-	    setup_ask("send a test mail to (empty: none)", NULL, &answer) == 0 && answer.len)
+	    setup_ask("send a test mail to (empty: none)", NULL, &answer) == 0 &&
+	    answer.len)
 		address = buf_str(&answer);
 	if (config_load(s->own ? s->path : NULL, &settings, &complaints) != 0)
 		cli_complaints(setup_program, &complaints);
@@ -155,9 +161,10 @@ int nightmail_setup(int argc, char **argv) {
 	bool terminal = isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
 	s.asking = terminal && !s.o.yes;
 	if (!terminal && !s.o.yes && !s.o.dry_run && !s.o.undo)
-		return cli_usage(setup_program,
-				 "there is no terminal to ask at; give --yes and the answers "
-				 "as options, or --dry-run");
+		return cli_usage(
+			setup_program,
+			"there is no terminal to ask at; give --yes and the answers "
+			"as options, or --dry-run");
 	status = set_up(&s);
 	setup_release(&s);
 	return status;

@@ -26,13 +26,17 @@ static int refuse(const struct err *err) {
 int sendmail_smtp(const struct settings *set) {
 	AUTO_BUF struct buf wake = BUF_INIT(PATH_CEILING);
 	struct err err = ERR_INIT;
-	const struct submit_host host = { set->hostname, set->domain, set->from, getuid() };
+	const struct submit_host host = { set->hostname, set->domain, set->from,
+					  getuid() };
 	struct way *way = submission_way(set, &err);
 	if (!way)
 		return refuse(&err);
 	buf_addf(&wake, "%s/wake", set->rundir);
 	const struct session_params p = {
-		.in = STDIN_FILENO, .out = STDOUT_FILENO, .host = &host, .way = way,
+		.in = STDIN_FILENO,
+		.out = STDOUT_FILENO,
+		.host = &host,
+		.way = way,
 		.size_limit = set->size_limit,
 		.wake_path = way_is_traced(way) ? NULL : buf_str(&wake),
 	};

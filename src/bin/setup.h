@@ -22,7 +22,8 @@
 extern const char setup_program[];
 
 struct setup_options {
-	const char *config, *relay, *port, *tls, *login, *root, *password_file, *import, *test;
+	const char *config, *relay, *port, *tls, *login, *root, *password_file, *import,
+		*test;
 	bool yes, dry_run, undo, no_probe;
 };
 

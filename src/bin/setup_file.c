@@ -25,12 +25,14 @@ int setup_file_make_folder(const char *path, struct err *err) {
 	AUTO_FREE char *folder = strdup(path);
 	if (!folder)
 		return err_set(err, ERR_MEMORY, "out of memory");
-	for (char *slash = strchr(folder + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+	for (char *slash = strchr(folder + 1, '/'); slash;
+	     slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
 		/* The system's folder is read by everybody, a person's own by that person. */
 		if (file_mkdir(AT_FDCWD, folder, 0700) != 0) {
 			if (errno != EEXIST)
-				return err_sys(err, "%s: cannot make this folder", folder);
+				return err_sys(err, "%s: cannot make this folder",
+					       folder);
 		} else if (geteuid() == 0 && chmod(folder, 0755) != 0) {
 			return err_sys(err, "%s: cannot open this folder to others",
 				       folder);
@@ -50,9 +52,8 @@ static char *kept_path(const char *path) {
 static int copy(const char *from, const char *to, unsigned mode, bool *ret_empty,
 		struct err *err) {
 	struct buf text = BUF_INIT(TEXT_MAX);
-	int r = buf_room(&text, TEXT_MAX)
-			? setup_file_read(from, &text, err)
-			: err_set(err, ERR_MEMORY, "out of memory");
+	int r = buf_room(&text, TEXT_MAX) ? setup_file_read(from, &text, err)
+					  : err_set(err, ERR_MEMORY, "out of memory");
 	*ret_empty = text.len == 0;
 	if (r == 0)
 		r = file_replace(AT_FDCWD, to, mode, buf_span(&text), err);

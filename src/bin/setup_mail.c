@@ -74,10 +74,11 @@ static int compose(struct submission *s, const char *address, struct buf *header
 		   struct buf *encoded, struct buf *text, struct err *err) {
 	struct compose c;
 	compose_init(&c);
-	buf_addf(text,
-		 "This is a test of the mail relay nightmail on %s.\n"
-		 "It was sent by \"nightmail setup\". Mail from this machine gets through.\n",
-		 s->settings->hostname);
+	buf_addf(
+		text,
+		"This is a test of the mail relay nightmail on %s.\n"
+		"It was sent by \"nightmail setup\". Mail from this machine gets through.\n",
+		s->settings->hostname);
 	int r = submission_add(s, span_str(address), err);
 	if (r == 0)
 		r = compose_address(&c, COMPOSE_TO, span_str(address), err);
@@ -201,12 +202,14 @@ static int watch(struct watch *w) {
 	int64_t end_ms = clock_boot_ms() + WATCH_MS;
 	control_path(w->settings, &path);
 	if (!control_reachable(buf_str(&path))) {
-		say(w, stderr, "queued; nightmaild is not running, it leaves when that is started",
+		say(w, stderr,
+		    "queued; nightmaild is not running, it leaves when that is started",
 		    NULL);
 		return EX_TEMPFAIL;
 	}
 	if (isatty(STDERR_FILENO))
-		fputs("waiting for the test mail to leave, at most a minute...\n", stderr);
+		fputs("waiting for the test mail to leave, at most a minute...\n",
+		      stderr);
 	while (clock_boot_ms() < end_ms) {
 		int status = judge(w);
 		if (status >= 0)
@@ -227,12 +230,13 @@ int setup_mail_test(const char *program, const struct settings *settings,
 	struct err err = ERR_INIT;
 	int status = queue_it(&w, &err);
 	if (status != EX_OK)
-		return cli_fail(program, status, "the test mail is not queued: %s", err.msg);
+		return cli_fail(program, status, "the test mail is not queued: %s",
+				err.msg);
 	int r = hold_open(&w, &err);
 	wake(&w);
 	status = r == 0 ? watch(&w)
-			: cli_fail(program, EX_OSERR, "the test mail cannot be watched: %s",
-				   err.msg);
+			: cli_fail(program, EX_OSERR,
+				   "the test mail cannot be watched: %s", err.msg);
 	queue_message_release(&w.message);
 	if (w.fd >= 0)
 		close(w.fd);

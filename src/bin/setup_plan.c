@@ -88,8 +88,8 @@ static void keep_secret(struct setup *s, struct span password) {
 
 /* The other relay's values in place of ours; what it does not set stays. */
 static void take_over(struct setup *s, const struct import *in) {
-	static const char *const of_a_relay[] = { "port", "tls", "login", "password", "ca",
-						  "auth", "source" };
+	static const char *const of_a_relay[] = { "port", "tls",  "login", "password",
+						  "ca",   "auth", "source" };
 	for (size_t i = 0; i < sizeof(of_a_relay) / sizeof(of_a_relay[0]); i++)
 		config_draft_drop(&s->draft, of_a_relay[i]);
 	for (size_t k = 0; k < config_key_count; k++)
@@ -130,11 +130,13 @@ static int offer_imports(struct setup *s) {
 }
 
 static int import_first(struct setup *s) {
-	const struct import_peer *peer = s->o.import ? import_peer_find(s->o.import) : NULL;
+	const struct import_peer *peer = s->o.import ? import_peer_find(s->o.import)
+						     : NULL;
 	if (peer)
 		return import(s, peer);
 	if (s->o.import)
-		return cli_usage(setup_program, "--import: unknown relay %s", s->o.import);
+		return cli_usage(setup_program, "--import: unknown relay %s",
+				 s->o.import);
 	if (s->asking && !s->o.relay && !config_draft_get(&s->draft, "host"))
 		return offer_imports(s);
 	return EX_OK;
@@ -264,8 +266,9 @@ static int ask_rest(struct setup *s) {
 	if (status == EX_OK)
 		status = place_password(s);
 	if (status == EX_OK && s->asking && !s->o.root)
-		status = ask_value(s, "who reads the mail for root (an address; - for nobody)",
-				   config_draft_get(&s->draft, "root"), set_root);
+		status = ask_value(
+			s, "who reads the mail for root (an address; - for nobody)",
+			config_draft_get(&s->draft, "root"), set_root);
 	return status;
 }
 
@@ -277,7 +280,8 @@ static int no_relay(void) {
 		if (path)
 			buf_addf(&found, ", or --import %s", p->name);
 	}
-	return cli_usage(setup_program, "which server takes the mail? give --relay HOST%s",
+	return cli_usage(setup_program,
+			 "which server takes the mail? give --relay HOST%s",
 			 buf_str(&found));
 }
 

@@ -133,8 +133,9 @@ static void on_ready(struct probe *p) {
 		term_safe(p->report, span_str(p->relay->login));
 		buf_addf(p->report, " by %s\n", mechanism);
 	} else {
-		buf_adds(p->report, "it lets us in without a login; whether it takes mail "
-				    "from here only a mail can show\n");
+		buf_adds(p->report,
+			 "it lets us in without a login; whether it takes mail "
+			 "from here only a mail can show\n");
 	}
 	smtp_client_quit(p->client);
 }

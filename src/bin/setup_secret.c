@@ -35,13 +35,16 @@ int setup_secret_write(const char *path, struct span password, bool for_daemon,
 	buf_room(&line, PASSWORD_MAX);
 	buf_add(&line, password);
 	buf_addc(&line, '\n');
-	int r = buf_failed(&line) ? err_set(err, ERR_LIMIT, "the password is too long")
-				  : file_replace(AT_FDCWD, path, 0600, buf_span(&line), err);
+	int r = buf_failed(&line)
+			? err_set(err, ERR_LIMIT, "the password is too long")
+			: file_replace(AT_FDCWD, path, 0600, buf_span(&line), err);
 	if (line.data)
 		explicit_bzero(line.data, line.cap);
 	buf_release(&line);
-	if (r == 0 && for_daemon && geteuid() == 0 && user_by_name(DAEMON_USER, &daemon) &&
+	if (r == 0 && for_daemon && geteuid() == 0 &&
+	    user_by_name(DAEMON_USER, &daemon) &&
 	    chown(path, daemon.uid, daemon.gid) != 0)
-		return err_sys(err, "%s: cannot give it to the user %s", path, DAEMON_USER);
+		return err_sys(err, "%s: cannot give it to the user %s", path,
+			       DAEMON_USER);
 	return r;
 }

@@ -127,8 +127,8 @@ static int write_secret(struct setup *s, struct err *err) {
 	if (r == 0 && s->secret.len)
 		r = setup_file_make_folder(path, err) == 0 &&
 				    setup_file_keep(path, SECRET_MODE, err) == 0 &&
-				    setup_secret_write(path, buf_span(&s->secret), !s->own,
-						       err) == 0
+				    setup_secret_write(path, buf_span(&s->secret),
+						       !s->own, err) == 0
 			    ? 0
 			    : -1;
 	else if (r == 0 && setup_password_path(s))
@@ -162,7 +162,8 @@ static int check_whole(const struct setup *s) {
 
 static int take_back(const struct setup *s) {
 	struct err err = ERR_INIT;
-	if (restore_secret(s, &err) < 0 || setup_file_restore(s->path, CONFIG_MODE, &err) < 0)
+	if (restore_secret(s, &err) < 0 ||
+	    setup_file_restore(s->path, CONFIG_MODE, &err) < 0)
 		return cli_fail(setup_program, EX_CANTCREAT, "%s", err.msg);
 	return cli_fail(setup_program, EX_CONFIG,
 			"%s is as it was: with the new values there would be errors",
@@ -208,7 +209,8 @@ int setup_undo(struct setup *s) {
 		status = cli_fail(setup_program, EX_CANTCREAT, "%s", err.msg);
 	else if (r == 0)
 		status = cli_fail(setup_program, EX_NOINPUT,
-				  "there is nothing to undo: no %s.before-setup", s->path);
+				  "there is nothing to undo: no %s.before-setup",
+				  s->path);
 	else
 		printf("%s is as it was before the last setup\n", s->path);
 	if (r > 0 && config_load(s->own ? s->path : NULL, &settings, NULL) == 0)

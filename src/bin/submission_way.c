@@ -8,8 +8,8 @@
 #include "bin/cli.h"
 
 static struct way_place place_of(const struct settings *set) {
-	return (struct way_place){ set->dir, set->rundir, set->size_limit, set->reserve_bytes,
-				   set->reserve_inodes };
+	return (struct way_place){ set->dir, set->rundir, set->size_limit,
+				   set->reserve_bytes, set->reserve_inodes };
 }
 
 static struct way *straight(const struct settings *set, struct err *err) {
@@ -27,7 +27,7 @@ bool submission_is_straight(const struct settings *set) {
 	struct stat st;
 	uid_t uid = geteuid();
 	return set->mode != CONFIG_SYSTEM || uid == 0 ||
-		(stat(set->dir, &st) == 0 && st.st_uid == uid);
+	       (stat(set->dir, &st) == 0 && st.st_uid == uid);
 }
 
 struct way *submission_way(const struct settings *set, struct err *err) {
@@ -42,8 +42,8 @@ struct way *submission_way(const struct settings *set, struct err *err) {
 	if (socket.kind == ERR_MISSING || socket.kind == ERR_DENIED)
 		w = way_open_helper(&helper);
 	if (!w && helper.kind != ERR_NONE)
-		err_set(err, ERR_MISSING, "nightmaild is not reachable (%s), and %s", socket.msg,
-			helper.msg);
+		err_set(err, ERR_MISSING, "nightmaild is not reachable (%s), and %s",
+			socket.msg, helper.msg);
 	else if (!w)
 		*err = socket;
 	return w;

@@ -67,8 +67,8 @@ int config_draft_set(struct config_draft *d, const char *key, struct span text,
 	if (k < 0)
 		return err_set(err, ERR_MISSING, "this version has no key %s", key);
 	if (!is_one_line(text))
-		return err_set(err, ERR_SYNTAX, "%s: empty, too long, or not one line of UTF-8",
-			       key);
+		return err_set(err, ERR_SYNTAX,
+			       "%s: empty, too long, or not one line of UTF-8", key);
 	if (check(d, (size_t)k, text, err) != 0)
 		return err_prefix(err, "%s", key);
 	char *copy = span_dup(text);

@@ -18,11 +18,12 @@
 #include "config/settings.h"
 
 struct config_draft {
-	struct config_env *env;       /* for %u; must outlive the draft */
-	const char *hostname;         /* %H */
-	const char *folder;           /* where relative paths begin; NULL: they are refused */
-	char *value[CONFIG_KEYS_MAX]; /* as in the file, by index of config_keys; NULL: unset */
-	bool drop[CONFIG_KEYS_MAX];   /* taken out of the file */
+	struct config_env *env; /* for %u; must outlive the draft */
+	const char *hostname;   /* %H */
+	const char *folder;     /* where relative paths begin; NULL: they are refused */
+	char *value
+		[CONFIG_KEYS_MAX]; /* as in the file, by index of config_keys; NULL: unset */
+	bool drop[CONFIG_KEYS_MAX]; /* taken out of the file */
 };
 
 void config_draft_release(struct config_draft *d);

@@ -126,9 +126,9 @@ static void add_section(struct edit *e, enum config_section_id section) {
 		return;
 	if (e->out->len > 0 && e->out->data[e->out->len - 1] != '\n')
 		buf_addc(e->out, '\n');
-	bool apart = e->out->len == 0 || (e->out->len > 1 && e->out->data[e->out->len - 2] == '\n');
-	buf_addf(e->out, "%s[%s%s]\n", apart ? "" : "\n",
-		 config_sections[section].word,
+	bool apart = e->out->len == 0 ||
+		     (e->out->len > 1 && e->out->data[e->out->len - 2] == '\n');
+	buf_addf(e->out, "%s[%s%s]\n", apart ? "" : "\n", config_sections[section].word,
 		 config_sections[section].named ? " default" : "");
 	add_missing(e, section, e->out);
 }

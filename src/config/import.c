@@ -19,36 +19,36 @@ const struct import_peer import_peers[] = {
 	{ .name = "msmtp",
 	  .home = ".msmtprc",
 	  .home_other = ".config/msmtp/config",
-	  .file = { { "/etc/msmtprc", import_msmtp, true } } },
+	  .file = { { "/etc/msmtprc", import_msmtp } } },
 	{ .name = "nullmailer",
-	  .file = { { "/etc/nullmailer/remotes", import_nullmailer, true },
-		    { "/etc/nullmailer/me", import_nullmailer_me, false },
-		    { "/etc/mailname", import_mailname, false },
-		    { "/etc/nullmailer/defaulthost", import_nullmailer_domain, false },
-		    { "/etc/nullmailer/adminaddr", import_nullmailer_admin, false },
-		    { "/etc/nullmailer/allmailfrom", import_nullmailer_from, false },
-		    { "/etc/nullmailer/helohost", import_nullmailer_helo, false },
-		    { "/etc/nullmailer/queuelifetime", import_nullmailer_lifetime, false },
-		    { "/etc/nullmailer/pausetime", import_nullmailer_other, false },
-		    { "/etc/nullmailer/defaultdomain", import_nullmailer_other, false } } },
+	  .file = { { "/etc/nullmailer/remotes", import_nullmailer },
+		    { "/etc/nullmailer/me", import_nullmailer_me },
+		    { "/etc/mailname", import_mailname },
+		    { "/etc/nullmailer/defaulthost", import_nullmailer_domain },
+		    { "/etc/nullmailer/adminaddr", import_nullmailer_admin },
+		    { "/etc/nullmailer/allmailfrom", import_nullmailer_from },
+		    { "/etc/nullmailer/helohost", import_nullmailer_helo },
+		    { "/etc/nullmailer/queuelifetime", import_nullmailer_lifetime },
+		    { "/etc/nullmailer/pausetime", import_nullmailer_other },
+		    { "/etc/nullmailer/defaultdomain", import_nullmailer_other } } },
 	{ .name = "dma",
-	  .file = { { "/etc/dma/dma.conf", import_dma, false },
-		    { "/etc/dma/auth.conf", import_dma_auth, true },
-		    { "/etc/mailname", import_mailname, false } } },
+	  .file = { { "/etc/dma/dma.conf", import_dma },
+		    { "/etc/dma/auth.conf", import_dma_auth },
+		    { "/etc/mailname", import_mailname } } },
 	{ .name = "ssmtp",
-	  .file = { { "/etc/ssmtp/ssmtp.conf", import_ssmtp, true },
-		    { "/etc/ssmtp/revaliases", import_revaliases, false } } },
+	  .file = { { "/etc/ssmtp/ssmtp.conf", import_ssmtp },
+		    { "/etc/ssmtp/revaliases", import_revaliases } } },
 	{ .name = "esmtp",
 	  .home = ".esmtprc",
-	  .file = { { "/etc/esmtprc", import_esmtp, true } } },
+	  .file = { { "/etc/esmtprc", import_esmtp } } },
 	{ .name = "exim4",
-	  .file = { { "/etc/exim4/update-exim4.conf.conf", import_exim, false },
-		    { "/etc/exim4/passwd.client", import_exim_auth, true },
-		    { "/etc/mailname", import_mailname, false } } },
+	  .file = { { "/etc/exim4/update-exim4.conf.conf", import_exim },
+		    { "/etc/exim4/passwd.client", import_exim_auth },
+		    { "/etc/mailname", import_mailname } } },
 	{ .name = "postfix",
-	  .file = { { "/etc/postfix/main.cf", import_postfix, false },
-		    { "/etc/postfix/sasl_passwd", import_postfix_auth, true },
-		    { "/etc/mailname", import_mailname, false } } },
+	  .file = { { "/etc/postfix/main.cf", import_postfix },
+		    { "/etc/postfix/sasl_passwd", import_postfix_auth },
+		    { "/etc/mailname", import_mailname } } },
 	{ .name = NULL },
 };
 
@@ -144,7 +144,8 @@ void import_secret(struct import *in, struct span value) {
 	buf_addf(&in->secret_place, "%s:%u", in->file, in->line);
 	buf_reset(&in->secret);
 	/* All room at once, so that growing leaves no copy behind. */
-	if (!buf_room(&in->secret, IMPORT_SECRET_MAX) || buf_add(&in->secret, value) != 0) {
+	if (!buf_room(&in->secret, IMPORT_SECRET_MAX) ||
+	    buf_add(&in->secret, value) != 0) {
 		buf_reset(&in->secret);
 		import_note(in, "not carried over: the password is too long");
 	}
@@ -228,8 +229,7 @@ static void conclude_login(struct import *in) {
 			    "there is a login but no password in these files; write the "
 			    "password to the file that password = names");
 	} else if (!login && (in->has_secret || command)) {
-		import_note(in,
-			    "not carried over: there is a password but no user name");
+		import_note(in, "not carried over: there is a password but no user name");
 		config_draft_drop(&in->draft, "password");
 		buf_reset(&in->secret);
 		in->has_secret = false;

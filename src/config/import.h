@@ -35,15 +35,15 @@ struct import;
 struct import_file {
 	const char *path; /* where it usually is */
 	void (*parse)(struct import *in, struct span text);
-	bool secret; /* readable by root alone, as a rule */
 };
 
 struct import_peer {
 	const char *name;
 	const char *home; /* a person's own file, below the home directory, or NULL */
 	const char *home_other;
-	struct import_file file[IMPORT_FILES_MAX]; /* the first is the one that must be there */
-	void (*finish)(struct import *in);         /* after the last file */
+	struct import_file
+		file[IMPORT_FILES_MAX];    /* the first is the one that must be there */
+	void (*finish)(struct import *in); /* after the last file */
 };
 
 /* All peers; the last one has no name. */

@@ -55,7 +55,8 @@ static void read_lines(struct import *in, struct span text, struct import_found 
 }
 
 static void take_names(struct import *in, const struct import_found *found) {
-	struct span mailname = found[MAILNAME].value, masquerade = found[MASQUERADE].value;
+	struct span mailname = found[MAILNAME].value,
+		    masquerade = found[MASQUERADE].value;
 	in->line = found[MAILNAME].line;
 	if (mailname.len && mailname.p[0] == '/')
 		import_named(in, 2, mailname);
@@ -66,9 +67,8 @@ static void take_names(struct import *in, const struct import_found *found) {
 		return;
 	size_t at = span_find(masquerade, '@');
 	struct span domain = span_from(masquerade, at < masquerade.len ? at + 1 : 0);
-	import_note(in,
-		    "MASQUERADE: carried over for this machine's own accounts; other "
-		    "addresses stay as they are");
+	import_note(in, "MASQUERADE: carried over for this machine's own accounts; other "
+			"addresses stay as they are");
 	if (domain.len)
 		import_set(in, "domain", domain);
 	if (at > 0 && at < masquerade.len && domain.len)
@@ -80,8 +80,8 @@ void import_dma(struct import *in, struct span text) {
 	read_lines(in, text, found);
 	import_settings(in, table, SETTINGS, found);
 	bool tls = found[SECURETRANSFER].value.p, start = found[STARTTLS].value.p;
-	in->tls = !tls ? IMPORT_TLS_NONE
-		  : !start ? IMPORT_TLS_IMPLICIT
+	in->tls = !tls                           ? IMPORT_TLS_NONE
+		  : !start                       ? IMPORT_TLS_IMPLICIT
 		  : found[OPPORTUNISTIC].value.p ? IMPORT_TLS_OPPORTUNISTIC
 						 : IMPORT_TLS_STARTTLS;
 	in->line = found[SMARTHOST].line;

@@ -65,9 +65,9 @@ void import_esmtp(struct import *in, struct span text) {
 				"through one relay");
 	import_settings(in, table, SETTINGS, found);
 	struct span tls = found[STARTTLS].value;
-	in->tls = span_eq_nocase(tls, SPAN("required"))	? IMPORT_TLS_STARTTLS
+	in->tls = span_eq_nocase(tls, SPAN("required"))  ? IMPORT_TLS_STARTTLS
 		  : span_eq_nocase(tls, SPAN("enabled")) ? IMPORT_TLS_OPPORTUNISTIC
-							  : IMPORT_TLS_NONE;
+							 : IMPORT_TLS_NONE;
 	in->line = found[HOSTNAME].line;
 	if (found[HOSTNAME].value.len)
 		take_host(in, found[HOSTNAME].value);

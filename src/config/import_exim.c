@@ -28,9 +28,10 @@ static const struct import_setting table[] = {
 
 static void take_type(struct import *in, struct span type) {
 	if (span_eq(type, SPAN("smarthost")))
-		import_note(in,
-			    "exim4 kept mail for this machine in mailboxes; here it goes to "
-			    "the relay too");
+		import_note(
+			in,
+			"exim4 kept mail for this machine in mailboxes; here it goes to "
+			"the relay too");
 	else if (!span_eq(type, SPAN("satellite")))
 		import_note(in,
 			    "exim4 is set up as \"%.*s\", which is not to send by a "
@@ -106,7 +107,8 @@ static unsigned fitness(struct span pattern, struct span host) {
 }
 
 void import_exim_auth(struct import *in, struct span text) {
-	struct span line, server, user, best_user = { NULL, 0 }, best_secret = { NULL, 0 };
+	struct span line, server, user, best_user = { NULL, 0 },
+					best_secret = { NULL, 0 };
 	unsigned best = 0, best_line = 0;
 	while (import_line(in, &text, &line)) {
 		if (!span_take_until(&line, ':', &server) ||

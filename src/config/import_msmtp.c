@@ -151,7 +151,8 @@ static void read_line(struct import *in, struct accounts *a, struct span line) {
 	}
 	int i = a->now ? import_find(in, table, SETTINGS, name, true) : -1;
 	if (i >= 0)
-		a->now->found[i] = (struct import_found){ import_unquote(rest), in->line };
+		a->now->found[i] = (struct import_found){ import_unquote(rest),
+							  in->line };
 }
 
 /* A command alone means "on". */
@@ -170,9 +171,10 @@ static void take_command(struct import *in, struct span command) {
 		quote = quote || command.p[i] == '\'';
 	}
 	if (shell && quote) {
-		import_note(in,
-			    "not carried over: passwordeval; put the command into a script "
-			    "and write password = command:SCRIPT");
+		import_note(
+			in,
+			"not carried over: passwordeval; put the command into a script "
+			"and write password = command:SCRIPT");
 		return;
 	}
 	buf_addf(&ref, shell ? "command:sh -c '%.*s'" : "command:%.*s", (int)command.len,
@@ -207,14 +209,15 @@ static void take_auth(struct import *in, const struct import_found *found) {
 }
 
 static void take_tls(struct import *in, const struct import_found *found) {
-	in->tls = !is_on(&found[TLS], false)	     ? IMPORT_TLS_NONE
+	in->tls = !is_on(&found[TLS], false)          ? IMPORT_TLS_NONE
 		  : is_on(&found[TLS_STARTTLS], true) ? IMPORT_TLS_STARTTLS
 						      : IMPORT_TLS_IMPLICIT;
 	in->line = found[TLS_CERTCHECK].line;
 	if (in->tls != IMPORT_TLS_NONE && !is_on(&found[TLS_CERTCHECK], true))
-		import_note(in,
-			    "tls_certcheck off: not carried over; the certificate will be "
-			    "verified. If its authority is your own, add ca = FILE");
+		import_note(
+			in,
+			"tls_certcheck off: not carried over; the certificate will be "
+			"verified. If its authority is your own, add ca = FILE");
 	in->line = found[TLS_TRUST_FILE].line;
 	if (found[TLS_TRUST_FILE].value.len)
 		import_ca(in, found[TLS_TRUST_FILE].value);
@@ -262,10 +265,11 @@ void import_msmtp(struct import *in, struct span text) {
 		in->line = other->line;
 		if (!span_eq(host, chosen->found[HOST].value) ||
 		    !span_eq(other->found[USER].value, chosen->found[USER].value))
-			import_note(in,
-				    "not carried over: account %.*s; all mail goes through "
-				    "one relay",
-				    (int)other->name.len, other->name.p);
+			import_note(
+				in,
+				"not carried over: account %.*s; all mail goes through "
+				"one relay",
+				(int)other->name.len, other->name.p);
 	}
 	explicit_bzero(&a, sizeof(a));
 }

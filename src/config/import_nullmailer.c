@@ -88,7 +88,7 @@ static bool is_same(const struct import_found *a, const struct import_found *b) 
 static void take_remote(struct import *in, const struct import_found *found) {
 	import_settings(in, table, SETTINGS, found);
 	in->tls = found[STARTTLS].value.p ? IMPORT_TLS_STARTTLS
-		  : found[SSL].value.p	  ? IMPORT_TLS_IMPLICIT
+		  : found[SSL].value.p    ? IMPORT_TLS_IMPLICIT
 					  : IMPORT_TLS_NONE;
 	in->line = found[PORT].line;
 	if (found[PORT].value.len)
@@ -108,10 +108,11 @@ void import_nullmailer(struct import *in, struct span text) {
 		struct import_found found[SETTINGS] = { { { NULL, 0 }, 0 } };
 		struct span host = read_remote(in, line, found);
 		if (any && !is_same(first, found)) {
-			import_note(in,
-				    "not carried over: %.*s; several servers have the same "
-				    "settings here",
-				    (int)host.len, host.p);
+			import_note(
+				in,
+				"not carried over: %.*s; several servers have the same "
+				"settings here",
+				(int)host.len, host.p);
 			continue;
 		}
 		import_host(in, import_unquote(host));

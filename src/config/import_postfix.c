@@ -53,7 +53,8 @@ static const struct import_setting table[] = {
 	{ "smtp_helo_name", "helo", NULL },
 	{ "smtp_sasl_security_options", NULL, "" },
 	{ "smtp_sasl_tls_security_options", NULL, "" },
-	{ "smtp_sasl_mechanism_filter", NULL, "not carried over; auth = MECHANISM sets it" },
+	{ "smtp_sasl_mechanism_filter", NULL,
+	  "not carried over; auth = MECHANISM sets it" },
 	{ "smtp_tls_CApath", NULL, "" },
 	{ "smtp_tls_session_cache_database", NULL, "" },
 	{ "smtp_tls_note_starttls_offer", NULL, "" },
@@ -184,10 +185,11 @@ static void take_relay(struct import *in, struct span relay) {
 		size_t colon = span_find(relay, ':');
 		host = span_head(relay, colon);
 		rest = span_from(relay, colon + 1);
-		import_note(in,
-			    "%.*s has no brackets, so Postfix asks DNS for the servers of that "
-			    "domain; here it is the name of the server itself",
-			    (int)host.len, host.p);
+		import_note(
+			in,
+			"%.*s has no brackets, so Postfix asks DNS for the servers of that "
+			"domain; here it is the name of the server itself",
+			(int)host.len, host.p);
 	}
 	if (rest.len)
 		import_port(in, rest);

@@ -59,13 +59,15 @@ void import_ssmtp(struct import *in, struct span text) {
 		}
 		int i = import_find(in, table, SETTINGS, span_trim(name), true);
 		if (i >= 0)
-			found[i] = (struct import_found){ import_unquote(rest), in->line };
+			found[i] = (struct import_found){ import_unquote(rest),
+							  in->line };
 	}
 	import_settings(in, table, SETTINGS, found);
 	bool starttls = import_is_yes(found[USE_STARTTLS].value);
 	bool tls = import_is_yes(found[USE_TLS].value);
-	in->tls = starttls ? IMPORT_TLS_STARTTLS : tls ? IMPORT_TLS_IMPLICIT
-						       : IMPORT_TLS_NONE;
+	in->tls = starttls ? IMPORT_TLS_STARTTLS
+		  : tls    ? IMPORT_TLS_IMPLICIT
+			   : IMPORT_TLS_NONE;
 	in->line = found[MAILHUB].line;
 	if (found[MAILHUB].value.len)
 		take_hub(in, found[MAILHUB].value);

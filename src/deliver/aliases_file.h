@@ -7,8 +7,8 @@
 #include "base/err.h"
 #include "mail/aliases.h"
 
-/* Reads the file at `path`; one that is not there is like an empty one. complaints may be NULL.
- * Release *ret with aliases_release(). -1: it cannot be read, with words. */
+/* Reads the file at `path`; one that is not there is like an empty one. complaints may be
+ * NULL. Release *ret with aliases_release(). -1: it cannot be read, with words. */
 int aliases_file_read(const char *path, struct aliases *ret, struct buf *complaints,
 		      struct err *err);
 

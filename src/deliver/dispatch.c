@@ -5,6 +5,7 @@
  */
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/auto.h"
 #include "base/log.h"
@@ -299,8 +300,10 @@ void dispatch_report(struct manager *m, struct slot *s, const struct wire_report
 		window_done(m, s);
 		break;
 	case WIRE_REFUSED:
-		if (s->relay)
+		if (s->relay) {
 			s->relay->refused = r->count;
+			memcpy(s->relay->refused_from, r->text, sizeof(r->text));
+		}
 		break;
 	case WIRE_DONE:
 	case WIRE_LATER:

@@ -73,8 +73,13 @@ static int serve_client(const struct manager *m, uid_t uid, struct err *err) {
 	struct way *way = q ? way_open_queue(&place, q, WAY_QUEUE_OWN, err) : NULL;
 	buf_addf(&wake, "%s/wake", place.rundir);
 	struct session_params p = {
-		.in = CLIENT_FD, .out = CLIENT_FD, .host = &host, .way = way,
-		.size_limit = place.size_limit, .wake_path = buf_str(&wake), .via = "socket",
+		.in = CLIENT_FD,
+		.out = CLIENT_FD,
+		.host = &host,
+		.way = way,
+		.size_limit = place.size_limit,
+		.wake_path = buf_str(&wake),
+		.via = "socket",
 		.limits = limits_for(m, uid),
 	};
 	int result = way ? session_run(&p, err) : -1;
@@ -133,7 +138,8 @@ static void start_session(struct manager *m, int fd, uid_t uid) {
 	}
 	*slot = (struct session_slot){ pid, uid };
 	if (++l->count == SESSIONS_MAX)
-		loop_watch_events(l->watch, 0); /* the others wait in the socket's queue */
+		loop_watch_events(l->watch,
+				  0); /* the others wait in the socket's queue */
 }
 
 static void client_came(void *ctx, int fd, short revents) {
@@ -152,11 +158,13 @@ void listener_reap(struct manager *m) {
 	struct listener *l = m->listener;
 	for (unsigned i = 0; l && i < SESSIONS_MAX; i++) {
 		int status;
-		if (l->slot[i].pid == 0 || waitpid(l->slot[i].pid, &status, WNOHANG) != l->slot[i].pid)
+		if (l->slot[i].pid == 0 ||
+		    waitpid(l->slot[i].pid, &status, WNOHANG) != l->slot[i].pid)
 			continue;
-		if (WIFSIGNALED(status) && WTERMSIG(status) != SIGTERM && WTERMSIG(status) != SIGKILL)
-			log_error("a session of uid %u ended: signal %d", (unsigned)l->slot[i].uid,
-				WTERMSIG(status));
+		if (WIFSIGNALED(status) && WTERMSIG(status) != SIGTERM &&
+		    WTERMSIG(status) != SIGKILL)
+			log_error("a session of uid %u ended: signal %d",
+				  (unsigned)l->slot[i].uid, WTERMSIG(status));
 		l->slot[i].pid = 0;
 		if (l->count-- == SESSIONS_MAX && l->watch)
 			loop_watch_events(l->watch, POLLIN);
@@ -166,9 +174,12 @@ void listener_reap(struct manager *m) {
 static bool is_listening(int fd) {
 	int domain = 0, type = 0, listening = 0;
 	socklen_t len = sizeof(int);
-	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX &&
-		getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_STREAM &&
-		getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 && listening;
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
+	       domain == AF_UNIX &&
+	       getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
+	       type == SOCK_STREAM &&
+	       getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 &&
+	       listening;
 }
 
 /* What the service manager opened for us (sd_listen_fds(3)): the socket named submit, or the
@@ -177,7 +188,8 @@ static int take_passed(void) {
 	struct span names = span_str(getenv("LISTEN_FDNAMES")), name;
 	uint64_t pid, count = 0;
 	int found = -1;
-	if (!span_uint(span_str(getenv("LISTEN_PID")), INT32_MAX, &pid) || (pid_t)pid != getpid() ||
+	if (!span_uint(span_str(getenv("LISTEN_PID")), INT32_MAX, &pid) ||
+	    (pid_t)pid != getpid() ||
 	    !span_uint(span_str(getenv("LISTEN_FDS")), PASSED_FDS_MAX, &count))
 		count = 0;
 	for (int i = 0; i < (int)count; i++) {
@@ -186,13 +198,16 @@ static int take_passed(void) {
 			name = names;
 			names = SPAN("");
 		}
-		if (found < 0 && (count == 1 || span_eq(name, SPAN(SUBMIT_NAME))) && is_listening(fd) &&
-		    fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0) {
+		if (found < 0 && (count == 1 || span_eq(name, SPAN(SUBMIT_NAME))) &&
+		    is_listening(fd) && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 &&
+		    fcntl(fd, F_SETFL, O_NONBLOCK) == 0) {
 			found = fd;
 			continue;
 		}
-		log_warn("a socket named \"%.*s\" was passed and is not used: wanted is a "
-			 "listening Unix stream socket named " SUBMIT_NAME, (int)name.len, name.p);
+		log_warn(
+			"a socket named \"%.*s\" was passed and is not used: wanted is a "
+			"listening Unix stream socket named " SUBMIT_NAME,
+			(int)name.len, name.p);
 		close(fd);
 	}
 	unsetenv("LISTEN_PID");
@@ -224,8 +239,9 @@ int listener_start(struct manager *m, struct err *err) {
 	buf_addf(&path, "%s/" SUBMIT_NAME, m->settings.rundir);
 	m->listener->fd = take_passed();
 	if (m->listener->fd < 0)
-		m->listener->fd = make_socket(buf_str(&path),
-			m->settings.mode == CONFIG_SYSTEM ? 0666 : 0600, err);
+		m->listener->fd =
+			make_socket(buf_str(&path),
+				    m->settings.mode == CONFIG_SYSTEM ? 0666 : 0600, err);
 	if (m->listener->fd < 0)
 		return -1;
 	m->listener->watch = loop_watch(m->loop, m->listener->fd, POLLIN, client_came, m);
@@ -233,7 +249,8 @@ int listener_start(struct manager *m, struct err *err) {
 }
 
 void listener_settings(struct manager *m) {
-	limit_set(m->limits, m->settings.user_limit.per_hour, m->settings.user_limit.bytes);
+	limit_set(m->limits, m->settings.user_limit.per_hour,
+		  m->settings.user_limit.bytes);
 	m->drop_due = true; /* what was over the limit may not be any more */
 }
 

@@ -72,6 +72,7 @@ static int send_worker(struct manager *m, struct deliverer *d, const struct slot
 		.retry_max_ms = m->settings.retry_max_ms,
 		.idle_ms = IDLE_MS,
 		.refused = s->relay->refused,
+		.refused_from = s->relay->refused_from,
 		.relay = *s->relay->config,
 	};
 	if (wire_worker_write(&frame, &w) != 0)
@@ -93,6 +94,8 @@ static int open_slot(struct manager *m, struct slot *s, struct relay *r,
 	};
 	int sent = send_worker(m, d, s, pair[1], err);
 	close(pair[1]);
+	if (sent != 0 && err->sys == EPIPE)
+		deliverer_close(d); /* it has just left; the next try starts another */
 	if (sent == 0)
 		s->watch = loop_watch(m->loop, pair[0], POLLIN, slot_event, s);
 	if (!s->watch) {
@@ -117,7 +120,10 @@ void pool_start(struct manager *m, struct relay *r) {
 	if (open_slot(m, &m->slot[i], r, &err) == 0)
 		return;
 	crash_put_off(r);
-	relay_failed(m, r, "no worker can be started", err.msg);
+	if (err.sys == EPIPE)
+		manager_kick(m); /* no fault of the relay */
+	else
+		relay_failed(m, r, "no worker can be started", err.msg);
 }
 
 void pool_let_go(struct manager *m) {

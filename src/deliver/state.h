@@ -39,6 +39,7 @@ struct relay {
 	struct heap heap;
 	struct relaystate state;
 	unsigned refused;         /* senders refused in a row */
+	char refused_from[512];   /* the last of them */
 	unsigned open;            /* workers with a channel */
 	int64_t restart_at_ms;    /* no new worker before */
 	int64_t restart_delay_ms; /* doubles while workers die */

@@ -30,6 +30,7 @@ static const struct wire_field worker_fields[] = {
 	W("retry_max_ms", FIELD_INT64, retry_max_ms),
 	W("idle_ms", FIELD_INT64, idle_ms),
 	W("refused", FIELD_UNSIGNED, refused),
+	W("refused_from", FIELD_STRING, refused_from),
 	W("relay", FIELD_STRING, relay.name),
 	W("host", FIELD_HOST, relay.host),
 	W("port", FIELD_PORT, relay.port),
@@ -72,7 +73,8 @@ static const struct wire_field later_fields[] = {
 };
 static const struct wire_field skip_fields[] = { R("id", FIELD_ID, id),
 						 R("why", FIELD_WHY, why) };
-static const struct wire_field refused_fields[] = { R("count", FIELD_UNSIGNED, count) };
+static const struct wire_field refused_fields[] = { R("count", FIELD_UNSIGNED, count),
+						    R("text", FIELD_CHARS, text) };
 static const struct wire_field exited_fields[] = {
 	R("slot", FIELD_UNSIGNED, slot),
 	R("status", FIELD_INT, status),
@@ -138,6 +140,7 @@ void wire_worker_release(struct wire_worker *w) {
 	free(w->envelope_from);
 	free(w->masquerade);
 	free(w->aliases);
+	free(w->refused_from);
 	free(w->relay.name);
 	for (size_t i = 0; i < w->relay.host_count; i++)
 		free(w->relay.host[i]);

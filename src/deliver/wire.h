@@ -6,7 +6,7 @@
  * one or more lines of words (base/codec.h) over a SOCK_SEQPACKET pair (base/proc.h).
  *
  * manager -> nightmail-deliver (its descriptor 3)
- *     worker slot=N dir=SPOOL helo=NAME retry_min_ms= retry_max_ms= domain= refused=N
+ *     worker slot=N dir=SPOOL helo=NAME retry_min_ms= retry_max_ms= domain= refused=N refused_from=
  *            hostname= root= from= envelope_from= masquerade= aliases=PATH
  *            relay=NAME host=H host=H... port= tls= login= password= ca= auth= source=
  *            per_connection= connect_ms= reply_ms= data_ms= idle_ms=
@@ -33,7 +33,7 @@
  *     back id=ID                    not tried
  *     skip id=ID why=busy|gone|damaged
  *     window                        a window of messages went out cleanly
- *     refused count=N               different senders refused in a row at MAIL
+ *     refused count=N text=SENDER   different senders refused in a row at MAIL, the last of them
  * Every message handed over is answered by exactly one of done, later, notice, held, back, skip,
  * unless the worker dies.
  */
@@ -60,6 +60,7 @@ struct wire_worker {
 	int64_t retry_min_ms, retry_max_ms;
 	int64_t idle_ms;  /* leave after so long without work */
 	unsigned refused; /* different senders refused in a row so far */
+	char *refused_from; /* the last of them */
 	struct config_relay relay;
 };
 
@@ -97,7 +98,7 @@ struct wire_report {
 	int code;                                      /* DOWN */
 	bool verified;                                 /* UP */
 	char host[300], tls[16], cipher[64], auth[32]; /* UP */
-	char stage[16], words[96], text[512]; /* DOWN, BUSY, TROUBLE; raw bytes */
+	char stage[16], words[96], text[512]; /* DOWN, BUSY, TROUBLE, REFUSED; raw bytes */
 };
 
 /* Appends a `message` line: hands a message over. */

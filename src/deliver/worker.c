@@ -201,6 +201,8 @@ int worker_run(const struct wire_worker *params, int channel,
 	w.channel = channel;
 	w.window_size = 1;
 	w.refused = params->refused;
+	if (params->refused_from)
+		snprintf(w.refused_sender, sizeof(w.refused_sender), "%s", params->refused_from);
 	buf_init(&w.frame, PROC_FRAME_MAX);
 	buf_init(&w.reports, PROC_FRAME_MAX);
 	worker_signals();

@@ -1,6 +1,6 @@
 /*
- * From the recipients of a slice to addresses on the wire. Each goes through the rules of
- * mail/rewrite.h first; then a domain with U-labels becomes A-labels where the server has no
+ * From the recipients of a slice to addresses on the wire. Each goes through the rules
+ * of mail/rewrite.h first; then a domain with U-labels becomes A-labels where the server has no
  * SMTPUTF8. Both happen at each attempt, so that changed configuration helps mail that is
  * queued already.
  *

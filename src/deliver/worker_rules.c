@@ -1,7 +1,7 @@
 /*
- * What a worker knows of how addresses are rewritten: the keys come with its order, the aliases
- * are read when it starts, and again when the file was replaced. While they cannot be
- * read local names wait, and all other mail goes.
+ * What a worker knows of how addresses are rewritten: the keys come with its order, the
+ * aliases are read when it starts, and again when the file was replaced. While they cannot
+ * be read local names wait, and all other mail goes.
  */
 
 #include "base/log.h"

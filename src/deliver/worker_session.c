@@ -69,16 +69,23 @@ static void on_recipient(struct worker *w, const struct smtp_client_note *note) 
 	worker_refuse_address(part, wire, VERDICT_LATER, o == OUTCOME_GREYLISTED, &note->reply);
 }
 
+/* True when this sender was the last one that was refused. */
+static bool is_refused_again(const struct worker *w, const struct smtp_transaction *t) {
+	struct span from = span_head(t->from, sizeof(w->refused_sender) - 1);
+	return w->refused > 0 && span_eq(from, span_str(w->refused_sender));
+}
+
 /* Counts senders refused in a row; another refusal of the same sender says nothing new. */
 static void count_refused(struct worker *w, const struct smtp_transaction *t) {
 	struct span from = span_head(t->from, sizeof(w->refused_sender) - 1);
-	if (w->refused > 0 && span_eq(from, span_str(w->refused_sender)))
+	if (is_refused_again(w, t))
 		return;
 	if (from.len > 0)
 		memcpy(w->refused_sender, from.p, from.len);
 	w->refused_sender[from.len] = '\0';
 	w->refused++;
-	const struct wire_report r = { .kind = WIRE_REFUSED, .count = w->refused };
+	struct wire_report r = { .kind = WIRE_REFUSED, .count = w->refused };
+	memcpy(r.text, w->refused_sender, sizeof(w->refused_sender));
 	worker_report(w, &r);
 }
 
@@ -109,7 +116,8 @@ static void part_over(struct worker *w, struct worker_part *part) {
 
 static void on_refused(struct worker *w, struct worker_part *part,
 		       const struct smtp_client_note *note) {
-	enum outcome o = outcome_judge(note->stage, &note->reply, w->refused);
+	unsigned others = w->refused - is_refused_again(w, &part->t);
+	enum outcome o = outcome_judge(note->stage, &note->reply, others);
 	bool evidence = w->accepted_here > 0; /* it does serve us */
 	if (note->stage == SMTP_STAGE_RCPT) {
 		if (part->relay_fault && !evidence) {

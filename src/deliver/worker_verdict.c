@@ -1,6 +1,6 @@
 /*
- * Verdicts on recipients. Most have one address and get one verdict. Of an alias every address
- * is answered for itself, and the weightiest answer counts: an address that may have the
+ * Verdicts on recipients. Most have one address and get one verdict. Of an alias every
+ * address is answered for itself, and the weightiest answer counts: an address that may have the
  * message already comes before one that must be tried again, and that before one that
  * failed, because a recipient that failed is not tried again.
  */

@@ -44,7 +44,7 @@ typedef int aliases_include_fn(void *ctx, struct span path, struct buf *out,
 
 /*
  * Reads the file's bytes; `label` is what complaints call it. include may be NULL: then
- * :include: is refused. Complaints ("aliases:12: ...", one a line, safe to show) are appended
+ * :include: is refused. Complaints ("aliases:12: ...", one a line, safe to show) are added
  * to `complaints` (may be NULL); they do not make it fail. Returns 0, or -1: no memory, or
  * over a limit. Release *ret with aliases_release().
  */

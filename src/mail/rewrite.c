@@ -1,7 +1,7 @@
 /*
- * Addresses by the rules of rewrite.h. An alias is walked depth first with the chain of names
- * that led here, so a loop is seen where it closes; a name that lists itself ends there, as
- * with other mail systems, where that means the mailbox of that name.
+ * Addresses by the rules of rewrite.h. An alias is walked depth first with the chain of
+ * names that led here, so a loop is seen where it closes; a name that lists itself ends
+ * there, as with other mail systems, where that means the mailbox of that name.
  */
 
 #include "mail/rewrite.h"

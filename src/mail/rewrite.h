@@ -2,9 +2,9 @@
 #define NIGHTMAIL_MAIL_REWRITE_H
 
 /*
- * What addresses become on their way out: aliases, root, domain completion, a sender that is
- * set for this machine, masquerading. Done anew at each attempt, so that changed configuration helps
- * mail that is queued. Pure; the rules are plain parameters.
+ * What addresses become on their way out: aliases, root, domain completion, a sender that
+ * is set for this machine, masquerading. Done anew at each attempt, so that changed
+ * configuration helps mail that is queued. Pure; the rules are plain parameters.
  *
  * Local is a name without a domain or at localhost. The names of this machine are those,
  * and those at its full host name: of them only what aliases and root say is changed in
@@ -60,8 +60,8 @@ void rewrite_in_field(const struct rewrite_rules *r, enum rewrite_field field,
 		      struct span address, struct buf *out);
 
 /*
- * Appends a header block (as in the queue: wire form) with the addresses in From, Sender,
- * Reply-To, To, Cc and their Resent- forms rewritten. Of a field only the bytes of addresses
+ * Appends a header block (as in the queue: wire form) with the addresses in From,
+ * Sender, Reply-To, To, Cc and their Resent- forms rewritten. Of a field only the bytes of addresses
  * that become others change, so signatures over the rest survive. Returns 1 when anything
  * changed, 0 when not (out is as before), -1: no memory.
  */

@@ -29,10 +29,12 @@ int drop_create(const char *dir, gid_t group, struct err *err) {
 		return err_sys(err, "%s: cannot open", dir);
 	if (file_mkdir(spool, SPOOL_DROP, 0700) != 0 && errno != EEXIST)
 		return err_sys(err, "%s/%s: cannot make the directory", dir, SPOOL_DROP);
-	AUTO_FD int fd = openat(spool, SPOOL_DROP, O_DIRECTORY | O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	AUTO_FD int fd = openat(spool, SPOOL_DROP,
+				O_DIRECTORY | O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st, there;
-	if (fd >= 0 && fstat(spool, &st) == 0 && fstat(fd, &there) == 0 && there.st_gid == group &&
-	    there.st_uid == st.st_uid && (there.st_mode & 07777) == DROP_MODE)
+	if (fd >= 0 && fstat(spool, &st) == 0 && fstat(fd, &there) == 0 &&
+	    there.st_gid == group && there.st_uid == st.st_uid &&
+	    (there.st_mode & 07777) == DROP_MODE)
 		return 0; /* changing owners is not allowed to every daemon */
 	if (fd < 0 || fstat(spool, &st) != 0 || fchown(fd, st.st_uid, group) != 0 ||
 	    fchmod(fd, DROP_MODE) != 0 || file_fsync(spool) != 0)
@@ -45,28 +47,35 @@ static int open_refused(const char *dir, struct err *err) {
 	if (errno == ENOENT || errno == ENOTDIR)
 		return err_set(err, ERR_MISSING, "%s/%s: is not there", dir, SPOOL_DROP);
 	if (errno == EACCES)
-		return err_set(err, ERR_DENIED, "%s/%s: not allowed in there", dir, SPOOL_DROP);
+		return err_set(err, ERR_DENIED, "%s/%s: not allowed in there", dir,
+			       SPOOL_DROP);
 	return err_sys(err, "%s/%s: cannot open", dir, SPOOL_DROP);
 }
 
 /* Reading the directory is needed for its fsync. */
 static int open_drop(const struct queue *q) {
-	return openat(q->dir, SPOOL_DROP, O_DIRECTORY | O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	return openat(q->dir, SPOOL_DROP,
+		      O_DIRECTORY | O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 }
 
 struct queue *drop_open(const char *dir, struct err *err) {
 	struct queue *q = calloc(1, sizeof(*q));
 	AUTO_FD int spool = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (q)
-		*q = (struct queue){ .dir = -1, .queue = -1, .dead = -1, .lock = -1,
-				     .path = strdup(dir), .mode = FILE_MODE };
+		*q = (struct queue){ .dir = -1,
+				     .queue = -1,
+				     .dead = -1,
+				     .lock = -1,
+				     .path = strdup(dir),
+				     .mode = FILE_MODE };
 	if (!q || !q->path) {
 		queue_free(q);
 		err_set(err, ERR_MEMORY, "out of memory");
 		return NULL;
 	}
-	q->queue = spool < 0 ? -1 :
-		openat(spool, SPOOL_DROP, O_DIRECTORY | O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	q->queue = spool < 0 ? -1
+			     : openat(spool, SPOOL_DROP,
+				      O_DIRECTORY | O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (q->queue >= 0)
 		q->dir = fcntl(q->queue, F_DUPFD_CLOEXEC, 0);
 	if (q->dir >= 0)
@@ -90,7 +99,8 @@ static bool stands_in_queue(struct queue *q, const struct queue_id *id) {
 	struct stat st;
 	enum queue_damage damage;
 	AUTO_FD int fd = queue_open_content(q, id, false);
-	if (fd < 0 || fstat(fd, &st) != 0 || spool_read(fd, &st, id, &m, &damage, NULL) != 0)
+	if (fd < 0 || fstat(fd, &st) != 0 ||
+	    spool_read(fd, &st, id, &m, &damage, NULL) != 0)
 		return false;
 	bool whole = spool_verify(fd, &m, queue_id_text(id).s, NULL) == 0;
 	queue_message_release(&m);
@@ -145,12 +155,14 @@ int drop_each(struct queue *q, drop_fn *fn, void *ctx, struct err *err) {
 }
 
 /* Opens the file of a name, locked. */
-static enum drop_fate open_file(struct queue *q, const struct queue_id *id, uint64_t size_max,
-				int *ret_fd, struct stat *ret_st, struct err *err) {
+static enum drop_fate open_file(struct queue *q, const struct queue_id *id,
+				uint64_t size_max, int *ret_fd, struct stat *ret_st,
+				struct err *err) {
 	struct queue_id_text name = queue_id_text(id);
 	AUTO_FD int dirfd = open_drop(q);
-	AUTO_FD int fd = dirfd < 0 ? -1 :
-		file_openat(dirfd, name.s, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	AUTO_FD int fd = dirfd < 0 ? -1
+				   : file_openat(dirfd, name.s,
+						 O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
 	if (dirfd < 0 || (fd < 0 && errno != ELOOP && errno != ENXIO)) {
 		enum drop_fate fate = errno == ENOENT ? DROP_BUSY : DROP_TROUBLE;
 		err_sys(err, "%s/%s: cannot open", SPOOL_DROP, name.s);
@@ -158,12 +170,13 @@ static enum drop_fate open_file(struct queue *q, const struct queue_id *id, uint
 	}
 	if (fd < 0 || fstat(fd, ret_st) != 0 || !S_ISREG(ret_st->st_mode) ||
 	    ret_st->st_nlink != 1) {
-		err_set(err, ERR_SYNTAX, "%s/%s: not a regular file of one name", SPOOL_DROP, name.s);
+		err_set(err, ERR_SYNTAX, "%s/%s: not a regular file of one name",
+			SPOOL_DROP, name.s);
 		return DROP_RUBBISH;
 	}
 	if ((uint64_t)ret_st->st_size > size_max + ENVELOPE_MAX + FIRST_LINE_LEN) {
-		err_set(err, ERR_LIMIT, "%s/%s: %lld bytes are too many", SPOOL_DROP, name.s,
-			(long long)ret_st->st_size);
+		err_set(err, ERR_LIMIT, "%s/%s: %lld bytes are too many", SPOOL_DROP,
+			name.s, (long long)ret_st->st_size);
 		return DROP_RUBBISH;
 	}
 	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
@@ -200,7 +213,8 @@ enum drop_fate drop_take(struct queue *q, const struct queue_id *id, uint64_t si
 	return fate;
 }
 
-enum drop_fate drop_read(struct drop_file *f, const struct queue_id *id, struct err *err) {
+enum drop_fate drop_read(struct drop_file *f, const struct queue_id *id,
+			 struct err *err) {
 	enum queue_damage damage = QUEUE_SOUND;
 	struct err why = ERR_INIT;
 	if (spool_read(f->fd, &f->st, id, &f->m, &damage, &why) != 0) {
@@ -215,11 +229,15 @@ enum drop_fate drop_read(struct drop_file *f, const struct queue_id *id, struct 
 	return why.kind == ERR_SYNTAX ? DROP_DAMAGED : DROP_TROUBLE;
 }
 
-int drop_content(const struct drop_file *f, uint64_t offset, void *p, size_t len, struct err *err) {
-	ssize_t n = file_pread_all(f->fd, p, len, (int64_t)(f->m.content_offset + offset));
+int drop_content(const struct drop_file *f, uint64_t offset, void *p, size_t len,
+		 struct err *err) {
+	ssize_t n = file_pread_all(f->fd, p, len,
+				   (int64_t)(f->m.content_offset + offset));
 	if (n < 0)
 		return err_sys(err, "cannot read the dropped file");
-	return (size_t)n == len ? 0 : err_set(err, ERR_SYNTAX, "the dropped file became shorter");
+	return (size_t)n == len
+		       ? 0
+		       : err_set(err, ERR_SYNTAX, "the dropped file became shorter");
 }
 
 void drop_release(struct drop_file *f) {
@@ -250,19 +268,22 @@ static int copy_bytes(int from, int to, uint64_t len) {
 	return p ? 0 : -1;
 }
 
-int drop_bury(struct queue *q, const struct queue_id *id, uint64_t size_max, struct err *err) {
+int drop_bury(struct queue *q, const struct queue_id *id, uint64_t size_max,
+	      struct err *err) {
 	struct queue_id_text name = queue_id_text(id);
 	AUTO_FD int from = -1;
 	AUTO_FD int to = -1;
 	struct stat st;
 	int dead;
-	if (open_file(q, id, size_max, &from, &st, err) != DROP_TAKEN || spool_dead(q, &dead, err) != 0)
+	if (open_file(q, id, size_max, &from, &st, err) != DROP_TAKEN ||
+	    spool_dead(q, &dead, err) != 0)
 		return -1;
 	/* A copy that a crash left is begun again. */
 	if (file_unlink(dead, name.s) == 0 || errno == ENOENT)
 		to = file_openat(dead, name.s, O_RDWR | O_CREAT | O_EXCL, 0600);
-	if (to < 0 || copy_bytes(from, to, (uint64_t)st.st_size) != 0 || file_fsync(to) != 0 ||
-	    file_fsync(dead) != 0)
-		return err_sys(err, "%s/%s: cannot copy to %s/", SPOOL_DROP, name.s, SPOOL_DEAD);
+	if (to < 0 || copy_bytes(from, to, (uint64_t)st.st_size) != 0 ||
+	    file_fsync(to) != 0 || file_fsync(dead) != 0)
+		return err_sys(err, "%s/%s: cannot copy to %s/", SPOOL_DROP, name.s,
+			       SPOOL_DEAD);
 	return drop_remove(q, id, err);
 }

@@ -35,8 +35,8 @@ typedef bool drop_fn(void *ctx, const struct queue_id *id);
 int drop_each(struct queue *q, drop_fn *fn, void *ctx, struct err *err);
 
 struct drop_file {
-	int fd;          /* locked */
-	uid_t uid;       /* whose it is: who submitted the message */
+	int fd;    /* locked */
+	uid_t uid; /* whose it is: who submitted the message */
 	struct stat st;
 	struct queue_message m; /* after drop_read() */
 };
@@ -51,15 +51,17 @@ enum drop_fate {
 /* Opens a file and looks at it from outside: regular, of one name, not longer than an envelope
  * and size_max. Other than DROP_TAKEN: words in err. */
 enum drop_fate drop_take(struct queue *q, const struct queue_id *id, uint64_t size_max,
-	struct drop_file *ret, struct err *err);
+			 struct drop_file *ret, struct err *err);
 /* Reads its envelope and compares its checksum. */
 enum drop_fate drop_read(struct drop_file *f, const struct queue_id *id, struct err *err);
 /* Reads content bytes [offset, offset+len) of the message. */
-int drop_content(const struct drop_file *f, uint64_t offset, void *p, size_t len, struct err *err);
+int drop_content(const struct drop_file *f, uint64_t offset, void *p, size_t len,
+		 struct err *err);
 void drop_release(struct drop_file *f);
 /* Unlinks it, durably. */
 int drop_remove(struct queue *q, const struct queue_id *id, struct err *err);
 /* Copies the bytes to dead/ as they are, durably, then removes the file. */
-int drop_bury(struct queue *q, const struct queue_id *id, uint64_t size_max, struct err *err);
+int drop_bury(struct queue *q, const struct queue_id *id, uint64_t size_max,
+	      struct err *err);
 
 #endif

@@ -87,17 +87,16 @@ static bool is_id_ending(struct span s) {
 	return s.len >= ENDING_MIN && s.len <= QUEUE_ID_LEN;
 }
 
-/* A whole ID needs no walk through all names. 1: found, 0: not, -1. */
+/* A whole ID: no walk through all names. */
 static int find_whole(struct queue *q, struct finder *f, struct err *err) {
-	int dirfd[2] = { q->queue, -1 };
-	if (!queue_id_parse(f->ending, &f->found))
-		return 0;
-	if (spool_dead(q, &dirfd[1], err) != 0)
+	int dead;
+	if (spool_dead(q, &dead, err) != 0)
 		return -1;
-	for (unsigned i = 0; i < 2; i++) {
+	const int dirfds[] = { q->queue, dead };
+	for (unsigned i = 0; i < 2 && f->count == 0; i++) {
 		f->found_dead = i == 1;
-		if (faccessat(dirfd[i], queue_id_text(&f->found).s, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-			return 1;
+		f->count = faccessat(dirfds[i], queue_id_text(&f->found).s, F_OK,
+				     AT_SYMLINK_NOFOLLOW) == 0;
 	}
 	return 0;
 }
@@ -117,10 +116,9 @@ int queue_find(struct queue *q, struct span ending, struct queue_id *ret, bool *
 		return err_set(err, ERR_SYNTAX,
 			       "a queue id has %d to %d characters 0-9 and A-V",
 			       ENDING_MIN, QUEUE_ID_LEN);
-	int whole = find_whole(q, &f, err);
-	if (whole < 0 || (whole == 0 && find_ending(q, &f, err) != 0))
+	bool whole = queue_id_parse(ending, &f.found);
+	if ((whole ? find_whole(q, &f, err) : find_ending(q, &f, err)) != 0)
 		return -1;
-	f.count += (unsigned)whole;
 	if (f.count == 0)
 		return err_set(err, ERR_MISSING, "%.*s: no such message", (int)ending.len,
 			       ending.p);

@@ -70,7 +70,8 @@ static int bad(struct err *err, const char *what) {
 int submit_envelope_check(const struct envelope *e, struct err *err) {
 	if (e->from.len > 0 && !is_address(e->from))
 		return bad(err, "a sender that is no address");
-	if (e->ret.len > 0 && !span_eq(e->ret, SPAN("FULL")) && !span_eq(e->ret, SPAN("HDRS")))
+	if (e->ret.len > 0 && !span_eq(e->ret, SPAN("FULL")) &&
+	    !span_eq(e->ret, SPAN("HDRS")))
 		return bad(err, "a RET that is neither FULL nor HDRS");
 	if (!is_printable(e->envid, ENVID_MAX))
 		return bad(err, "an ENVID that is none");

@@ -41,8 +41,11 @@ void incoming_release(struct incoming *m) {
 void incoming_clear(struct incoming *m) {
 	forget_recipients(m);
 	struct envelope_recipient *to = m->envelope.to;
-	m->envelope = (struct envelope){ .id = queue_id_new(), .created = clock_now(),
-					 .uid = m->host->uid, .origin = SPAN("local"), .to = to };
+	m->envelope = (struct envelope){ .id = queue_id_new(),
+					 .created = clock_now(),
+					 .uid = m->host->uid,
+					 .origin = SPAN("local"),
+					 .to = to };
 	m->begun = m->failed = false;
 	eol_init(&m->eol);
 	buf_release(&m->held);
@@ -51,7 +54,8 @@ void incoming_clear(struct incoming *m) {
 static int add_slot(struct incoming *m, struct err *err) {
 	struct envelope *e = &m->envelope;
 	if (e->to_count == ENVELOPE_RECIPIENTS_MAX)
-		return err_set(err, ERR_LIMIT, "more than %u recipients", ENVELOPE_RECIPIENTS_MAX);
+		return err_set(err, ERR_LIMIT, "more than %u recipients",
+			       ENVELOPE_RECIPIENTS_MAX);
 	if (e->to_count < m->to_cap)
 		return 0;
 	size_t cap = m->to_cap ? m->to_cap * 2 : 16;
@@ -63,7 +67,8 @@ static int add_slot(struct incoming *m, struct err *err) {
 	return 0;
 }
 
-int incoming_recipient(struct incoming *m, const struct envelope_recipient *to, struct err *err) {
+int incoming_recipient(struct incoming *m, const struct envelope_recipient *to,
+		       struct err *err) {
 	struct envelope *e = &m->envelope;
 	if (add_slot(m, err) != 0)
 		return -1;
@@ -92,8 +97,9 @@ int incoming_sender(struct incoming *m, const struct envelope *e, struct err *er
 		memcpy(m->from, e->from.p, e->from.len);
 	if (e->envid.len > 0)
 		memcpy(m->envid, e->envid.p, e->envid.len);
-	own->ret = e->ret.len == 0 ? SPAN("") :
-		span_eq_nocase(e->ret, SPAN("FULL")) ? SPAN("FULL") : SPAN("HDRS");
+	own->ret = e->ret.len == 0                        ? SPAN("")
+		   : span_eq_nocase(e->ret, SPAN("FULL")) ? SPAN("FULL")
+							  : SPAN("HDRS");
 	own->body_8bit = e->body_8bit;
 	own->smtputf8 = e->smtputf8 || addr_is_utf8(e->from);
 	return 0;
@@ -129,7 +135,8 @@ static void find_author(const struct incoming *m, struct buf *address, struct bu
 		buf_addf(address, "uid%u@%s", (unsigned)h->uid, h->domain);
 }
 
-static int fix_header(struct incoming *m, struct span block, struct buf *head, struct err *err) {
+static int fix_header(struct incoming *m, struct span block, struct buf *head,
+		      struct err *err) {
 	struct fixup_result seen;
 	struct fixup_recipients none = { .count = 0 };
 	AUTO_BUF struct buf address = BUF_INIT(1024), name = BUF_INIT(1024);
@@ -165,7 +172,8 @@ static int begin(struct incoming *m, size_t header_len, bool all, struct err *er
 	m->envelope.body_8bit |= !all;
 	m->begun = true;
 	if (way_begin(m->way, &m->envelope, all ? head.len + body.len : 0, err) != 0 ||
-	    way_write(m->way, buf_span(&head), err) != 0 || way_write(m->way, body, err) != 0)
+	    way_write(m->way, buf_span(&head), err) != 0 ||
+	    way_write(m->way, body, err) != 0)
 		return -1;
 	buf_reset(&m->held);
 	return 0;
@@ -186,7 +194,8 @@ static int take(struct incoming *m, struct span bytes, struct err *err) {
 		return begin(m, header_len, false, err);
 	if (m->held.len <= HEADER_BLOCK_MAX)
 		return 0;
-	return err_set(err, ERR_LIMIT, "the header is longer than %u bytes", HEADER_BLOCK_MAX);
+	return err_set(err, ERR_LIMIT, "the header is longer than %u bytes",
+		       HEADER_BLOCK_MAX);
 }
 
 int incoming_add(struct incoming *m, struct span bytes, struct err *err) {

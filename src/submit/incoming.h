@@ -33,7 +33,7 @@ struct incoming {
 	struct envelope envelope; /* id, uid and created are set by incoming_init() */
 	size_t to_cap;
 	char from[ADDR_MAX + 1], envid[100]; /* what the envelope points to */
-	struct buf held; /* until the envelope can be written */
+	struct buf held;                     /* until the envelope can be written */
 	struct eol eol;
 	bool begun;
 	bool failed;
@@ -46,7 +46,8 @@ void incoming_clear(struct incoming *m);
 /* Copies from, ret, envid, body_8bit and smtputf8 of the envelope. */
 int incoming_sender(struct incoming *m, const struct envelope *e, struct err *err);
 /* Adds a recipient; its spans are copied. */
-int incoming_recipient(struct incoming *m, const struct envelope_recipient *to, struct err *err);
+int incoming_recipient(struct incoming *m, const struct envelope_recipient *to,
+		       struct err *err);
 
 /* Takes content. Line ends become CRLF. -1: ERR_SYNTAX (a NUL), ERR_LIMIT, or as way_write(). */
 int incoming_add(struct incoming *m, struct span bytes, struct err *err);

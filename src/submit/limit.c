@@ -17,7 +17,7 @@
 #define HOUR_US (3600 * INT64_C(1000000))
 
 struct user_count {
-	_Atomic uint64_t uid;  /* + 1; 0: free */
+	_Atomic uint64_t uid; /* + 1; 0: free */
 	_Atomic int64_t even_us;
 	_Atomic int64_t bytes;
 };
@@ -98,14 +98,17 @@ int limit_may(const struct limit_table *t, uid_t uid, uint64_t bytes, struct err
 	if (!u)
 		return 0;
 	if (per_hour > 0 && u->even_us - now_us() > HOUR_US - HOUR_US / per_hour)
-		return err_set(err, ERR_TIMEOUT, "uid %u has sent %u messages within an hour, "
+		return err_set(
+			err, ERR_TIMEOUT,
+			"uid %u has sent %u messages within an hour, "
 			"the limit of user-limit in nightmail.conf; try again later",
 			(unsigned)uid, per_hour);
 	int64_t queued = u->bytes;
 	if (most > 0 && bytes + (uint64_t)(queued > 0 ? queued : 0) > most)
-		return err_set(err, ERR_TIMEOUT, "%lld KiB of uid %u wait in the queue, near the "
-			"limit of user-limit in nightmail.conf; try again later",
-			(long long)(queued / 1024), (unsigned)uid);
+		return err_set(err, ERR_TIMEOUT,
+			       "%lld KiB of uid %u wait in the queue, near the "
+			       "limit of user-limit in nightmail.conf; try again later",
+			       (long long)(queued / 1024), (unsigned)uid);
 	return 0;
 }
 

@@ -56,8 +56,8 @@ static void log_taken(const struct drop_file *f) {
 }
 
 /* Makes the copy; *ret_claim is NULL when it was there already. */
-static int copy(const struct pickup *p, const struct drop_file *f, struct queue_claim **ret_claim,
-		struct err *err) {
+static int copy(const struct pickup *p, const struct drop_file *f,
+		struct queue_claim **ret_claim, struct err *err) {
 	struct submit_host host = p->host;
 	struct incoming m;
 	struct err why = ERR_INIT;
@@ -87,7 +87,8 @@ static bool stays(const struct queue_id *id, const struct err *why) {
 }
 
 /* A message that can never be accepted is for a person to see. */
-static bool bury(const struct pickup *p, const struct queue_id *id, const struct err *why) {
+static bool bury(const struct pickup *p, const struct queue_id *id,
+		 const struct err *why) {
 	struct err err = ERR_INIT;
 	if (drop_bury(p->queue, id, p->place.size_limit, &err) != 0)
 		return stays(id, &err);
@@ -95,16 +96,18 @@ static bool bury(const struct pickup *p, const struct queue_id *id, const struct
 	return true;
 }
 
-static bool discard(const struct pickup *p, const struct queue_id *id, const struct err *why) {
+static bool discard(const struct pickup *p, const struct queue_id *id,
+		    const struct err *why) {
 	struct err err = ERR_INIT;
 	if (drop_remove(p->queue, id, &err) != 0)
 		return stays(id, &err);
-	log_error("id=%s dropped file removed, it was never acknowledged: %s", queue_id_text(id).s,
-		  why->msg);
+	log_error("id=%s dropped file removed, it was never acknowledged: %s",
+		  queue_id_text(id).s, why->msg);
 	return true;
 }
 
-static bool is_allowed(const struct pickup *p, const struct queue_id *id, const struct drop_file *f) {
+static bool is_allowed(const struct pickup *p, const struct queue_id *id,
+		       const struct drop_file *f) {
 	struct err err = ERR_INIT;
 	if (!p->limits)
 		return true;
@@ -119,8 +122,9 @@ static bool is_allowed(const struct pickup *p, const struct queue_id *id, const 
 static bool let_go(struct pickup *p) {
 	struct err err = ERR_INIT;
 	if (drop_remove(p->queue, &p->kept_id, &err) != 0) {
-		log_error("id=%s is not delivered before its file in drop/ is removed: %s",
-			  queue_id_text(&p->kept_id).s, err.msg);
+		log_error(
+			"id=%s is not delivered before its file in drop/ is removed: %s",
+			queue_id_text(&p->kept_id).s, err.msg);
 		return false;
 	}
 	pickup_release(p);
@@ -156,7 +160,8 @@ static bool look_at(void *ctx, const struct queue_id *id) {
 	struct search *s = ctx;
 	struct drop_file f;
 	struct err err = ERR_INIT;
-	enum drop_fate fate = drop_take(s->p->queue, id, s->p->place.size_limit, &f, &err);
+	enum drop_fate fate = drop_take(s->p->queue, id, s->p->place.size_limit, &f,
+					&err);
 	if (fate == DROP_TAKEN)
 		fate = is_allowed(s->p, id, &f) ? drop_read(&f, id, &err) : DROP_BUSY;
 	if (fate == DROP_TAKEN)

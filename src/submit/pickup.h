@@ -12,7 +12,7 @@
 struct pickup {
 	struct queue *queue; /* owned (queue_own) */
 	struct way_place place;
-	struct submit_host host; /* uid is set for each message */
+	struct submit_host host;    /* uid is set for each message */
 	struct limit_table *limits; /* or NULL */
 	/* Told of each new message. */
 	void (*found)(void *ctx, const struct queue_id *id);

@@ -19,8 +19,8 @@ struct session_params {
 	const struct submit_host *host;
 	struct way *way;
 	uint64_t size_limit;
-	const char *wake_path; /* the daemon's, or NULL */
-	const char *via;       /* for the log; NULL: do not log */
+	const char *wake_path;      /* the daemon's, or NULL */
+	const char *via;            /* for the log; NULL: do not log */
 	struct limit_table *limits; /* or NULL */
 };
 

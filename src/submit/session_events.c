@@ -77,7 +77,8 @@ static void on_mail(struct session *s, const struct smtp_server_note *note) {
 	};
 	session_forget(s);
 	s->declared = note->size;
-	if (incoming_sender(&s->message, &e, &err) != 0 || may_submit(s, note->size, &err) != 0)
+	if (incoming_sender(&s->message, &e, &err) != 0 ||
+	    may_submit(s, note->size, &err) != 0)
 		refuse(s, &err);
 	else
 		smtp_server_answer(s->smtp, 0, NULL);
@@ -134,7 +135,8 @@ static void note_flaw(struct session *s, enum smtp_server_flaw flaw) {
 	switch (flaw) {
 	case SMTP_FLAW_BARE_NEWLINE:
 		s->trouble = (struct err)ERR_INIT;
-		err_set(&s->trouble, ERR_SYNTAX, "a CR or LF alone in the message; lines end in CRLF");
+		err_set(&s->trouble, ERR_SYNTAX,
+			"a CR or LF alone in the message; lines end in CRLF");
 		break;
 	case SMTP_FLAW_NUL:
 		s->trouble = (struct err)ERR_INIT;
@@ -142,7 +144,8 @@ static void note_flaw(struct session *s, enum smtp_server_flaw flaw) {
 		break;
 	case SMTP_FLAW_TOO_BIG:
 		s->trouble = (struct err)ERR_INIT;
-		err_set(&s->trouble, ERR_LIMIT, "the message is bigger than the limit of %llu bytes",
+		err_set(&s->trouble, ERR_LIMIT,
+			"the message is bigger than the limit of %llu bytes",
 			(unsigned long long)s->params->size_limit);
 		break;
 	case SMTP_FLAW_NONE:
@@ -159,7 +162,8 @@ static void on_end(struct session *s, enum smtp_server_flaw flaw) {
 		may_submit(s, s->bytes, &s->trouble);
 	if (s->trouble.kind == ERR_NONE)
 		incoming_end(&s->message, &s->trouble);
-	if (s->trouble.kind == ERR_NONE && way_commit(s->params->way, &id, &s->trouble) == 0) {
+	if (s->trouble.kind == ERR_NONE &&
+	    way_commit(s->params->way, &id, &s->trouble) == 0) {
 		s->content = false;
 		if (s->params->limits)
 			limit_took(s->params->limits, s->params->host->uid);

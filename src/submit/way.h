@@ -34,7 +34,7 @@ struct way;
 /* The files; with WAY_QUEUE_OWN the queue becomes the way's. */
 enum way_queue_use { WAY_QUEUE_OWN, WAY_QUEUE_BORROW };
 struct way *way_open_queue(const struct way_place *p, struct queue *queue,
-	enum way_queue_use use, struct err *err);
+			   enum way_queue_use use, struct err *err);
 /* The socket. ERR_MISSING: nobody listens there; ERR_DENIED: we may not connect. */
 struct way *way_open_socket(const struct way_place *p, const char *helo, struct err *err);
 /* The set-gid helper. ERR_MISSING: it is not installed; ERR_DENIED: it would not get its group. */
@@ -59,7 +59,8 @@ void way_abort(struct way *w);
 struct way_ops {
 	bool traced;
 	int (*room)(struct way *w, uint64_t bytes, struct err *err);
-	int (*begin)(struct way *w, const struct envelope *e, uint64_t size, struct err *err);
+	int (*begin)(struct way *w, const struct envelope *e, uint64_t size,
+		     struct err *err);
 	int (*write)(struct way *w, struct span wire, struct err *err);
 	int (*commit)(struct way *w, struct queue_id *ret, struct err *err);
 	void (*abort)(struct way *w);

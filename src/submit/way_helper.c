@@ -51,7 +51,8 @@ static int spawn(struct way_helper *h, int channel) {
 	sigset_t none, all;
 	sigemptyset(&none);
 	sigfillset(&all);
-	if (posix_spawn_file_actions_init(&files) != 0 || posix_spawnattr_init(&attr) != 0)
+	if (posix_spawn_file_actions_init(&files) != 0 ||
+	    posix_spawnattr_init(&attr) != 0)
 		return ENOMEM;
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
 	posix_spawnattr_setsigdefault(&attr, &all);
@@ -114,8 +115,9 @@ static int parse_answer(struct span line, struct queue_id *ret, struct err *err)
 	line = span_head(line, span_find(line, '\n'));
 	if (span_take_lit(&line, SPAN("queued ")) && queue_id_parse(line, ret))
 		return 0;
-	if (span_take_lit(&line, SPAN("failed ")) && codec_word_take(&line, &code, &value) &&
-	    span_uint(code, 255, &n) && codec_word_take(&line, &key, &value) && value.p &&
+	if (span_take_lit(&line, SPAN("failed ")) &&
+	    codec_word_take(&line, &code, &value) && span_uint(code, 255, &n) &&
+	    codec_word_take(&line, &key, &value) && value.p &&
 	    codec_percent_decode(&words, value) == 0)
 		return err_set(err, kind_of(n), "nightmail-drop: %s", buf_str(&words));
 	return err_set(err, ERR_REMOTE, "nightmail-drop ended without an answer");
@@ -144,7 +146,8 @@ static int send_all(struct way_helper *h, struct span s, struct err *err) {
 	return 0;
 }
 
-static int send_frame(struct way_helper *h, const char *kind, struct span bytes, struct err *err) {
+static int send_frame(struct way_helper *h, const char *kind, struct span bytes,
+		      struct err *err) {
 	char line[FRAME_LINE_MAX];
 	int n = snprintf(line, sizeof(line), "%s %zu\n", kind, bytes.len);
 	if (send_all(h, span_of(line, (size_t)n), err) != 0)
@@ -152,12 +155,14 @@ static int send_frame(struct way_helper *h, const char *kind, struct span bytes,
 	return send_all(h, bytes, err);
 }
 
-static int begin(struct way *w, const struct envelope *e, uint64_t size, struct err *err) {
+static int begin(struct way *w, const struct envelope *e, uint64_t size,
+		 struct err *err) {
 	struct way_helper *h = self(w);
 	AUTO_BUF struct buf envelope = BUF_INIT(ENVELOPE_MAX);
 	(void)size;
 	if (envelope_write(e, &envelope) != 0)
-		return err_set(err, ERR_LIMIT, "envelope larger than %u bytes", ENVELOPE_MAX);
+		return err_set(err, ERR_LIMIT, "envelope larger than %u bytes",
+			       ENVELOPE_MAX);
 	if (start(h, err) != 0 || send_all(h, SPAN(FRAME_MAGIC), err) != 0)
 		return -1;
 	return send_frame(h, "envelope", buf_span(&envelope), err);
@@ -187,13 +192,18 @@ static void release(struct way *w) {
 }
 
 static const struct way_ops ops = {
-	.traced = true, .begin = begin, .write = write_some, .commit = commit, .abort = give_up,
+	.traced = true,
+	.begin = begin,
+	.write = write_some,
+	.commit = commit,
+	.abort = give_up,
 	.free = release,
 };
 
 struct way *way_open_helper(struct err *err) {
 	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1) {
-		err_set(err, ERR_DENIED, "nightmail-drop gets no rights under no_new_privs");
+		err_set(err, ERR_DENIED,
+			"nightmail-drop gets no rights under no_new_privs");
 		return NULL;
 	}
 	struct way_helper *h = calloc(1, sizeof(*h));

@@ -25,7 +25,8 @@ static struct way_queue *self(struct way *w) {
 static int room(struct way *w, uint64_t bytes, struct err *err) {
 	const struct way_place *p = &self(w)->place;
 	struct err why = ERR_INIT;
-	if (queue_space(self(w)->queue, bytes, p->reserve_bytes, p->reserve_inodes, &why) == 0)
+	if (queue_space(self(w)->queue, bytes, p->reserve_bytes, p->reserve_inodes,
+			&why) == 0)
 		return 0;
 	if (why.kind == ERR_LIMIT) {
 		why.kind = ERR_SYSTEM;
@@ -39,11 +40,13 @@ static int room(struct way *w, uint64_t bytes, struct err *err) {
 static int check_size(const struct way_queue *q, uint64_t size, struct err *err) {
 	if (size <= q->place.size_limit)
 		return 0;
-	return err_set(err, ERR_LIMIT, "the message is bigger than the limit of %llu bytes",
+	return err_set(err, ERR_LIMIT,
+		       "the message is bigger than the limit of %llu bytes",
 		       (unsigned long long)q->place.size_limit);
 }
 
-static int begin(struct way *w, const struct envelope *e, uint64_t size, struct err *err) {
+static int begin(struct way *w, const struct envelope *e, uint64_t size,
+		 struct err *err) {
 	struct way_queue *q = self(w);
 	if (check_size(q, size, err) != 0 || room(w, size, err) != 0)
 		return -1;
@@ -86,12 +89,17 @@ static void release(struct way *w) {
 }
 
 static const struct way_ops ops = {
-	.traced = false, .room = room, .begin = begin, .write = write_some, .commit = commit,
-	.abort = give_up, .free = release,
+	.traced = false,
+	.room = room,
+	.begin = begin,
+	.write = write_some,
+	.commit = commit,
+	.abort = give_up,
+	.free = release,
 };
 
-struct way *way_open_queue(const struct way_place *p, struct queue *queue, enum way_queue_use use,
-			   struct err *err) {
+struct way *way_open_queue(const struct way_place *p, struct queue *queue,
+			   enum way_queue_use use, struct err *err) {
 	struct way_queue *q = calloc(1, sizeof(*q));
 	if (!q) {
 		if (use == WAY_QUEUE_OWN)
@@ -99,7 +107,9 @@ struct way *way_open_queue(const struct way_place *p, struct queue *queue, enum 
 		err_set(err, ERR_MEMORY, "out of memory");
 		return NULL;
 	}
-	*q = (struct way_queue){ .way = { &ops }, .place = *p, .queue = queue,
-				 .own = use == WAY_QUEUE_OWN };
-	return &q->way;
+	q->way.ops = &ops;
+	q->place = *p;
+	q->queue = queue;
+	q->own = use == WAY_QUEUE_OWN;
+	return (struct way *)q; /* its first member */
 }

@@ -64,8 +64,10 @@ static void end_transaction(struct way_socket *s) {
 /* The daemon's refusal as an error of the kind that says what it means. */
 static int refused(struct way_socket *s, struct err *err) {
 	const struct smtp_reply *r = &s->reply;
-	enum err_kind kind = r->code < 500 ? ERR_REMOTE :
-		r->code == 552 ? ERR_LIMIT : r->code == 550 ? ERR_DENIED : ERR_SYNTAX;
+	enum err_kind kind = r->code < 500    ? ERR_REMOTE
+			     : r->code == 552 ? ERR_LIMIT
+			     : r->code == 550 ? ERR_DENIED
+					      : ERR_SYNTAX;
 	err_set(err, kind, "nightmaild: %d %s", r->code, r->text);
 	hang_up(s);
 	end_transaction(s);
@@ -77,7 +79,8 @@ static int refused(struct way_socket *s, struct err *err) {
 static int trouble(struct way_socket *s, struct err *err, const char *what) {
 	err_sys(err, "%s: %s", s->path, what);
 	if (err)
-		err->kind = ERR_REMOTE; /* whatever it is, it is no fault of the message */
+		err->kind =
+			ERR_REMOTE; /* whatever it is, it is no fault of the message */
 	hang_up(s);
 	end_transaction(s);
 	return -1;
@@ -144,7 +147,8 @@ static int run(struct way_socket *s, const bool *goal, size_t left, struct err *
 		while ((event = smtp_client_next(s->client, &note)) != SMTP_CLIENT_NONE)
 			note_event(s, event, &note);
 		struct span out = smtp_client_output(s->client);
-		if (s->over || s->done || (goal ? *goal && out.len <= left : out.len <= left))
+		if (s->over || s->done ||
+		    (goal ? *goal && out.len <= left : out.len <= left))
 			return 0;
 		int moved = move(s);
 		if (moved < 0)
@@ -183,7 +187,8 @@ static int connect_once(struct way_socket *s, struct err *err) {
 }
 
 static int open_session(struct way_socket *s, struct err *err) {
-	const struct smtp_client_params params = { .helo = s->helo, .starttls = SMTP_STARTTLS_NEVER };
+	const struct smtp_client_params params = { .helo = s->helo,
+						   .starttls = SMTP_STARTTLS_NEVER };
 	if (connect_once(s, err) != 0)
 		return -1;
 	s->reply = (struct smtp_reply){ .code = 0 };
@@ -217,13 +222,15 @@ static int fill_recipients(struct way_socket *s, const struct envelope *e) {
 		submit_notify_add(&words, e->to[i].notify);
 		memcpy(s->notify[i], buf_str(&words), words.len);
 		s->to[i] = (struct smtp_recipient){ .address = e->to[i].address,
-						    .notify = span_of(s->notify[i], words.len),
+						    .notify = span_of(s->notify[i],
+								      words.len),
 						    .orcpt = e->to[i].orcpt };
 	}
 	return 0;
 }
 
-static int begin(struct way *w, const struct envelope *e, uint64_t size, struct err *err) {
+static int begin(struct way *w, const struct envelope *e, uint64_t size,
+		 struct err *err) {
 	struct way_socket *s = self(w);
 	if (s->fd < 0 && open_patiently(s, err) != 0)
 		return -1;
@@ -231,8 +238,13 @@ static int begin(struct way *w, const struct envelope *e, uint64_t size, struct 
 		return err_set(err, ERR_MEMORY, "out of memory");
 	s->reply = (struct smtp_reply){ .code = 0 };
 	s->t = (struct smtp_transaction){
-		.from = e->from, .to = s->to, .to_count = e->to_count, .size = size,
-		.body_8bit = e->body_8bit, .smtputf8 = e->smtputf8, .ret = e->ret,
+		.from = e->from,
+		.to = s->to,
+		.to_count = e->to_count,
+		.size = size,
+		.body_8bit = e->body_8bit,
+		.smtputf8 = e->smtputf8,
+		.ret = e->ret,
 		.envid = e->envid,
 	};
 	if (smtp_client_begin(s->client, &s->t, err) != 0 ||
@@ -254,7 +266,7 @@ static int write_some(struct way *w, struct span wire, struct err *err) {
 static bool take_id(const char *text, struct queue_id *ret) {
 	size_t len = strlen(text);
 	return len >= QUEUE_ID_LEN &&
-		queue_id_parse(span_of(text + len - QUEUE_ID_LEN, QUEUE_ID_LEN), ret);
+	       queue_id_parse(span_of(text + len - QUEUE_ID_LEN, QUEUE_ID_LEN), ret);
 }
 
 static int commit(struct way *w, struct queue_id *ret, struct err *err) {
@@ -291,11 +303,16 @@ static void release(struct way *w) {
 }
 
 static const struct way_ops ops = {
-	.traced = true, .begin = begin, .write = write_some, .commit = commit, .abort = give_up,
+	.traced = true,
+	.begin = begin,
+	.write = write_some,
+	.commit = commit,
+	.abort = give_up,
 	.free = release,
 };
 
-struct way *way_open_socket(const struct way_place *p, const char *helo, struct err *err) {
+struct way *way_open_socket(const struct way_place *p, const char *helo,
+			    struct err *err) {
 	struct way_socket *s = calloc(1, sizeof(*s));
 	if (!s) {
 		err_set(err, ERR_MEMORY, "out of memory");

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """A storm of kill -9: eight submitters hand in 10,000 messages by sendmail and send while the
-daemon, nightmail-deliver, its workers and the submitters are killed at random moments, and the
-smarthost defers some recipients, refuses some content for now, and cuts connections after the
-dot. After the storm everything that was acknowledged has been delivered, and whatever came more
-than once was flagged possibly-twice before. NIGHTMAIL_STORM: messages, NIGHTMAIL_SEED."""
+daemon, nightmail-deliver, its workers and the submitters are killed at random moments, the daemon
+is restarted and told to read its configuration again, and the smarthost defers some recipients,
+refuses some content for now, and cuts connections after the dot. After the storm everything that
+was acknowledged has been delivered, and whatever came more than once was flagged possibly-twice
+before. NIGHTMAIL_STORM: messages; NIGHTMAIL_SEED."""
 import collections
 import os
 import random
@@ -19,6 +20,7 @@ from system import *  # noqa: E402
 
 MESSAGES = int(os.environ.get('NIGHTMAIL_STORM', 600 if SANITIZED else 10000))
 SEED = int(os.environ.get('NIGHTMAIL_SEED', 7))
+KINDS = {'nightmaild', 'nightmail-deliver', 'worker', 'submitter'}
 SUBMITTERS = 8
 STORM_S = 150 if SANITIZED else 75     # what is not handed in by then stays out
 CALM_S = 240 if SANITIZED else 120
@@ -66,7 +68,7 @@ class Storm:
     def __init__(self, relay):
         self.relay = relay
         self.random = random.Random(SEED)
-        self.killed = collections.Counter()
+        self.struck = collections.Counter()
         body = path('body', 'Subject: storm\n\n' + 'Some text of a mail in a storm.\n' * 60)
         self.submitters = [Process('submitter%d' % i, ['sh', '-c', SUBMITTER, BUILD, str(i), body],
                                    relay.env) for i in range(SUBMITTERS)]
@@ -82,12 +84,23 @@ class Storm:
                 'submitter': [c for s in self.submitters for c in children(s.popen.pid)]}
 
     def strike(self):
-        kind = self.random.choices(['nightmaild', 'nightmail-deliver', 'worker', 'submitter'],
-                                   [1, 2, 5, 6])[0]
+        kind = self.random.choices(['nightmaild', 'nightmail-deliver', 'worker', 'submitter',
+                                    'reload', 'restart'], [2, 3, 6, 8, 1, 1])[0]
+        if kind == 'reload':
+            self.relay.popen.send_signal(signal.SIGHUP)
+        elif kind == 'restart':
+            self.relay.stop()
+            self.relay.start()
+        else:
+            self.kill_one(kind)
+            return
+        self.struck[kind] += 1
+
+    def kill_one(self, kind):
         pids = self.victims()[kind]
         if not pids or not kill(self.random.choice(pids)):
             return
-        self.killed[kind] += 1
+        self.struck[kind] += 1
         if kind == 'nightmaild':
             self.relay.popen.wait()
             self.relay.start()
@@ -142,19 +155,19 @@ lost = [n for n in acknowledged for to in recipients(n) if not taken[to]]
 twice = {to: count for to, count in taken.items() if count > 1}
 silent = sorted(to for to in twice if to not in doubted)
 say('seed %d: %d messages acknowledged in %.0f s, %d deliveries, %d recipients twice, %d flagged; '
-    'killed: %s; then %.0f s of calm' %
+    'struck: %s; then %.0f s of calm' %
     (SEED, len(acknowledged), raged, sum(taken.values()), len(twice), len(doubted),
-     ', '.join('%s %d' % k for k in sorted(storm.killed.items())),
+     ', '.join('%s %d' % k for k in sorted(storm.struck.items())),
      time.monotonic() - started - raged))
-ok(len(storm.killed) == 4 and sum(storm.killed.values()) > 20, 'the storm hit every kind of process',
-   storm.killed)
+ok(KINDS <= set(storm.struck) and sum(storm.struck.values()) > 20, 'the storm hit every kind of process',
+   storm.struck)
 ok(len(acknowledged) > MESSAGES / 2, 'most messages were acknowledged', len(acknowledged))
 eq(lost[:20], [], 'nothing that was acknowledged is lost')
 eq(silent[:20], [], 'what came twice was flagged possibly-twice')
 for to in silent[:3]:
     id = next(iter(re.findall(r'id=(\w+) [^\n]*to=<%s>' % re.escape(to), relay.words())), 'unknown')
     say('\n'.join(line for line in relay.words().splitlines() if id in line))
-deaths = storm.killed['worker'] + storm.killed['nightmail-deliver'] + storm.killed['nightmaild']
+deaths = storm.struck['worker'] + storm.struck['nightmail-deliver'] + storm.struck['nightmaild']
 ok(len(twice) <= deaths * WINDOW, 'and no more of it than the windows that were open',
    '%d twice, %d deaths' % (len(twice), deaths))
 relay.is_empty('the queue is empty in the end', 1)

@@ -51,8 +51,8 @@ class Wire:
 
 class Server:
     """An SMTP server. hooks[stage] is what it says there instead of its usual reply as long as
-    it is bad, or once each: bytes, a function of the connection, None to close, or several. Stages: greeting ehlo helo starttls mail
-    rcpt data content (at the first line of it) dot."""
+    it is bad, or once each: bytes, a function of the connection, None to close, or several of
+    these. Stages: greeting ehlo helo starttls mail rcpt data content (at its first line) dot."""
 
     def __init__(self, hooks, pipelining, tls, once):
         self.hooks, self.pipelining, self.once = dict(hooks), pipelining, once

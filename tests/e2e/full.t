@@ -2,6 +2,7 @@
 """A full disk: mail that cannot be kept is refused with 75, mail that was taken is delivered once
 even though nothing can be written down, and the disk is free again afterwards. The spool is on a
 small file system in memory, in a mount namespace of its own."""
+import atexit
 import collections
 import os
 import shutil
@@ -29,6 +30,7 @@ def small_disk(name, kib):
                        stderr=subprocess.PIPE)
     if r.returncode != 0:
         skip_all('cannot mount here: ' + r.stderr.decode().strip())
+    atexit.register(subprocess.run, ['umount', '-l', folder])
 
 
 def free_kib(name):

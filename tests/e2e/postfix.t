@@ -97,6 +97,14 @@ def test_8bit_and_dsn():
     ok('Original-Recipient: rfc822;bob@example.org' in status, 'ORCPT reached Postfix', status)
 
 
+def test_internationalized():
+    eq(relay.sendmail('-f', 'a@home.example', 'jörg@bücher.example', 'bob@bücher.example',
+                      text='Subject: utf8\nTo: jörg@bücher.example\n\nÄ\n'), 0,
+       'addresses that need SMTPUTF8 are taken')
+    got = [str(m['Delivered-To']) for m in postfix.about('utf8', 2)]
+    ok(len(got) == 2, 'both arrive over SMTPUTF8', lambda: '%s %s' % (got, trouble()))
+
+
 def test_many_recipients():
     to = ['r%03d@example.org' % n for n in range(150)]
     eq(relay.sendmail('-f', 'a@home.example', *to, text='Subject: many\n\nx\n'), 0,
@@ -120,6 +128,7 @@ test_send()
 test_local_name()
 test_null_sender()
 test_8bit_and_dsn()
+test_internationalized()
 test_many_recipients()
 test_restart()
 relay.is_empty('nothing is left in the queue')

@@ -59,7 +59,7 @@ def skip_all(why):
 
 
 def done():
-    for process in _running:
+    for process in list(_running):
         process.reported(process.stop())
     print('1..%d' % _count)
     sys.exit(1 if _failures else 0)
@@ -77,7 +77,7 @@ def until(condition, seconds=PATIENCE, step=0.05):
 
 @atexit.register
 def _leave():
-    for process in reversed(_running):
+    for process in reversed(list(_running)):
         process.stop()
     shutil.rmtree(DIR, ignore_errors=True)
 
@@ -121,7 +121,7 @@ class Process:
         with open(self.log, 'ab') as log:
             self.popen = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
                                           stderr=log, env=env, start_new_session=True)
-        _running.append(self)
+        _running[:] = [p for p in _running if p is not self] + [self]
 
     def stop(self, how=signal.SIGTERM):
         """Its exit status; SIGKILL (-9) when it does not go within the bound."""

@@ -61,7 +61,8 @@ static void write_file(int fd, struct span bytes) {
 	while (at < bytes.len && !span_starts(span_from(bytes, at), SPAN("\n\n")))
 		at++;
 	size_t envelope = at < bytes.len ? at + 2 : bytes.len;
-	struct first_line first = { .envelope_len = envelope, .message_len = bytes.len - envelope,
+	struct first_line first = { .envelope_len = envelope,
+				    .message_len = bytes.len - envelope,
 				    .crc = codec_crc32c(0, bytes.p, bytes.len) };
 	first_line_write(line, &first);
 	require(file_pwrite_all(fd, line, sizeof(line), 0) == 0);

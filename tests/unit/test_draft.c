@@ -23,11 +23,12 @@ static void test_values(void) {
 		{ "what is no host is refused", "host", SPAN_INIT("a,b"), -1 },
 		{ "a line break is refused", "login", SPAN_INIT("a\n[queue]"), -1 },
 		{ "a control character is refused", "login", SPAN_INIT("a\033b"), -1 },
-		{ "bytes that are no UTF-8 are refused", "login", SPAN_INIT("caf\xe9"), -1 },
+		{ "bytes that are no UTF-8 are refused", "login", SPAN_INIT("caf\xe9"),
+		  -1 },
 		{ "an empty value is refused", "login", SPAN_INIT(" "), -1 },
 		{ "a literal password is refused", "password", SPAN_INIT("hunter2"), -1 },
-		{ "a relative path is refused without a folder", "ca", SPAN_INIT("ca.pem"),
-		  -1 },
+		{ "a relative path is refused without a folder", "ca",
+		  SPAN_INIT("ca.pem"), -1 },
 		{ "an unknown key is refused", "pasword", SPAN_INIT("file:/a"), -1 },
 		{ "a port is taken", "port", SPAN_INIT("25"), 0 },
 		{ "a port beyond 65535 is refused", "port", SPAN_INIT("65536"), -1 },
@@ -100,10 +101,12 @@ static void test_apply(void) {
 		  SPAN_INIT("root = r@example.org\n[relay default]\nlogin = me\n"
 			    "host = a.example\n[queue]\ndir = /q\n") },
 		{ "lines with CR LF are kept",
-		  SPAN_INIT("root = r@example.org\r\n[relay default]\r\nhost = a.example\r\n"
-			    "login = me\r\n[queue]\r\ndir = /q\r\n"),
-		  SPAN_INIT("root = r@example.org\r\n[relay default]\r\nhost = a.example\r\n"
-			    "login = me\r\n[queue]\r\ndir = /q\r\n") },
+		  SPAN_INIT(
+			  "root = r@example.org\r\n[relay default]\r\nhost = a.example\r\n"
+			  "login = me\r\n[queue]\r\ndir = /q\r\n"),
+		  SPAN_INIT(
+			  "root = r@example.org\r\n[relay default]\r\nhost = a.example\r\n"
+			  "login = me\r\n[queue]\r\ndir = /q\r\n") },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct config_draft d = new_draft();
@@ -117,8 +120,8 @@ static void test_apply(void) {
 		       cases[i].label);
 		is_str(buf_str(&out), cases[i].want.p, "%s", cases[i].label);
 		config_draft_apply(&d, buf_span(&out), &again);
-		is_str(buf_str(&again), buf_str(&out), "%s: a second time changes nothing",
-		       cases[i].label);
+		is_str(buf_str(&again), buf_str(&out),
+		       "%s: a second time changes nothing", cases[i].label);
 		config_draft_release(&d);
 	}
 }
@@ -134,9 +137,11 @@ static void test_read(void) {
 	is_str(config_draft_get(&d, "host"), "a.example", "one of the relay is read");
 	is_str(config_draft_get(&d, "login"), NULL, "one of another relay is not");
 	is_str(config_draft_get(&d, "port"), NULL, "a wrong value is passed over");
-	is_str(config_draft_get(&d, "tls"), NULL, "one of an unknown section is not read");
+	is_str(config_draft_get(&d, "tls"), NULL,
+	       "one of an unknown section is not read");
 	config_draft_apply(&d, text, &out);
-	is_str(buf_str(&out), text.p, "what was read and not changed is not written anew");
+	is_str(buf_str(&out), text.p,
+	       "what was read and not changed is not written anew");
 	config_draft_release(&d);
 }
 

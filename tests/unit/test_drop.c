@@ -61,12 +61,15 @@ static void test_taken(void) {
 	ok(!spool_pick_up(q), "and be picked up");
 	ok(!exists(place(dir, "drop", 1)), "its file is gone then");
 	ok(queue_read(q, &id, false, &m, NULL, NULL) == 0, "it is in the queue");
-	ok(m.env.uid == geteuid(), "its uid is the file's owner, not what the envelope said");
-	ok(m.env.to_count == 2 && span_eq(m.env.from, SPAN("a@example.org")), "its envelope is kept");
+	ok(m.env.uid == geteuid(),
+	   "its uid is the file's owner, not what the envelope said");
+	ok(m.env.to_count == 2 && span_eq(m.env.from, SPAN("a@example.org")),
+	   "its envelope is kept");
 	int fd = queue_open_content(q, &id, false);
 	ssize_t n = file_pread_all(fd, bytes, m.content_len, (int64_t)m.content_offset);
 	close(fd);
-	ok(n > 0 && strncmp(bytes, "Received: by relay.example (nightmail, uid ", 43) == 0,
+	ok(n > 0 &&
+		   strncmp(bytes, "Received: by relay.example (nightmail, uid ", 43) == 0,
 	   "it got its Received");
 	ok(strstr(bytes, "Message-ID: ") && strstr(bytes, "\r\n\r\nbody\r\n"),
 	   "and what else it lacked");
@@ -117,7 +120,8 @@ static void make_fifo(const char *path) {
 }
 static void make_second_name(const char *path) {
 	char other[4300];
-	snprintf(other, sizeof(other), "%.*s/../second", (int)(strrchr(path, '/') - path), path);
+	snprintf(other, sizeof(other), "%.*s/../second", (int)(strrchr(path, '/') - path),
+		 path);
 	if (link(path, other) != 0)
 		abort();
 }
@@ -169,9 +173,11 @@ static void test_files(void) {
 		files[i].make(place(dir, "drop", 1));
 		struct queue *q = open_owned(dir);
 		spool_pick_up(q);
-		enum left left = exists(place(dir, "drop", 1)) ? IN_DROP :
-			exists(place(dir, "dead", 1)) ? IN_DEAD : NOWHERE;
-		ok(left == files[i].want && !exists(place(dir, "queue", 1)), "%s", files[i].label);
+		enum left left = exists(place(dir, "drop", 1))   ? IN_DROP
+				 : exists(place(dir, "dead", 1)) ? IN_DEAD
+								 : NOWHERE;
+		ok(left == files[i].want && !exists(place(dir, "queue", 1)), "%s",
+		   files[i].label);
 		queue_free(q);
 		spool_remove(dir);
 	}
@@ -179,13 +185,18 @@ static void test_files(void) {
 
 /* --- messages that cannot be accepted --- */
 
-static void drop_envelope(const char *dir, struct span from, struct span to, struct span text) {
+static void drop_envelope(const char *dir, struct span from, struct span to,
+			  struct span text) {
 	struct queue *d = drop_open(dir, NULL);
 	struct envelope_recipient recipient = { .address = to };
-	struct envelope e = { .id = spool_id(1), .origin = SPAN("bounce"), .from = from,
-			      .to = &recipient, .to_count = 1 };
+	struct envelope e = { .id = spool_id(1),
+			      .origin = SPAN("bounce"),
+			      .from = from,
+			      .to = &recipient,
+			      .to_count = 1 };
 	struct queue_accept *a = queue_accept_begin(d, &e, NULL);
-	if (!a || queue_accept_write(a, text, NULL) != 0 || queue_accept_commit(a, NULL, NULL) != 0)
+	if (!a || queue_accept_write(a, text, NULL) != 0 ||
+	    queue_accept_commit(a, NULL, NULL) != 0)
 		abort();
 	queue_free(d);
 }
@@ -217,7 +228,8 @@ static void test_messages(void) {
 		spool_pick_up(q);
 		bool queued = queue_read(q, &id, false, &m, NULL, NULL) == 0;
 		bool local = queued && span_eq(m.env.origin, SPAN("local"));
-		ok(queued == messages[i].want && local == queued && !exists(place(dir, "drop", 1)) &&
+		ok(queued == messages[i].want && local == queued &&
+			   !exists(place(dir, "drop", 1)) &&
 			   exists(place(dir, "dead", 1)) == !queued,
 		   "%s", messages[i].label);
 		if (queued)
@@ -228,7 +240,8 @@ static void test_messages(void) {
 }
 
 int main(void) {
-	if (!freopen("/dev/null", "w", stderr)) /* what is logged is not of interest here */
+	if (!freopen("/dev/null", "w",
+		     stderr)) /* what is logged is not of interest here */
 		return 1;
 	test_taken();
 	test_settled();

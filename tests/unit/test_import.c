@@ -11,8 +11,8 @@
 static void describe(const struct import *in, struct buf *out) {
 	for (size_t k = 0; k < config_key_count; k++)
 		if (in->draft.value[k])
-			buf_addf(out, "%s%s=%s", out->len ? "; " : "", config_keys[k].name,
-				 in->draft.value[k]);
+			buf_addf(out, "%s%s=%s", out->len ? "; " : "",
+				 config_keys[k].name, in->draft.value[k]);
 	if (in->secret.len)
 		buf_addf(out, " {%.*s}", (int)in->secret.len, in->secret.data);
 }
@@ -32,8 +32,8 @@ static void test_settings(void) {
 		const char *label, *peer, *first, *second, *want;
 	} cases[] = {
 		{ "msmtp: defaults come before the account", "msmtp",
-		  "defaults\ntls on\nport 26\naccount a\nhost h.example\nport 587\n", NULL,
-		  "host=h.example" },
+		  "defaults\ntls on\nport 26\naccount a\nhost h.example\nport 587\n",
+		  NULL, "host=h.example" },
 		{ "msmtp: defaults after an account do not change it", "msmtp",
 		  "account a\nhost h.example\ndefaults\ntls on\n", NULL,
 		  "host=h.example; port=25; tls=none" },
@@ -58,8 +58,8 @@ static void test_settings(void) {
 		  "host h.example\ntls on\nport 587\nauth on\nuser u\n"
 		  "passwordeval pass show a/b\n",
 		  NULL, "host=h.example; login=u; password=command:pass show a/b" },
-		{ "ssmtp: a port behind the hub", "ssmtp", "mailhub=h.example:2525\n", NULL,
-		  "host=h.example; port=2525; tls=none" },
+		{ "ssmtp: a port behind the hub", "ssmtp", "mailhub=h.example:2525\n",
+		  NULL, "host=h.example; port=2525; tls=none" },
 		{ "ssmtp: keys in any case, UseSTARTTLS wins", "ssmtp",
 		  "MAILHUB=h.example:587\nusetls=YES\nUseSTARTTLS=yes\n", NULL,
 		  "host=h.example" },
@@ -69,6 +69,10 @@ static void test_settings(void) {
 		  "SMARTHOST h.example\nPORT 465\nSECURETRANSFER\n",
 		  "a|other.example:x\nu|h.example:p:q\n",
 		  "host=h.example; tls=implicit; login=u {p:q}" },
+		{ "dma: a comment is no login", "dma",
+		  "SMARTHOST h.example\nPORT 587\nSECURETRANSFER\nSTARTTLS\n",
+		  "#o|h.example:old\nu|h.example:new\n",
+		  "host=h.example; login=u {new}" },
 		{ "dma: no login for another server", "dma",
 		  "SMARTHOST h.example\nPORT 587\nSECURETRANSFER\nSTARTTLS\n",
 		  "u|other.example:p\n", "host=h.example" },
@@ -81,7 +85,8 @@ static void test_settings(void) {
 		  "dc_eximconfig_configtype='satellite'\ndc_smarthost='h.example::587'\n",
 		  "h.example:u:p\n", "host=h.example; login=u {p}" },
 		{ "exim4: the name itself goes before a pattern", "exim4",
-		  "dc_smarthost='h.example::587'\n", "*:w:x\n*.example:v:y\nh.example:u:p\n",
+		  "dc_smarthost='h.example::587'\n",
+		  "*:w:x\n*.example:v:y\nh.example:u:p\n",
 		  "host=h.example; login=u {p}" },
 		{ "postfix: a login for the relay to the letter", "postfix",
 		  "relayhost = [h.example]:587\nsmtp_tls_security_level = encrypt\n"
@@ -100,13 +105,12 @@ static void test_settings(void) {
 		{ "postfix: names within values", "postfix",
 		  "mydomain = d.example\nrelayhost = [mail.${mydomain}]\n"
 		  "myorigin = $mydomain\n",
-		  NULL,
-		  "host=mail.d.example; port=25; tls=none; domain=d.example" },
+		  NULL, "host=mail.d.example; port=25; tls=none; domain=d.example" },
 		{ "postfix: a name that nothing defines", "postfix",
 		  "relayhost = [mail.$nothing]\n", NULL, "" },
 		{ "nullmailer: options with quotes", "nullmailer",
-		  "h.example smtp --starttls --port=587 --user='u v' \"--pass=p q\"\n", NULL,
-		  "host=h.example; login=u v {p q}" },
+		  "h.example smtp --starttls --port=587 --user='u v' \"--pass=p q\"\n",
+		  NULL, "host=h.example; login=u v {p q}" },
 		{ "nullmailer: a short port", "nullmailer", "h.example smtp -p26\n", NULL,
 		  "host=h.example; port=26; tls=none" },
 		{ "nullmailer: me is the name in EHLO", "nullmailer", "h.example\n",
@@ -127,7 +131,8 @@ static void test_notes(void) {
 		const char *label, *peer, *text, *want;
 	} cases[] = {
 		{ "an unknown setting is told with its place", "msmtp",
-		  "host h.example\n\nnonsense x\n", "first:3: not carried over: nonsense\n" },
+		  "host h.example\n\nnonsense x\n",
+		  "first:3: not carried over: nonsense\n" },
 		{ "the value of an unknown setting is not", "ssmtp",
 		  "mailhub=h.example\nAuthPas=hunter2\n",
 		  "first:2: not carried over: AuthPas\n" },
@@ -157,7 +162,8 @@ static void test_secret(void) {
 	memset(text + n, 'x', sizeof(text) - n - 1);
 	read_both(&in, "msmtp", text, NULL);
 	is_int(in.secret.len, 0, "a password of thousands of bytes is not taken");
-	ok(strstr(buf_str(&in.notes), "the password is too long") != NULL, "which is told");
+	ok(strstr(buf_str(&in.notes), "the password is too long") != NULL,
+	   "which is told");
 	ok(strstr(buf_str(&in.notes), "xxxx") == NULL, "without repeating it");
 	import_release(&in);
 }

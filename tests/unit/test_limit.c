@@ -41,11 +41,13 @@ int main(void) {
 	limit_queued(t, 1000, 600);
 	clock_shift_for_test(0, 9 * HOUR_MS, 0);
 	ok(limit_may(t, 1000, 400, &err) == 0, "bytes up to the limit");
-	ok(limit_may(t, 1000, 401, &err) != 0 && strstr(err.msg, "wait in the queue"), "not over it");
+	ok(limit_may(t, 1000, 401, &err) != 0 && strstr(err.msg, "wait in the queue"),
+	   "not over it");
 	limit_queued(t, 1000, -600);
 	ok(limit_may(t, 1000, 1000, &err) == 0, "what left the queue counts no more");
 	limit_queued(t, 77, 600);
-	ok(limit_may(t, 77, 500, &err) != 0, "mail found in the queue counts for its user");
+	ok(limit_may(t, 77, 500, &err) != 0,
+	   "mail found in the queue counts for its user");
 
 	limit_set(t, 0, 0);
 	ok(take(t, 1000, 1000) == 1000, "no limit when none is set");

@@ -1,7 +1,7 @@
 /*
  * A worker that dies at any of its file operations while it delivers to aliases, of which
- * some addresses must wait: each address gets the message once, or twice and flagged; what waits
- * for its name is held in the end.
+ * some addresses must wait: each address gets the message once, or twice and flagged; what
+ * waits for its name is held in the end.
  */
 
 #include <stdlib.h>

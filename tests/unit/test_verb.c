@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "lib/spool.h"
+#include "queue/relaystate.h"
 #include "tap.h"
 
 #define CONTENT "Subject: hello\r\n\r\nworld\r\n"
@@ -292,6 +293,40 @@ static void check_active(void) {
 	end();
 }
 
+/* Ten hours ago, when its last attempt was made, something began that still goes on: its age
+ * in seconds once the verb has ended its wait. */
+static int64_t age_after(enum verb_act act, bool relay_held, bool held) {
+	const struct queue_id id = spool_id(1);
+	struct buf records = BUF_INIT(4096);
+	struct moment past = clock_now();
+	struct queue_message m;
+	int64_t age_ms = -1;
+	start();
+	spool_accept(q, id, 1, SPAN(CONTENT));
+	past.wall_ms -= 36000000;
+	past.boot_ms -= 36000000;
+	journal_add_attempt(&records, &past, 7000, 60000, SPAN("default"));
+	if (held)
+		journal_add_hold(&records, "admin");
+	append(&id, &records);
+	const struct relaystate r = { .relay = "default", .held = relay_held, .since = past,
+				      .until = past };
+	relaystate_write(q, &r, 1, NULL);
+	verb_apply(q, &settings, act, &id, false, NULL);
+	if (queue_read(q, &id, false, &m, NULL, NULL) == 0) {
+		age_ms = m.journal.age_ms;
+		queue_message_release(&m);
+	}
+	end();
+	return age_ms / 1000;
+}
+
+static void check_age(void) {
+	ok(age_after(VERB_FLUSH, false, false) >= 36007, "waiting makes a message older");
+	ok(age_after(VERB_FLUSH, true, false) < 100, "but not behind a held relay");
+	ok(age_after(VERB_RELEASE, false, true) < 100, "nor while a person holds it");
+}
+
 int main(void) {
 	char host[] = "relay.example.org";
 	enum verb_act act;
@@ -302,6 +337,7 @@ int main(void) {
 	for (size_t i = 0; i < sizeof(sequences) / sizeof(sequences[0]); i++)
 		check_sequence(i);
 	check_active();
+	check_age();
 	ok(verb_parse(SPAN("bounce"), &act) && act == VERB_BOUNCE, "verbs have names");
 	ok(!verb_parse(SPAN("bounced"), &act) && !verb_parse(SPAN(""), &act),
 	   "and only those");

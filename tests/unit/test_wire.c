@@ -143,8 +143,9 @@ static void test_reports(void) {
 		.kind = WIRE_SKIP, .id = id, .why = WIRE_SKIP_DAMAGED });
 	is_int(r.why, WIRE_SKIP_DAMAGED, "skip tells why");
 	back_and_forth((struct wire_report){ .kind = WIRE_WINDOW_CLEAN });
-	r = back_and_forth((struct wire_report){ .kind = WIRE_REFUSED, .count = 3 });
+	r = back_and_forth((struct wire_report){ .kind = WIRE_REFUSED, .count = 3, .text = "a b@x" });
 	is_int(r.count, 3, "refused tells how many");
+	is_str(r.text, "a b@x", "and the last of them");
 	r = back_and_forth(
 		(struct wire_report){ .kind = WIRE_EXITED, .slot = 7, .status = 139 });
 	ok(r.slot == 7 && r.status == 139, "exited tells slot and status");

@@ -289,6 +289,12 @@ static void test_refused_senders(void) {
 	ok(delivery_reported(&d, "down stage=MAIL code=550"),
 	   "the third one is the relay's fault");
 	is_state(&d, 3, 0, RECIPIENT_PENDING, "", "and its message did not fail");
+	char before[] = "c@x.example";
+	d.params.refused = 2;
+	d.params.refused_from = before;
+	delivery_run(&d, 3, 1, DELIVERY_ANSWERED, NULL, NULL);
+	is_state(&d, 3, 0, RECIPIENT_FAILED, "550",
+		 "a sender that another worker saw refused last is no further one");
 	delivery_close(&d);
 }
 

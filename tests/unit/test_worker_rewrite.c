@@ -1,4 +1,4 @@
-/* Addresses on their way out: aliases of one and of many, names that nobody knows, the header. */
+/* Addresses on their way out: aliases of one and of many, unknown names, the header. */
 
 #include <stdlib.h>
 #include <unistd.h>
