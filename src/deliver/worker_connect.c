@@ -143,13 +143,14 @@ void worker_ready(struct worker *w) {
 	w->connected_ms = clock_boot_ms();
 	snprintf(w->tls_version, sizeof(w->tls_version), "%s",
 		 tls ? tls->version : "none");
+	snprintf(w->mechanism, sizeof(w->mechanism), "%s", mechanism ? mechanism : "");
 	if (w->told_up)
 		return;
 	w->told_up = true;
 	snprintf(r.host, sizeof(r.host), "%s", w->peer);
 	snprintf(r.tls, sizeof(r.tls), "%s", tls ? tls->version : "");
 	snprintf(r.cipher, sizeof(r.cipher), "%s", tls ? tls->cipher : "");
-	snprintf(r.auth, sizeof(r.auth), "%s", mechanism ? mechanism : "");
+	snprintf(r.auth, sizeof(r.auth), "%s", w->mechanism);
 	worker_report(w, &r);
 	worker_send_reports(w);
 }

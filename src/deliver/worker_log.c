@@ -67,6 +67,8 @@ void worker_log_recipient(const struct worker *w, const struct worker_job *job,
 	log_field(&line, "dsn", buf_span(&dsn));
 	add_delays(&line, w, job, to);
 	log_field(&line, "tls", span_str(w->tls_version[0] ? w->tls_version : "none"));
+	if (w->mechanism[0])
+		log_field(&line, "auth", span_str(w->mechanism));
 	if (to->verdict == VERDICT_UNCERTAIN || journal->to[to->index].maybe_twice)
 		log_field(&line, "possibly-twice", SPAN("yes"));
 	log_field(&line, "reply",

@@ -165,6 +165,7 @@ struct worker {
 	char peer[300]; /* "mx1.example[192.0.2.1]" */
 	uint16_t port;
 	char tls_version[16];       /* or "none" */
+	char mechanism[32];         /* the mechanism of the login, or empty */
 	struct smtp_extensions ext; /* at READY */
 	int64_t connected_ms;       /* boot time of READY */
 	int64_t connect_took_ms;

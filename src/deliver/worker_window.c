@@ -29,10 +29,12 @@ static void claim_failed(struct worker *w, const struct queue_id *id,
 		log_error("id=%s cannot be read as a message: %s", queue_id_text(id).s,
 			  err->msg);
 		report_skip(w, id, WIRE_SKIP_DAMAGED);
-	} else {
+	} else { /* that will not be over in a second, as another's claim is */
+		const struct wire_report r = { .kind = WIRE_LATER, .id = *id,
+					       .wait_ms = w->params->retry_min_ms };
 		log_error("id=%s cannot be opened now: %s", queue_id_text(id).s,
 			  err->msg);
-		report_skip(w, id, WIRE_SKIP_BUSY);
+		worker_report(w, &r);
 	}
 }
 

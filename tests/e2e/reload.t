@@ -49,7 +49,7 @@ def test_no_valid_configuration():
     relay = Relay('r3', port=sink.port, start=False)
     break_config(relay)
     relay.start()
-    ok(relay.says(r'(?i)cannot|nothing can be delivered'), 'no valid configuration: said loudly', relay.tail)
+    ok(relay.says(r'nothing can be delivered'), 'no valid configuration: said loudly', relay.tail)
     eq(relay.run('sendmail', '-f', 'a@home.example', 'bob@example.org',
                  text='Subject: x\n\nx\n').returncode, 0, 'no valid configuration: mail is accepted')
     ok(until(lambda: relay.queue()), 'no valid configuration: it waits')

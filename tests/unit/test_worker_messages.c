@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/auto.h"
 #include "base/file.h"
 #include "lib/delivery_checks.h"
 
@@ -205,12 +206,22 @@ static void test_no_pipelining(void) {
 	delivery_close(&d);
 }
 
+/* Makes it a file of a later version, which nobody here can open. */
+static void make_foreign(const struct delivery *d, unsigned n) {
+	AUTO_BUF struct buf path = BUF_INIT(4096);
+	struct queue_id id = delivery_id(n);
+	buf_addf(&path, "%s/queue/%s", d->dir, queue_id_text(&id).s);
+	AUTO_FD int fd = open(buf_str(&path), O_WRONLY | O_CLOEXEC);
+	ok(pwrite(fd, "2", 1, 16) == 1, "a file is of a later version");
+}
+
 static void test_claimed(void) {
 	struct delivery d;
 	AUTO_BUF struct buf hold = BUF_INIT(1024);
 	delivery_open(&d, ALL, NULL);
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 5; i++)
 		delivery_queue(&d, "bob@example.net", NULL);
+	make_foreign(&d, 4);
 	struct queue_id one = delivery_id(0), two = delivery_id(1),
 			three = delivery_id(2);
 	struct queue_claim *mine = queue_claim(d.q, &one, NULL, NULL);
@@ -219,12 +230,15 @@ static void test_claimed(void) {
 	journal_add_hold(&hold, "admin");
 	queue_claim_append(held, buf_span(&hold), true, NULL);
 	queue_claim_release(held);
-	delivery_run(&d, 0, 4, DELIVERY_ANSWERED, NULL, NULL);
+	delivery_run(&d, 0, 5, DELIVERY_ANSWERED, NULL, NULL);
 	ok(delivery_reported(&d, "skip #0 why=busy"), "a claimed message is left alone");
 	ok(delivery_reported(&d, "skip #1 why=gone"),
 	   "a message that is gone is no trouble");
 	ok(delivery_reported(&d, "held #2"), "a held message is told to be held");
 	ok(delivery_reported(&d, "done #3"), "the others are delivered");
+	ok(delivery_reported(&d, "later #4 wait_ms=") &&
+		   !strstr(buf_str(&d.reports), "later #4 wait_ms=0"),
+	   "one that cannot be opened gets a pause");
 	queue_claim_release(mine);
 	delivery_close(&d);
 }
