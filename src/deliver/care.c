@@ -163,6 +163,14 @@ static void visit(struct manager *m, struct message *msg, int64_t now_ms) {
 	}
 }
 
+/* Care that cannot be taken of other messages must not keep the bounces back for ever. */
+static bool owes_notice(const struct manager *m) {
+	for (size_t i = 0; i < m->care.count; i++)
+		if (m->care.item[i]->owes)
+			return true;
+	return false;
+}
+
 /* The notices of the time before us are made: bounces may go. */
 static void free_bounces(struct manager *m) {
 	m->bounces_free = true;
@@ -181,7 +189,7 @@ int64_t care_step(struct manager *m, int64_t now_ms) {
 		visit(m, msg, now_ms);
 	}
 	msg = heap_top(&m->care);
-	if (!msg && m->scanned && m->pending.count == 0 && !m->bounces_free)
+	if (!m->bounces_free && m->scanned && m->pending.count == 0 && !owes_notice(m))
 		free_bounces(m);
 	return msg ? msg->due_ms : NEVER_MS;
 }

@@ -35,6 +35,7 @@ struct message {
 	bool damaged : 1;   /* care: its content fails the checksum */
 	bool stuck : 1;     /* care: a month behind a held relay */
 	bool attempted : 1; /* deferred at least once */
+	bool owes : 1;      /* its record asks for a notice */
 	bool nameless : 1;  /* HELD until the configuration knows its local names */
 	uint32_t heap_at;
 	int64_t due_ms;     /* boot time */

@@ -72,6 +72,7 @@ static void place(struct manager *m, struct message *msg, const struct queue_mes
 	msg->attempted = q->journal.attempts > 0;
 	msg->last = q->journal.last;
 	msg->nameless = journal_waits_for_name(&q->journal);
+	msg->owes = notice_outstanding(&q->journal);
 	if (needs_care(q))
 		message_due(m, msg, true, now.boot_ms);
 	else if (msg->nameless && fresh)

@@ -190,6 +190,24 @@ printf 'Subject: test\n\nbody\n' | "$build/sendmail" --config "$conf" -f '<>' no
 ok 'a bounce that is refused goes to dead/' until_true logged 'status=dead: refused for good'
 ok 'where mailq finds it' sh -c "'$build/mailq' --config '$conf' --all | grep -q 'given up'"
 
+# --- a message that cannot be moved to dead/ ---
+stop_sink
+stuck=$(printf 'Subject: test\n\nbody\n' |
+	"$build/sendmail" --config "$conf" -v -f '<>' nobody@example.org | sed 's/queued as //')
+echo 'something else' >"$dir/spool/dead/$stuck"
+rm -rf "$dir/mail"
+start_sink --reply 'rcpt:nobody@example.org=550 5.1.1 no such user'
+mailq flush --all >"$dir/out"
+ok 'a burial that fails is told' until_true logged "id=$stuck.*tried again in a minute"
+stop_daemon
+start_daemon
+queue nobody@example.org >/dev/null
+ok 'and keeps back no bounce after a restart' until_true has_received 1
+rm "$dir/spool/dead/$stuck"
+stop_daemon
+start_daemon
+ok 'it moves when it can' until_true is_empty
+
 # --- requests ---
 stop_sink
 rm -rf "$dir/mail"
