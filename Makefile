@@ -19,6 +19,7 @@ SYSTEMDIR ?= $(PREFIX)/lib
 SYSCONFDIR ?= /etc/nightmail
 STATEDIR ?= /var/spool/nightmail
 RUNDIR ?= /run/nightmail
+MTA_PREFIX ?= /usr
 FUZZ_SECONDS ?= 20
 
 BUILD_PKGS = gcc libc6-dev make pkg-config libgnutls28-dev libgsasl-dev libidn2-dev libjansson-dev
@@ -42,7 +43,8 @@ SCRIPTS = $(wildcard src/etc/*.sh tests/*.sh tests/*/*.sh tests/*/*.t .ci/run)
 
 # Libraries. Targets that only prepare or clean do without.
 PKGS = gnutls libgsasl libidn2 jansson
-ifneq ($(filter-out clean deps test-deps demo check peers lint format fuzz,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean deps test-deps demo check peers lint format fuzz install-files \
+	install-mta uninstall-mta,$(or $(MAKECMDGOALS),all)),)
 MISSING := $(shell for p in $(PKGS); do pkg-config --exists $$p || echo $$p; done)
 ifneq ($(MISSING),)
 $(error missing libraries: $(MISSING); 'make deps' says how to install them)
@@ -87,7 +89,8 @@ TEST_ENV = NIGHTMAIL_BUILD=$(abspath $(BUILD)) \
 	UBSAN_OPTIONS=print_stacktrace=1:log_path=$(SAN_LOG)/ubsan
 
 .DELETE_ON_ERROR:
-.PHONY: all tests check check-run analyze lint format fuzz deps test-deps peers demo bench install clean FORCE
+.PHONY: all tests check check-run analyze lint format fuzz deps test-deps peers demo bench install \
+	install-files install-mta uninstall-mta clean FORCE
 
 all: $(PROGRAMS:%=$(BUILD)/%)
 tests: $(UNIT_TESTS) $(TOOLS)
@@ -178,18 +181,28 @@ demo:
 bench: all tests
 	bash tests/bench/run.sh $(abspath $(BUILD))
 
-FILL = sed -e 's|@SBINDIR@|$(SBINDIR)|' -e 's|@STATEDIR@|$(STATEDIR)|' \
-	-e 's|@LIBEXECDIR@|$(LIBEXECDIR)|'
+FILL = sed -e 's|@SBINDIR@|$(SBINDIR)|g' -e 's|@STATEDIR@|$(STATEDIR)|g' \
+	-e 's|@LIBEXECDIR@|$(LIBEXECDIR)|g' -e 's|@RUNDIR@|$(RUNDIR)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g'
+# install_filled NAME,DEST: a file of src/etc with the directories filled in.
+install_filled = $(FILL) src/etc/$(1) | install -D -m 644 /dev/stdin $(DESTDIR)$(2)
+# Set-gid to the group where it is known already; tmpfiles.d does it in the end.
+DROP_RIGHTS = $(if $(DESTDIR),-m 2755,$(shell test "$$(id -u)" != 0 && echo -m 755 || \
+	{ getent group nightmail-drop >/dev/null && echo -m 2755 -g nightmail-drop || echo -m 755; }))
 install: all
-	install -d $(addprefix $(DESTDIR),$(BINDIR) $(SBINDIR) $(LIBEXECDIR) $(SYSCONFDIR) \
-		$(SYSTEMDIR)/systemd/system $(SYSTEMDIR)/sysusers.d $(SYSTEMDIR)/tmpfiles.d)
+	@$(MAKE) --no-print-directory install-files
+# Without building: what stands in BUILD.
+install-files:
+	install -d $(addprefix $(DESTDIR),$(BINDIR) $(SBINDIR) $(LIBEXECDIR) $(SYSCONFDIR))
 	install -m 755 $(addprefix $(BUILD)/,send mailq nightmail) $(DESTDIR)$(BINDIR)
 	install -m 755 $(addprefix $(BUILD)/,nightmaild sendmail) $(DESTDIR)$(SBINDIR)
-	install -m 755 $(addprefix $(BUILD)/,nightmail-deliver nightmail-drop) $(DESTDIR)$(LIBEXECDIR)
-	@echo 'users and rights, once installed: systemd-sysusers && systemd-tmpfiles --create'
-	$(FILL) src/etc/nightmail.service >$(DESTDIR)$(SYSTEMDIR)/systemd/system/nightmail.service
-	$(FILL) src/etc/nightmail.sysusers >$(DESTDIR)$(SYSTEMDIR)/sysusers.d/nightmail.conf
-	$(FILL) src/etc/nightmail.tmpfiles >$(DESTDIR)$(SYSTEMDIR)/tmpfiles.d/nightmail.conf
+	install -m 755 $(BUILD)/nightmail-deliver $(DESTDIR)$(LIBEXECDIR)
+	install $(DROP_RIGHTS) $(BUILD)/nightmail-drop $(DESTDIR)$(LIBEXECDIR)
+	$(call install_filled,nightmail.service,$(SYSTEMDIR)/systemd/system/nightmail.service)
+	$(call install_filled,nightmail.socket,$(SYSTEMDIR)/systemd/system/nightmail.socket)
+	$(call install_filled,nightmail-user.service,$(SYSTEMDIR)/systemd/user/nightmail.service)
+	$(call install_filled,nightmail.sysusers,$(SYSTEMDIR)/sysusers.d/nightmail.conf)
+	$(call install_filled,nightmail.tmpfiles,$(SYSTEMDIR)/tmpfiles.d/nightmail.conf)
+	$(call install_filled,nightmail.apparmor,$(DATADIR)/doc/nightmail/nightmail.apparmor)
 	install -D -m 644 -t $(DESTDIR)$(DATADIR)/doc/nightmail src/etc/nightmail.conf
 	for f in man/*; do \
 		install -D -m 644 -t $(DESTDIR)$(MANDIR)/man$${f##*.} $$f || exit 1; done
@@ -199,6 +212,11 @@ install: all
 		*.zsh) t=zsh/site-functions/_$$n ;; \
 		*.fish) t=fish/vendor_completions.d/$$n.fish ;; esac; \
 		install -D -m 644 $$f $(DESTDIR)$(DATADIR)/$$t || exit 1; done
+	@echo 'users and rights, once installed: systemd-sysusers && systemd-tmpfiles --create'
+
+# sendmail, mailq and their kin below MTA_PREFIX, where every program looks for them.
+install-mta uninstall-mta:
+	@DESTDIR=$(DESTDIR) sh src/etc/mta-links.sh $(@:-mta=) $(MTA_PREFIX) $(SBINDIR) $(BINDIR)
 
 clean:
 	rm -rf build/release build/san-* build/fuzz

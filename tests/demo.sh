@@ -142,9 +142,11 @@ cat <<EOF
 
 What to do next
   make check                      run all tests
-  sudo make install               install; then write /etc/nightmail/nightmail.conf, as above,
-                                  with your smarthost, login, and password = file:PATH
-  sudo systemctl enable --now nightmail
+  sudo make install               install
+  sudo systemd-sysusers && sudo systemd-tmpfiles --create
+  sudo nightmail setup            write /etc/nightmail/nightmail.conf, as above, with your
+                                  smarthost, login, and password
+  sudo systemctl daemon-reload && sudo systemctl enable --now nightmail
   man nightmail.conf              every key, with examples
   mailq                           where is my mail, and why
 EOF

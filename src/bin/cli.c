@@ -48,7 +48,8 @@ int cli_bad_option(const char *program, int opt, char *const argv[]) {
 	bool named = optopt > UCHAR_MAX || optopt == 0;
 	char letter[] = { '-', (char)optopt, 0 };
 	if (opt == ':')
-		return cli_usage(program, "%s needs a value", named ? word : letter);
+		return cli_usage(program, "%s needs a value",
+				 named || word[1] == '-' ? word : letter);
 	if (optopt > UCHAR_MAX)
 		return cli_usage(program, "%s: this option takes no value", word);
 	return cli_usage(program, "unknown option %s", named ? word : letter);

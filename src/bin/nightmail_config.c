@@ -27,12 +27,13 @@ static const char help[] =
 	"       nightmail config show [--config FILE] [--json]\n"
 	"       nightmail config keys\n"
 	"       nightmail config import PEER [FILE...] [--password-file FILE]\n"
-	"  check  tell every error and warning of all files; exit 78 when there is an error\n"
+	"  check  tell every error and warning of all files; exit 78 on an error\n"
 	"  show   print the values in force, and which file and line set them\n"
 	"  keys   list every key that can be set, with its default and what it means\n"
 	"  import print another relay's settings as ours; see 'config import --help'\n"
 	"  --config FILE  read FILE instead of the person's or the system's files\n"
-	"  --json         one JSON object a line: section, name, key, value, default, file, line\n";
+	"  --json         one JSON object a line: section, name, key, value, default,\n"
+	"                 file, line\n";
 
 struct call {
 	const char *config;

@@ -29,8 +29,8 @@ static int help(void) {
 	puts("usage: nightmail-deliver [--syslog] [-v]\n"
 	     "       nightmail-deliver --help | --version\n"
 	     "\n"
-	     "Delivers queued mail. nightmaild(8) starts it when there is mail to deliver; it does\n"
-	     "nothing when started by hand.\n"
+	     "Delivers queued mail. nightmaild(8) starts it when there is mail to deliver;\n"
+	     "it does nothing when started by hand.\n"
 	     "\n"
 	     "  --syslog   log to syslog instead of standard error\n"
 	     "  -v         log more\n");

@@ -27,8 +27,9 @@ static const char program[] = "nightmail explain";
 
 static const char help[] =
 	"usage: nightmail explain [--config FILE] [--json] FROM TO...\n"
-	"Tells what would become of mail from FROM to TO: how the addresses are rewritten, which\n"
-	"relay takes it and how, and how long it is tried. Sends nothing and asks no server.\n"
+	"Tells what would become of mail from FROM to TO: how the addresses are\n"
+	"rewritten, which relay takes it and how, and how long it is tried. Sends\n"
+	"nothing and asks no server.\n"
 	"FROM may be '' or '<>', the null sender.\n"
 	"exit 0: it would go, 1: it would wait as held, 2: nothing can be delivered\n"
 	"  --config FILE  read FILE instead of the person's or the system's files\n"
@@ -327,7 +328,7 @@ int nightmail_explain(int argc, char **argv) {
 	struct call c = { .complaints = BUF_INIT(1u << 20) };
 	int opt;
 	opterr = 0;
-	while ((opt = getopt_long(argc, argv, "+:", options, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, ":", options, NULL)) != -1) {
 		switch (opt) {
 		case 'c':
 			c.config = optarg;

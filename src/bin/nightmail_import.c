@@ -25,12 +25,13 @@ static const char program[] = "nightmail config import";
 
 static const char help[] =
 	"usage: nightmail config import PEER [FILE...] [--password-file FILE]\n"
-	"Prints the nightmail.conf that does what another relay's files say; what cannot be\n"
-	"carried over is told on stderr. PEER is one of:\n"
+	"Prints the nightmail.conf that does what another relay's files say; what\n"
+	"cannot be carried over is told on stderr. PEER is one of:\n"
 	"  msmtp nullmailer dma ssmtp esmtp exim4 postfix\n"
-	"  FILE                  read these files or this folder, - for standard input, instead of\n"
-	"                        those of this machine\n"
-	"  --password-file FILE  also write the password to FILE, which only its owner can read\n";
+	"  FILE                  read these files or this folder, - for standard input,\n"
+	"                        instead of those of this machine\n"
+	"  --password-file FILE  also write the password to FILE, which only its owner\n"
+	"                        can read\n";
 
 struct call {
 	const char *password_file;

@@ -20,9 +20,10 @@ const char setup_program[] = "nightmail setup";
 
 static const char help[] =
 	"usage: nightmail setup [OPTION...]\n"
-	"Asks which server takes this machine's mail, tries it, and writes nightmail.conf.\n"
-	"  --import PEER         begin with the settings of msmtp, nullmailer, dma, ssmtp, esmtp,\n"
-	"                        exim4 or postfix on this machine\n"
+	"Asks which server takes this machine's mail, tries it, and writes\n"
+	"nightmail.conf.\n"
+	"  --import PEER         begin with the settings of msmtp, nullmailer, dma,\n"
+	"                        ssmtp, esmtp, exim4 or postfix on this machine\n"
 	"  --relay HOST          the server\n"
 	"  --port N              its port; 587, or 465 with --tls implicit\n"
 	"  --tls MODE            starttls, implicit, opportunistic or none\n"

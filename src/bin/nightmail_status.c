@@ -26,7 +26,8 @@ static const char help[] =
 	"       nightmail reload [--config FILE] [--json]\n"
 	"  status  the daemon, its relays, and how much mail waits;\n"
 	"          exit 0: all is well, 1: a relay is held, 2: nothing can be delivered\n"
-	"  reload  the daemon reads its configuration again; one with errors changes nothing\n"
+	"  reload  the daemon reads its configuration again;\n"
+	"          one with errors changes nothing\n"
 	"  --config FILE  the configuration that the daemon was started with\n"
 	"  --json         the daemon's answer, one JSON object a line\n";
 
@@ -61,7 +62,8 @@ static int take_options(struct call *c, int argc, char **argv) {
 		{ NULL, 0, NULL, 0 },
 	};
 	int opt;
-	while ((opt = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+	opterr = 0;
+	while ((opt = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
 		switch (opt) {
 		case 'c':
 			c->config = optarg;
@@ -74,7 +76,7 @@ static int take_options(struct call *c, int argc, char **argv) {
 			c->done = true;
 			return EX_OK;
 		default:
-			return cli_usage(c->program, "see the usage");
+			return cli_bad_option(c->program, opt, argv);
 		}
 	}
 	return optind < argc
@@ -114,7 +116,10 @@ static void print_relay(const json_t *r, int64_t now) {
 	term_print(stdout, text_of(r, "name"));
 	fputs(": ", stdout);
 	if (!json_object_get(r, "reason")) {
-		term_print(stdout, text_of(r, "state"));
+		if (span_eq(text_of(r, "state"), SPAN("unknown")))
+			fputs("not tried yet", stdout);
+		else
+			term_print(stdout, text_of(r, "state"));
 		printf("; connections: %lld, waiting: %lld\n",
 		       (long long)number_of(r, "connections"),
 		       (long long)number_of(r, "messages"));

@@ -54,7 +54,8 @@ static int take_options(struct options *o, int argc, char **argv) {
 		{ NULL, 0, NULL, 0 },
 	};
 	int opt;
-	while ((opt = getopt_long(argc, argv, "v", longs, NULL)) != -1) {
+	opterr = 0;
+	while ((opt = getopt_long(argc, argv, ":v", longs, NULL)) != -1) {
 		switch (opt) {
 		case 'c':
 			o->config = optarg;
@@ -73,7 +74,7 @@ static int take_options(struct options *o, int argc, char **argv) {
 			o->done = true;
 			return cli_version(program);
 		default:
-			return cli_usage(program, "see the usage");
+			return cli_bad_option(program, opt, argv);
 		}
 	}
 	return optind < argc ? cli_usage(program, "unexpected argument '%s'", argv[optind]) : EX_OK;

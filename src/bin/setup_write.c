@@ -178,8 +178,8 @@ static int replace_files(struct setup *s) {
 		return cli_fail(setup_program, EX_CANTCREAT, "%s", err.msg);
 	if (check_whole(s) != 0)
 		return take_back(s);
-	printf("%s is written; \"nightmail setup --undo\" brings back what was there\n",
-	       s->path);
+	printf("%s is written; \"nightmail setup --undo%s%s\" brings back what was there\n",
+	       s->path, s->own ? " --config " : "", s->own ? s->path : "");
 	return EX_OK;
 }
 

@@ -9,7 +9,8 @@
 
 static struct way_place place_of(const struct settings *set) {
 	return (struct way_place){ set->dir, set->rundir, set->size_limit,
-				   set->reserve_bytes, set->reserve_inodes };
+				   set->reserve_bytes, set->reserve_inodes,
+				   set->long_lines == CONFIG_LONG_LINES_SEND };
 }
 
 static struct way *straight(const struct settings *set, struct err *err) {
@@ -30,7 +31,7 @@ bool submission_is_straight(const struct settings *set) {
 	       (stat(set->dir, &st) == 0 && st.st_uid == uid);
 }
 
-struct way *submission_way(const struct settings *set, struct err *err) {
+static struct way *find(const struct settings *set, struct err *err) {
 	const struct way_place place = place_of(set);
 	struct err socket = ERR_INIT, helper = ERR_INIT;
 	if (submission_is_straight(set))
@@ -46,5 +47,12 @@ struct way *submission_way(const struct settings *set, struct err *err) {
 			socket.msg, helper.msg);
 	else if (!w)
 		*err = socket;
+	return w;
+}
+
+struct way *submission_way(const struct settings *set, struct err *err) {
+	struct way *w = find(set, err);
+	if (w && set->long_lines == CONFIG_LONG_LINES_SEND)
+		way_keep_long_lines(w);
 	return w;
 }

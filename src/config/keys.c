@@ -81,6 +81,8 @@ const struct config_key config_keys[] = {
 	{ CONFIG_QUEUE, "user-limit", &config_type_user_limit, GLOBAL(user_limit),
 	  "600/h 1G", KILO, 1024 * GIGA,
 	  "messages an hour and queued bytes of one user, or never" },
+	{ CONFIG_QUEUE, "long-lines", &config_type_long_lines, GLOBAL(long_lines),
+	  "encode", 0, 0, "lines over 998 octets: encode or send" },
 	{ CONFIG_QUEUE, "reserve", &config_type_size, GLOBAL(reserve_bytes), "64M", 0,
 	  1024 * GIGA, "free disk space below which no mail is accepted" },
 };

@@ -22,6 +22,8 @@ enum config_tls {
 	CONFIG_TLS_NONE
 };
 
+enum config_long_lines { CONFIG_LONG_LINES_ENCODE, CONFIG_LONG_LINES_SEND };
+
 #define CONFIG_HOSTS_MAX 8
 
 /* [relay NAME] */
@@ -71,6 +73,7 @@ struct settings {
 	uint64_t reserve_inodes;
 	uint64_t size_limit; /* bytes of a message */
 	struct config_user_limit user_limit;
+	enum config_long_lines long_lines; /* lines over 998 octets */
 	struct config_relay *relay;
 	size_t relay_count;           /* the one named "default" is where mail goes */
 	struct config_source *source; /* files, and where each value came from */

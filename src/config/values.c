@@ -332,3 +332,22 @@ static void show_user_limit(const struct config_key *key, const void *base, stru
 }
 
 const struct config_type config_type_user_limit = { parse_user_limit, show_user_limit, NULL };
+
+static int parse_long_lines(struct config_value *v, const struct config_key *key,
+			    void *base, struct err *err) {
+	enum config_long_lines *mode = (void *)((char *)base + key->offset);
+	bool send = span_eq(v->text, SPAN("send"));
+	if (!send && !span_eq(v->text, SPAN("encode")))
+		return err_set(err, ERR_SYNTAX, "%s is neither encode nor send",
+			       config_quote(v->text).s);
+	*mode = send ? CONFIG_LONG_LINES_SEND : CONFIG_LONG_LINES_ENCODE;
+	return 0;
+}
+
+static void show_long_lines(const struct config_key *key, const void *base,
+			    struct buf *out) {
+	const enum config_long_lines *mode = member_of(key, base);
+	buf_adds(out, *mode == CONFIG_LONG_LINES_SEND ? "send" : "encode");
+}
+
+const struct config_type config_type_long_lines = { parse_long_lines, show_long_lines, NULL };

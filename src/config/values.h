@@ -56,6 +56,8 @@ extern const struct config_type config_type_tls;
 extern const struct config_type config_type_port;
 extern const struct config_type config_type_count;
 extern const struct config_type config_type_size;
+/* enum config_long_lines: */
+extern const struct config_type config_type_long_lines;
 /* struct config_user_limit: */
 extern const struct config_type config_type_user_limit;
 /* int64_t milliseconds between min and max: one; one or `never` (0); two, the first not

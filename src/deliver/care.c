@@ -23,8 +23,8 @@ struct notified {
 
 static void notice_made(void *ctx, const struct queue_id *notice) {
 	struct notified *n = ctx;
-	log_info("id=%s notice=%s status=queued: the sender is told", n->original.s,
-		 queue_id_text(notice).s);
+	log_info("id=%s notice=%s status=queued event=\"the sender is told\"",
+		 n->original.s, queue_id_text(notice).s);
 	id_list_add(&n->manager->pending, notice);
 	manager_kick(n->manager);
 }
@@ -109,7 +109,8 @@ static int record_first(struct manager *m, struct message *msg, struct queue_cla
 	if (notify_fail_rest(c, buf_str(&reply), &null_sender, err) != 0)
 		return -1;
 	msg->expire = false;
-	log_info("id=%s status=expired: %s", queue_id_text(&msg->id).s, buf_str(&reply));
+	log_info("id=%s status=expired reply=\"%s\"", queue_id_text(&msg->id).s,
+		 buf_str(&reply));
 	return null_sender;
 }
 

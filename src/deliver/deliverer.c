@@ -40,7 +40,7 @@ static void deliverer_frame(struct manager *m, struct span frame) {
 		} else {
 			s->excused = true;
 			if (s->relay)
-				relay_failed(m, s->relay, "no worker can be started",
+				relay_failed(m, s->relay, "no delivery can be started",
 					     r.text);
 		}
 		m->finish_at_ms = 0;

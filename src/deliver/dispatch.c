@@ -69,6 +69,7 @@ static void feed(struct manager *m, struct slot *s, const struct moment *now) {
 	while (s->count < share && (msg = next_for(s, now->boot_ms)) != NULL) {
 		message_take(m, msg, MESSAGE_ACTIVE);
 		msg->slot = (uint8_t)s->number;
+		msg->generation = m->generation;
 		s->alone = msg->suspect;
 		s->message[s->count++] = msg;
 		add_line(&frame, s->relay, msg, now);

@@ -40,6 +40,7 @@ struct message {
 	uint32_t heap_at;
 	int64_t due_ms;     /* boot time */
 	struct moment last; /* acceptance or last attempt */
+	uint8_t generation; /* of the settings it was last tried with */
 	uint32_t uid;       /* who submitted it */
 	uint32_t kib;       /* its size, as counted for this user */
 	struct message *next; /* table chain, or free list */

@@ -33,6 +33,7 @@
 #define FIRST_PASSED_FD 3
 #define PASSED_FDS_MAX 16u
 #define SUBMIT_NAME "submit"
+#define ACCEPT_PAUSE_MS 1000
 
 struct session_slot {
 	pid_t pid; /* 0: free */
@@ -42,6 +43,7 @@ struct session_slot {
 struct listener {
 	int fd;
 	struct loop_watch *watch;
+	struct loop_timer *pause; /* ends the pause after a failed accept */
 	unsigned count;
 	struct session_slot slot[SESSIONS_MAX];
 	struct pickup pickup;
@@ -52,7 +54,8 @@ struct listener {
 static struct way_place place_of(const struct manager *m) {
 	const struct settings *s = &m->settings;
 	return (struct way_place){ s->dir, s->rundir, s->size_limit, s->reserve_bytes,
-				   s->reserve_inodes };
+				   s->reserve_inodes,
+				   s->long_lines == CONFIG_LONG_LINES_SEND };
 }
 
 static struct submit_host host_of(const struct manager *m, uid_t uid) {
@@ -142,12 +145,24 @@ static void start_session(struct manager *m, int fd, uid_t uid) {
 				  0); /* the others wait in the socket's queue */
 }
 
+static void end_pause(void *ctx) {
+	struct listener *l = ctx;
+	if (l->watch && l->count < SESSIONS_MAX)
+		loop_watch_events(l->watch, POLLIN);
+}
+
+/* Without a free descriptor a client goes on waiting in the socket, which stays readable:
+ * polled all the time, it would keep the processor busy. */
 static void client_came(void *ctx, int fd, short revents) {
 	struct manager *m = ctx;
 	struct ucred who = { .uid = (uid_t)-1 };
 	socklen_t len = sizeof(who);
 	(void)revents;
 	AUTO_FD int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (client < 0 && errno != EAGAIN && errno != EINTR) {
+		loop_watch_events(m->listener->watch, 0);
+		loop_timer_set(m->listener->pause, ACCEPT_PAUSE_MS);
+	}
 	if (client < 0)
 		return;
 	if (getsockopt(client, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0)
@@ -232,8 +247,12 @@ static int make_socket(const char *path, mode_t mode, struct err *err) {
 int listener_start(struct manager *m, struct err *err) {
 	AUTO_BUF struct buf path = BUF_INIT(4096);
 	m->listener = calloc(1, sizeof(*m->listener));
+	if (!m->listener)
+		return err_set(err, ERR_MEMORY, "out of memory");
+	m->listener->fd = -1;
 	m->limits = limit_new();
-	if (!m->listener || !m->limits)
+	m->listener->pause = loop_timer(m->loop, 0, end_pause, m->listener);
+	if (!m->limits || !m->listener->pause)
 		return err_set(err, ERR_MEMORY, "out of memory");
 	listener_settings(m);
 	buf_addf(&path, "%s/" SUBMIT_NAME, m->settings.rundir);
@@ -258,6 +277,8 @@ void listener_stop(struct manager *m) {
 	struct listener *l = m->listener;
 	loop_unwatch(l->watch);
 	l->watch = NULL;
+	loop_timer_free(l->pause);
+	l->pause = NULL;
 	auto_close(&l->fd);
 	l->fd = -1;
 	for (unsigned i = 0; i < SESSIONS_MAX; i++)

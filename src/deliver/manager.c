@@ -134,6 +134,7 @@ int manager_reload(struct manager *m, struct buf *complaints) {
 		pool_let_go(m);
 		config_release(&m->settings);
 		m->settings = fresh;
+		m->generation++;
 		set_complaints(m, &none);
 		relays_update(m);
 		listener_settings(m);

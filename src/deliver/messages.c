@@ -63,6 +63,11 @@ static bool needs_care(const struct queue_message *q) {
 	return notice_outstanding(&q->journal) || journal_finished(&q->journal);
 }
 
+/* A name that no settings of ours, or only replaced ones, were asked about. */
+static bool may_have_a_name(const struct manager *m, const struct message *msg, bool fresh) {
+	return msg->nameless && (fresh || msg->generation != m->generation);
+}
+
 /* fresh: of the time before us, when the configuration may have been another. */
 static void place(struct manager *m, struct message *msg, const struct queue_message *q,
 		  bool fresh) {
@@ -75,7 +80,7 @@ static void place(struct manager *m, struct message *msg, const struct queue_mes
 	msg->owes = notice_outstanding(&q->journal);
 	if (needs_care(q))
 		message_due(m, msg, true, now.boot_ms);
-	else if (msg->nameless && fresh)
+	else if (may_have_a_name(m, msg, fresh))
 		message_due(m, msg, false, now.boot_ms);
 	else if (q->journal.held)
 		message_take(m, msg, MESSAGE_HELD);

@@ -123,7 +123,7 @@ void pool_start(struct manager *m, struct relay *r) {
 	if (err.sys == EPIPE)
 		manager_kick(m); /* no fault of the relay */
 	else
-		relay_failed(m, r, "no worker can be started", err.msg);
+		relay_failed(m, r, "no delivery can be started", err.msg);
 }
 
 void pool_let_go(struct manager *m) {

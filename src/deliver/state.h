@@ -80,6 +80,7 @@ struct manager {
 	struct loop *loop;
 	char *file;
 	struct settings settings;
+	uint8_t generation;    /* counts reloads that changed the settings */
 	struct buf complaints; /* against the settings in use; empty: they are fine */
 	char complaint[512];   /* the first of them */
 	struct queue *queue;

@@ -23,10 +23,13 @@
 #include "queue/envelope.h"
 #include "queue/queue.h"
 
+struct longline;
+
 struct way_place {
 	const char *dir, *rundir;
 	uint64_t size_limit;
 	uint64_t reserve_bytes, reserve_inodes;
+	bool keep_long_lines;
 };
 
 struct way;
@@ -40,6 +43,8 @@ struct way *way_open_socket(const struct way_place *p, const char *helo, struct 
 /* The set-gid helper. ERR_MISSING: it is not installed; ERR_DENIED: it would not get its group. */
 struct way *way_open_helper(struct err *err);
 void way_free(struct way *w);
+/* From now on lines over 998 octets go as they are (mail/longline.h). */
+void way_keep_long_lines(struct way *w);
 
 /* True when the other side adds Received and knows by itself who we are. */
 bool way_is_traced(const struct way *w);
@@ -68,6 +73,10 @@ struct way_ops {
 };
 struct way {
 	const struct way_ops *ops;
+	bool keep_long_lines;
+	struct longline *lines; /* what holds the message back; NULL: nothing does */
 };
+/* Writes what is held back; a commit that way_commit() does not know of begins with it. */
+int way_finish(struct way *w, struct err *err);
 
 #endif

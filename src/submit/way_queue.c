@@ -64,6 +64,8 @@ static int write_some(struct way *w, struct span wire, struct err *err) {
 }
 
 int way_commit_claimed(struct way *w, struct queue_claim **ret, struct err *err) {
+	if (way_finish(w, err) != 0)
+		return -1;
 	struct queue_accept *a = self(w)->accept;
 	self(w)->accept = NULL;
 	return queue_accept_commit(a, ret, err);
@@ -108,6 +110,7 @@ struct way *way_open_queue(const struct way_place *p, struct queue *queue,
 		return NULL;
 	}
 	q->way.ops = &ops;
+	q->way.keep_long_lines = p->keep_long_lines;
 	q->place = *p;
 	q->queue = queue;
 	q->own = use == WAY_QUEUE_OWN;

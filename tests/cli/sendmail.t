@@ -164,12 +164,18 @@ is 'a directory for a message is 66' "$code $(queued)" '66 0'
 # Sizes.
 {
 	printf 'X-Long: '
-	head -c 1048576 /dev/zero | tr '\0' x
-	printf '\nTo: b@y.example\n\nbody\n'
+	head -c 1048576 /dev/zero | tr '\0' x | fold -w 900 | tr '\n' ' '
+	printf 'x\nTo: b@y.example\n\nbody\n'
 } >"$dir/long"
 empty
 sm -t -f a@b.example <"$dir/long"
 is 'a header line of 1 MiB' "$code $(envelope '.recipients[0].address')" '0 "b@y.example"'
+is 'is folded' "$(message | awk '{ if (length($0) > n) n = length($0) } END { print (n <= 999) }')" 1
+{ printf 'X-Long: ' && head -c 2000 /dev/zero | tr '\0' x; } >"$dir/long"
+empty
+sm -f a@b.example c@d.example <"$dir/long"
+is 'one without blanks is refused' "$code $(queued) $err" \
+	'65 0 sendmail: not queued: a line is longer than 998 octets, in the header, and has no blank where it could be folded'
 seq -f 'u%.0f@y.example,' 10000 >"$dir/many"
 empty
 {
@@ -201,6 +207,57 @@ yes 'a line of text that fills the message' | head -c 100000000 |
 is '100 MB are over the limit' "$? $(queued) $(cat "$dir/err")" \
 	'65 0 sendmail: not queued: the message is bigger than the limit of 52428800 bytes'
 is 'and nothing is left of them' "$(du -s "$dir/spool" | awk '{ print ($1 < 200) }')" 1
+
+# Lines that SMTP does not carry.
+cat >"$dir/long.py" <<'END'
+import email, email.policy, sys
+text = "".join("%d ü = x.\n" % i for i in range(300)) + "y" * 5000 + " \n.\nFrom me\n" + "ü" * 3000 + "\n"
+if len(sys.argv) == 1:
+    sys.stdout.buffer.write(text.encode())
+    sys.exit()
+octets = open(sys.argv[1], "rb").read()
+m = email.message_from_bytes(octets, policy=email.policy.default)
+part = m.get_payload(1) if m.is_multipart() else m
+got = part.get_payload(decode=True).decode().replace("\r\n", "\n")
+print("short" if max(map(len, octets.split(b"\n"))) <= 999 else "long", part["content-transfer-encoding"],
+      part.get_content_charset(), m["mime-version"], "same" if got.rstrip("\n") == text.rstrip("\n") else repr(got))
+END
+stored() {
+	mailq show "$(mailq --json | jq -r .id)" --body | sed '1,/^$/d' >"$dir/stored"
+	python3 "$dir/long.py" "$dir/stored"
+}
+as_sent='short quoted-printable utf-8 1.0 same'
+{ printf 'Subject: l\n\n' && python3 "$dir/long.py"; } >"$dir/long"
+empty
+sm -i -f a@b.example x@y.example <"$dir/long"
+is 'a text with long lines becomes quoted-printable' "$code$err $(stored)" "0 $as_sent"
+printf 'EHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n' >"$dir/smtp"
+{ sed 's/^\./../; s/$/\r/' "$dir/long" && printf '.\r\nQUIT\r\n'; } >>"$dir/smtp"
+empty
+sm -bs <"$dir/smtp"
+is 'and by SMTP' "$code $(stored)" "0 $as_sent"
+{
+	printf 'MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nshort =\n--b\n'
+	printf 'Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n'
+	python3 "$dir/long.py"
+	printf '\n--b--\n'
+} >"$dir/long"
+empty
+sm -i -f a@b.example x@y.example <"$dir/long"
+is 'so does a part' "$code$err $(stored)" "0 $as_sent"
+is 'and the others stay' "$(grep -c '^short =' "$dir/stored")" 1
+sed 's/mixed/signed/' "$dir/long" >"$dir/signed"
+empty
+sm -i -f a@b.example x@y.example <"$dir/signed"
+is 'in a signed message they are refused' "$code $(queued) $err" \
+	'65 0 sendmail: not queued: a line is longer than 998 octets, in a signed or encrypted part, which may not be changed'
+is 'and nothing is left of it' "$(find "$dir/spool" -type f -size +3k)" ''
+private 'long-lines = send'
+sm -i -f a@b.example x@y.example <"$dir/signed"
+is 'long-lines = send sends them' "$code$err $(message | tail -n 6 | cksum)" \
+	"0 $(tail -n 6 "$dir/signed" | cksum)"
+private
+empty
 
 # Where the mail cannot go.
 private 'reserve = 1000G'

@@ -64,6 +64,17 @@ def test_unknown_name():
     eq(envelopes(sink)[-1][1], ['admins@example.org'], 'and to nobody else')
 
 
+def test_reload_in_mid_attempt():
+    sink = Sink('--delay', '700', name='s6')
+    relay = started('r6', sink.port)
+    relay.send('carol')
+    ok(until(lambda: any(m['state'] == 'active' for m in relay.queue())), 'an attempt is under way')
+    rules(relay, sink.port, '', 'admins@example.org')
+    eq(relay.run('nightmail', 'reload').returncode, 0, 'root is set meanwhile')
+    relay.is_empty('what the old settings held leaves by the new ones')
+    eq(envelopes(sink)[-1][1], ['admins@example.org'], 'to root')
+
+
 def test_alias_file():
     sink = Sink('--reply', 'rcpt=450 4.2.0 busy', name='s3')
     aliases = path('aliases', 'team: a@example.net, b@example.net\n')
@@ -104,6 +115,7 @@ def test_signed_mail_is_untouched():
 
 test_cron()
 test_unknown_name()
+test_reload_in_mid_attempt()
 test_alias_file()
 test_changed_sender()
 test_signed_mail_is_untouched()

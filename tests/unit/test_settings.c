@@ -86,6 +86,7 @@ static void test_values(void) {
 			  "size-limit = 10k\n"
 			  "reserve = 0\n"
 			  "user-limit = 20/h 1M\n"
+			  "long-lines = send\n"
 			  "retry = 10s 2d\n"
 			  "warning = never\n"
 			  "[identity]\n"
@@ -116,6 +117,7 @@ static void test_values(void) {
 	is_str(s.dir, "/var/q", "slashes at the end of a path are dropped");
 	is_str(s.rundir, "/var/q/run", "sockets stand below a private directory");
 	is_int((int64_t)s.size_limit, 10240, "sizes are in units of 1024");
+	is_int(s.long_lines, CONFIG_LONG_LINES_SEND, "long lines may be sent");
 	is_int((int64_t)s.reserve_bytes, 0, "0 is a size");
 	is_int(s.user_limit.per_hour, 20, "messages an hour are read");
 	is_int((int64_t)s.user_limit.bytes, 1 << 20, "and the bytes of a user");
@@ -150,6 +152,7 @@ static void test_defaults(void) {
 	is_int(s.retry_max_ms, 14400000, "the longest 4 hours");
 	is_int(s.warning_ms, 14400000, "a warning after 4 hours");
 	is_int((int64_t)s.size_limit, 50 << 20, "messages up to 50M");
+	is_int(s.long_lines, CONFIG_LONG_LINES_ENCODE, "long lines are encoded");
 	is_int(s.user_limit.per_hour, 600, "600 messages an hour of one user");
 	is_int((int64_t)s.reserve_bytes, 64 << 20, "64M in reserve");
 	is_int((int64_t)s.reserve_inodes, 1000, "and 1000 inodes");
@@ -285,6 +288,8 @@ static const struct {
 	{ "a size is a number with a unit",
 	  "[queue]\ndir = /q\nsize-limit = 5T\n[relay default]\nhost = a\n",
 	  "FILE:3:14: size-limit: \"5T\" is not a size; sizes are written 10K 64M 1G\n" },
+	{ "another word for long lines", QUEUE "long-lines = keep\n" "[relay default]\nhost = a\n",
+	  "FILE:3:14: long-lines: \"keep\" is neither encode nor send\n" },
 	{ "a user's limit without its hour", QUEUE "user-limit = 600 1G\n" "[relay default]\nhost = a\n",
 	  "FILE:3:14: user-limit: \"600\" is not messages an hour, like 600/h\n" },
 	{ "a user's limit without bytes", QUEUE "user-limit = 600/h 1T\n" "[relay default]\nhost = a\n",
