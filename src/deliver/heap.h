@@ -27,6 +27,7 @@ struct message {
 	uint8_t slot;       /* ACTIVE: of this worker */
 	uint8_t verb;       /* enum verb_act + 1 to be done after the attempt; 0: none */
 	uint8_t crashes;    /* workers that died with it */
+	uint8_t generation; /* of the settings it was last tried with */
 	bool null_sender : 1;
 	bool warned : 1;    /* a delay notice was made */
 	bool suspect : 1;   /* a worker died: deliver it alone */
@@ -40,7 +41,6 @@ struct message {
 	uint32_t heap_at;
 	int64_t due_ms;     /* boot time */
 	struct moment last; /* acceptance or last attempt */
-	uint8_t generation; /* of the settings it was last tried with */
 	uint32_t uid;       /* who submitted it */
 	uint32_t kib;       /* its size, as counted for this user */
 	struct message *next; /* table chain, or free list */
