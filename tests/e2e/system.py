@@ -269,7 +269,7 @@ class Sink(Process):
 
     def received(self):
         """[(envelope, text)] of the kept messages, oldest first."""
-        numbers = [int(f[:-5]) for f in os.listdir(self.kept) if f.endswith('.json')]
+        numbers = [int(f[:-4]) for f in os.listdir(self.kept) if re.fullmatch(r'[0-9]+\.eml', f)]
         return [(json.loads(read(self.kept + '/%d.json' % n)), read(self.kept + '/%d.eml' % n))
                 for n in sorted(numbers)]
 
