@@ -163,9 +163,11 @@ def test_second_host():
 
 def test_many_connections():
     """With mail waiting, connections grow up to what is allowed, and shrink when refused."""
-    sink, relay = scene('--delay', '20', connections=4)
+    sink, relay = scene(connections=4)
+    sink.stop()
     for n in range(150):
         relay.sendmail('-f', 'a@home.example', 'r%d@example.org' % n)
+    sink = sink.again('--delay', '20')
     relay.is_empty('connections: all mail is gone')
     sink.got(150, 'connections: each message once')
     used = {e['connection'] for e in sink.events('opened')}
