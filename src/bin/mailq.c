@@ -3,7 +3,7 @@
  * This file knows the command line, mailq_commands.c what the commands do.
  */
 
-#include "bin/mailq.h"
+#include "cli/mailq.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -14,7 +14,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/proc.h"
-#include "bin/cli.h"
+#include "cli/cli.h"
 
 #define COMPLAINTS_MAX (1u << 20)
 

@@ -6,12 +6,12 @@
 
 #include "base/file.h"
 #include "base/proc.h"
-#include "bin/cli.h"
-#include "bin/nightmail_config.h"
-#include "bin/nightmail_explain.h"
-#include "bin/nightmail_setup.h"
-#include "bin/nightmail_sink.h"
-#include "bin/nightmail_status.h"
+#include "cli/cli.h"
+#include "cli/nightmail_config.h"
+#include "cli/nightmail_explain.h"
+#include "cli/nightmail_setup.h"
+#include "cli/nightmail_sink.h"
+#include "cli/nightmail_status.h"
 
 static const struct {
 	const char *name;

@@ -12,7 +12,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/proc.h"
-#include "bin/cli.h"
+#include "cli/cli.h"
 #include "deliver/parent.h"
 
 #define PROGRAM "nightmail-deliver"

@@ -19,7 +19,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/proc.h"
-#include "bin/cli.h"
+#include "cli/cli.h"
 #include "deliver/manager.h"
 #include "queue/drop.h"
 #include "queue/queue.h"

@@ -15,8 +15,8 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/proc.h"
-#include "bin/cli.h"
-#include "bin/submission.h"
+#include "cli/cli.h"
+#include "cli/submission.h"
 #include "mail/compose.h"
 
 #define READ_SIZE 65536

@@ -15,9 +15,9 @@
 #include "base/file.h"
 #include "base/proc.h"
 #include "base/user.h"
-#include "bin/cli.h"
-#include "bin/sendmail_smtp.h"
-#include "bin/submission.h"
+#include "cli/cli.h"
+#include "cli/sendmail_smtp.h"
+#include "cli/submission.h"
 #include "queue/envelope.h"
 
 #define ENVID_MAX 100

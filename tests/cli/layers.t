@@ -41,11 +41,12 @@ allow smtp mail
 allow submit queue mail smtp control
 allow deliver submit smtp net queue creds control config mail
 
+report "nothing includes src/bin" "$(grep -Hn '^#include "bin/' src/*/*.[ch])"
 report "every folder of src has its rule" "$(
 	for d in src/*/; do
 		case $d in
 		src/base/ | src/mail/ | src/config/ | src/creds/ | src/net/ | src/control/ | \
-			src/queue/ | src/smtp/ | src/submit/ | src/deliver/ | src/bin/ | src/etc/) ;;
+			src/queue/ | src/smtp/ | src/submit/ | src/deliver/ | src/cli/ | src/bin/ | src/etc/) ;;
 		*) echo "$d" ;;
 		esac
 	done
@@ -60,7 +61,7 @@ report "spool names stand in src/queue only" \
 report "GnuTLS stays in src/net" "$(outside '#include <gnutls' src/net/)"
 report "libgsasl stays in src/smtp" "$(outside '#include <gsasl' src/smtp/)"
 report "libidn2 stays in src/mail" "$(outside '#include <idn2' src/mail/)"
-report "jansson stays in src/bin" "$(outside '#include <jansson' src/bin/)"
+report "jansson stays in src/cli" "$(outside '#include <jansson' src/cli/)"
 report "mail and smtp do no I/O" "$(
 	grep -HnE '#include (<(fcntl|unistd|poll|sys/socket|sys/stat)\.h>|"base/(file|loop|proc|log)\.h")' \
 		src/mail/*.[ch] src/smtp/*.[ch]

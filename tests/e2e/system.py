@@ -1,10 +1,12 @@
 """The whole relay in a directory of its own, and smarthosts for it: what the end-to-end tests
 share. A test makes Sink or Peer or Postfix, then a Relay that points to it, and says what it
 expects with ok() and eq(); done() ends it. Every process started here is stopped by its own
-handle when the test ends, however it ends. Ports are chosen by the kernel."""
+handle when the test ends, however it ends. Ports are chosen by the kernel
+wherever the program that listens can be told so."""
 import atexit
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -107,9 +109,19 @@ def read(name):
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
+    """For programs that cannot take port 0: below what the kernel hands out, so that no other test
+    and no outgoing connection is given it in the meantime."""
+    with open('/proc/sys/net/ipv4/ip_local_port_range') as f:
+        low = int(f.read().split()[0])
+    for _ in range(1000):
+        port = random.randrange(max(1024, low // 2), low)
+        with socket.socket() as s:
+            try:
+                s.bind(('127.0.0.1', port))
+                return port
+            except OSError:
+                continue
+    sys.exit('no free port')
 
 
 class Process:

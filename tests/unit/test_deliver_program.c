@@ -185,8 +185,9 @@ static void run(struct bench *b, struct wire_worker *w, const char *password,
 		exit(1);
 	wire_worker_write(&line, w);
 	wire_message_write(&message, &id, 0);
-	if (proc_send(b->control, buf_span(&line), fds[1]) != 0 ||
-	    proc_send(fds[0], buf_span(&message), -1) != 0)
+	/* The message first: a worker that finds none leaves after its idle time. */
+	if (proc_send(fds[0], buf_span(&message), -1) != 0 ||
+	    proc_send(b->control, buf_span(&line), fds[1]) != 0)
 		printf("# cannot send\n");
 	close(fds[1]);
 	int64_t until = clock_boot_ms() + WAIT_MS;

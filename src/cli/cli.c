@@ -1,0 +1,114 @@
+/* Shared by the command line programs; see cli.h. */
+
+#include "cli/cli.h"
+
+#include <getopt.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/term.h"
+
+#define MESSAGE_MAX 4096
+#define COMPLAINTS_MAX (1u << 20)
+
+__attribute__((format(printf, 2, 0))) static void complain(const char *program,
+							   const char *fmt, va_list ap) {
+	AUTO_BUF struct buf b = BUF_INIT(MESSAGE_MAX);
+	buf_vaddf(&b, fmt, ap);
+	fprintf(stderr, "%s: ", program);
+	term_print(stderr, buf_span(&b));
+	fputc('\n', stderr);
+}
+
+int cli_usage(const char *program, const char *fmt, ...) {
+	va_list ap;
+	va_start(ap, fmt);
+	complain(program, fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "try '%s --help'\n", program);
+	return EX_USAGE;
+}
+
+int cli_fail(const char *program, int status, const char *fmt, ...) {
+	va_list ap;
+	va_start(ap, fmt);
+	complain(program, fmt, ap);
+	va_end(ap);
+	return status;
+}
+
+int cli_bad_option(const char *program, int opt, char *const argv[]) {
+	const char *word = argv[optind - 1];
+	bool named = optopt > UCHAR_MAX || optopt == 0;
+	char letter[] = { '-', (char)optopt, 0 };
+	if (opt == ':')
+		return cli_usage(program, "%s needs a value",
+				 named || word[1] == '-' ? word : letter);
+	if (optopt > UCHAR_MAX)
+		return cli_usage(program, "%s: this option takes no value", word);
+	return cli_usage(program, "unknown option %s", named ? word : letter);
+}
+
+int cli_version(const char *program) {
+	printf("%s (nightmail) %s\n", program, VERSION);
+	return 0;
+}
+
+void cli_complaints(const char *program, const struct buf *errors) {
+	struct span rest = buf_span(errors), line;
+	while (span_take_line(&rest, &line)) /* these lines are safe already */
+		fprintf(stderr, "%s: %.*s\n", program, (int)line.len, line.p);
+}
+
+int cli_load(const char *program, const char *config, struct settings *ret) {
+	AUTO_BUF struct buf complaints = BUF_INIT(COMPLAINTS_MAX);
+	if (config_load(config, ret, &complaints) == 0 || config_usable(ret))
+		return EX_OK;
+	cli_complaints(program, &complaints);
+	return cli_fail(program, EX_TEMPFAIL,
+			"not queued: the configuration names no queue");
+}
+
+/* A mailq that is a link to sendmail would start itself for ever. */
+static void execute_other(const char *path, const char *const argv[]) {
+	struct stat self, other;
+	if (stat("/proc/self/exe", &self) == 0 && stat(path, &other) == 0 &&
+	    self.st_dev == other.st_dev && self.st_ino == other.st_ino)
+		return;
+	/* execv() changes neither array; its prototype is older than const. */
+	execv(path, (char *const *)(uintptr_t)argv);
+}
+
+int cli_exec(const char *program, const char *name, const char *const argv[]) {
+	char self[PATH_MAX];
+	AUTO_BUF struct buf path = BUF_INIT(PATH_MAX + 64);
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self));
+	while (n > 0 && self[n - 1] != '/')
+		n--;
+	if (n > 0) {
+		buf_addf(&path, "%.*s%s", (int)n, self, name);
+		execute_other(buf_str(&path), argv);
+		buf_reset(&path);
+	}
+	buf_addf(&path, "%s/%s", BINDIR, name);
+	execute_other(buf_str(&path), argv);
+	return cli_fail(program, EX_OSERR,
+			"cannot run %s: not beside this program, not in %s", name,
+			BINDIR);
+}
+
+int cli_become_owner(const struct settings *settings, struct err *err) {
+	struct stat st;
+	if (geteuid() != 0 || stat(settings->dir, &st) != 0 || st.st_uid == 0)
+		return 0;
+	if (setegid(st.st_gid) != 0 || seteuid(st.st_uid) != 0)
+		return err_sys(err, "%s: cannot act as its owner, uid %u", settings->dir,
+			       (unsigned)st.st_uid);
+	return 0;
+}

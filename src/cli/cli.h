@@ -1,0 +1,40 @@
+#ifndef NIGHTMAIL_CLI_CLI_H
+#define NIGHTMAIL_CLI_CLI_H
+
+/* What the command line programs share: usage errors, the version, other programs of
+ * ours. */
+
+#include <stdio.h>
+
+#include "base/err.h"
+#include "config/settings.h"
+
+/* Prints "name: words" and "try 'name --help'" to stderr; returns EX_USAGE. */
+int cli_usage(const char *program, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+/* Prints "name: words" to stderr; foreign bytes are made safe. Returns `status`. */
+int cli_fail(const char *program, int status, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Complains about what getopt_long() just found wrong: opt is '?' or ':', and the option
+ * string begins with ':'. Returns EX_USAGE. */
+int cli_bad_option(const char *program, int opt, char *const argv[]);
+/* "name (nightmail) VERSION"; returns 0. */
+int cli_version(const char *program);
+/* Prints each line of the configuration's complaints to stderr. */
+void cli_complaints(const char *program, const struct buf *errors);
+
+/* Loads the settings of a program that queues mail. Errors are told only when there is
+ * no queue at all: then EX_TEMPFAIL. Release *ret in both cases. */
+int cli_load(const char *program, const char *config, struct settings *ret);
+
+/* Replaces this process with another program of ours: the one beside us, else the
+ * installed one; never with itself by another name. Returns only on failure: EX_OSERR. */
+int cli_exec(const char *program, const char *name, const char *const argv[]);
+
+/*
+ * Prepares to touch the spool: as root acting for another owner, takes that owner's
+ * effective user and group (the real ones stay, for Received and rights). -1: cannot.
+ */
+int cli_become_owner(const struct settings *settings, struct err *err);
+
+#endif

@@ -1,0 +1,218 @@
+/*
+ * Text output of mailq. The JSON lines come from the daemon or from our own process; all
+ * strings in them are foreign bytes and go through term_print.
+ */
+
+#include "cli/mailq_text.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/term.h"
+#include "mail/date.h"
+
+static const struct {
+	const char *state, *mark, *color;
+} state_marks[] = {
+	{ "queued", "+", "" },           { "active", "*", "\033[32m" },
+	{ "deferred", "-", "\033[33m" }, { "held", "!", "\033[36m" },
+	{ "dead", "x", "\033[31m" },
+};
+
+static void auto_json(json_t **j) {
+	json_decref(*j);
+}
+#define AUTO_JSON __attribute__((cleanup(auto_json)))
+
+/* A line that cannot be read is shown as it is: no message may be missing in a list. */
+static json_t *parse(struct span line) {
+	json_t *j = json_loadb(line.p, line.len, JSON_ALLOW_NUL, NULL);
+	if (!j) {
+		term_print(stdout, line);
+		putchar('\n');
+	}
+	return j;
+}
+
+static struct span text_of(const json_t *object, const char *key) {
+	const json_t *v = json_object_get(object, key);
+	return json_is_string(v) ? span_of(json_string_value(v), json_string_length(v))
+				 : SPAN("");
+}
+
+static int64_t number_of(const json_t *object, const char *key) {
+	return json_integer_value(json_object_get(object, key));
+}
+
+static void print_size(uint64_t bytes) {
+	if (bytes < 10000)
+		printf("%8" PRIu64, bytes);
+	else if (bytes < 10000u * 1024)
+		printf("%7" PRIu64 "K", bytes >> 10);
+	else
+		printf("%7" PRIu64 "M", bytes >> 20);
+}
+
+static void print_when(int64_t wall_s) {
+	AUTO_BUF struct buf b = BUF_INIT(64);
+	date_add_local(&b, wall_s);
+	fputs(buf_str(&b), stdout);
+}
+
+static void print_address(struct span a) {
+	putchar('<');
+	term_print(stdout, a);
+	putchar('>');
+}
+
+/* "queued" with its mark and colour. */
+static void print_state(const struct mailq_text *t, struct span state) {
+	size_t i = 0, n = sizeof state_marks / sizeof *state_marks;
+	while (i + 1 < n && !span_eq(state, span_str(state_marks[i].state)))
+		i++;
+	printf("%s%s ", t->color ? state_marks[i].color : "", state_marks[i].mark);
+	term_print(stdout, state);
+	fputs(t->color && state_marks[i].color[0] ? "\033[0m" : "", stdout);
+}
+
+static void print_flags(const json_t *message) {
+	size_t i;
+	json_t *flag;
+	json_array_foreach(json_object_get(message, "flags"), i, flag) {
+		fputs("  ", stdout);
+		term_print(stdout, span_str(json_string_value(flag)));
+	}
+}
+
+/* Recipients that still wait, a line each up to a bound. */
+static void print_recipients(const json_t *message) {
+	enum { SHOWN = 20 };
+	size_t i, waiting = 0;
+	json_t *r;
+	json_array_foreach(json_object_get(message, "recipients"), i, r) {
+		if (span_eq(text_of(r, "state"), SPAN("delivered")))
+			continue;
+		if (waiting++ >= SHOWN)
+			continue;
+		fputs("        to ", stdout);
+		print_address(text_of(r, "address"));
+		if (span_eq(text_of(r, "state"), SPAN("failed")))
+			fputs(" (failed)", stdout);
+		putchar('\n');
+	}
+	if (waiting > SHOWN)
+		printf("        and %zu more\n", waiting - SHOWN);
+}
+
+void mailq_text_message(struct mailq_text *t, struct span json_line) {
+	AUTO_JSON json_t *m = parse(json_line);
+	if (!m)
+		return;
+	uint64_t size = (uint64_t)number_of(m, "size");
+	if (t->messages++ == 0)
+		puts("-ID-             -size--  -queued------------  -state----  -from-");
+	t->bytes += size;
+	term_print(stdout, text_of(m, "id"));
+	putchar(' ');
+	print_size(size);
+	fputs("  ", stdout);
+	print_when(number_of(m, "created"));
+	fputs("  ", stdout);
+	print_state(t, text_of(m, "state"));
+	fputs("  ", stdout);
+	print_address(text_of(m, "from"));
+	print_flags(m);
+	putchar('\n');
+	print_recipients(m);
+	fputs("        ", stdout);
+	term_print(stdout, text_of(m, "why"));
+	fputs("\n\n", stdout);
+}
+
+void mailq_text_end(const struct mailq_text *t) {
+	if (t->messages == 0)
+		puts("Mail queue is empty");
+	else
+		printf("-- %" PRIu64 " Kbytes in %lu Request%s.\n",
+		       (t->bytes + 1023) / 1024, t->messages,
+		       t->messages == 1 ? "" : "s");
+}
+
+static void print_line(const char *label, struct span value) {
+	printf("%-11s ", label);
+	term_print(stdout, value);
+	putchar('\n');
+}
+
+static void print_recipient_details(const json_t *r) {
+	fputs("to          ", stdout);
+	print_address(text_of(r, "address"));
+	putchar(' ');
+	term_print(stdout, text_of(r, "state"));
+	if (text_of(r, "reply").len) {
+		fputs(": ", stdout);
+		term_print(stdout, text_of(r, "reply"));
+	}
+	putchar('\n');
+}
+
+void mailq_text_details(const struct mailq_text *t, struct span json_line) {
+	AUTO_JSON json_t *m = parse(json_line);
+	size_t i;
+	json_t *r;
+	if (!m)
+		return;
+	print_line("id", text_of(m, "id"));
+	fputs("state       ", stdout);
+	print_state(t, text_of(m, "state"));
+	print_flags(m);
+	putchar('\n');
+	print_line("why", text_of(m, "why"));
+	fputs("queued      ", stdout);
+	print_when(number_of(m, "created"));
+	printf("\nsize        %" PRId64 " bytes\nattempts    %" PRId64 "\nfrom        ",
+	       number_of(m, "size"), number_of(m, "attempts"));
+	print_address(text_of(m, "from"));
+	putchar('\n');
+	json_array_foreach(json_object_get(m, "recipients"), i, r)
+		print_recipient_details(r);
+}
+
+static const struct {
+	const char *verb, *done, *alone; /* alone: without a daemon */
+} verb_words[] = {
+	{ "flush", "will be tried now", "will be tried as soon as nightmaild runs" },
+	{ "hold", "held", "held" },
+	{ "release", "released", "released, for when nightmaild runs" },
+	{ "delete", "deleted", "deleted" },
+	{ "bounce", "bounced", "bounced, for when nightmaild runs" },
+};
+
+bool mailq_text_failed(struct span json_line) {
+	AUTO_JSON json_t *m = json_loadb(json_line.p, json_line.len, JSON_ALLOW_NUL,
+					 NULL);
+	return !m || json_object_get(m, "error");
+}
+
+void mailq_text_answer(const char *verb, bool daemon, struct span json_line) {
+	AUTO_JSON json_t *m = parse(json_line);
+	if (!m)
+		return;
+	FILE *out = json_object_get(m, "error") ? stderr : stdout;
+	term_print(out, text_of(m, "id"));
+	fputs(": ", out);
+	if (json_object_get(m, "error")) {
+		term_print(out, text_of(m, "error"));
+	} else {
+		for (size_t i = 0; i < sizeof(verb_words) / sizeof(*verb_words); i++)
+			if (strcmp(verb, verb_words[i].verb) == 0)
+				fputs(daemon ? verb_words[i].done : verb_words[i].alone,
+				      out);
+		if (json_is_true(json_object_get(m, "pending")))
+			fputs(" once the attempt that is under way has ended", out);
+	}
+	fputc('\n', out);
+}

@@ -1,0 +1,201 @@
+/*
+ * nightmail config: what is wrong with the configuration, what is in force, and what can be
+ * set at all. Complaints go to stderr in the form file:line:column, which editors read.
+ */
+
+#include "cli/nightmail_config.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/json.h"
+#include "base/term.h"
+#include "cli/cli.h"
+#include "cli/nightmail_import.h"
+#include "config/keys.h"
+#include "config/settings.h"
+#include "deliver/aliases_file.h"
+
+#define OUTPUT_MAX (4 << 20)
+
+static const char program[] = "nightmail config";
+
+static const char help[] =
+	"usage: nightmail config check [--config FILE]\n"
+	"       nightmail config show [--config FILE] [--json]\n"
+	"       nightmail config keys\n"
+	"       nightmail config import PEER [FILE...] [--password-file FILE]\n"
+	"  check  tell every error and warning of all files; exit 78 on an error\n"
+	"  show   print the values in force, and which file and line set them\n"
+	"  keys   list every key that can be set, with its default and what it means\n"
+	"  import print another relay's settings as ours; see 'config import --help'\n"
+	"  --config FILE  read FILE instead of the person's or the system's files\n"
+	"  --json         one JSON object a line: section, name, key, value, default,\n"
+	"                 file, line\n";
+
+struct call {
+	const char *config;
+	bool json;
+};
+
+/* Complaints were made safe where they were made. */
+static void print(FILE *f, const struct buf *text) {
+	fwrite(buf_str(text), 1, text->len, f);
+}
+
+static void print_files(const struct settings *s) {
+	static const char *const modes[] = {
+		[CONFIG_SYSTEM] = "system",
+		[CONFIG_USER] = "user",
+		[CONFIG_PRIVATE] = "private",
+	};
+	printf("# %s mode:", modes[s->mode]);
+	for (const char *const *file = config_files(s); *file; file++) {
+		putchar(' ');
+		term_print(stdout, span_str(*file));
+	}
+	putchar('\n');
+}
+
+/* The aliases are part of what decides where mail goes. */
+static void check_aliases(const struct settings *s, struct buf *warnings) {
+	struct aliases aliases;
+	struct err err = ERR_INIT;
+	if (!s->aliases)
+		return;
+	if (aliases_file_read(s->aliases, &aliases, warnings, &err) == 0)
+		aliases_release(&aliases);
+	else
+		buf_addf(warnings, "%s\n", err.msg);
+}
+
+static int check(const struct call *call) {
+	struct settings s;
+	AUTO_BUF struct buf errors = BUF_INIT(OUTPUT_MAX);
+	AUTO_BUF struct buf warnings = BUF_INIT(OUTPUT_MAX);
+	int r = config_load(call->config, &s, &errors);
+	config_warnings(&s, &warnings);
+	check_aliases(&s, &warnings);
+	print(stderr, &errors);
+	print(stderr, &warnings);
+	if (r == 0) {
+		print_files(&s);
+		puts(warnings.len ? "no errors, but see the warnings" : "no errors");
+	}
+	config_release(&s);
+	return r == 0 ? 0 : EX_CONFIG;
+}
+
+static void show_json(void *ctx, const struct config_shown *v) {
+	struct buf *out = ctx;
+	struct json j = json_into(out);
+	bool has_value = v->value.len > 0;
+	json_object(&j, NULL);
+	json_str_or_null(&j, "section", span_str(v->section[0] ? v->section : NULL));
+	json_str_or_null(&j, "name", span_str(v->name));
+	json_str(&j, "key", span_str(v->key));
+	json_str_or_null(&j, "value", has_value ? v->value : span_of(NULL, 0));
+	json_bool(&j, "default", v->is_default);
+	json_str_or_null(&j, "file", span_str(v->file));
+	if (v->file)
+		json_int(&j, "line", v->line);
+	else
+		json_null(&j, "line");
+	json_end(&j);
+	buf_addc(out, '\n');
+}
+
+static int show(const struct call *call) {
+	struct settings s;
+	AUTO_BUF struct buf errors = BUF_INIT(OUTPUT_MAX);
+	AUTO_BUF struct buf out = BUF_INIT(OUTPUT_MAX);
+	int r = config_load(call->config, &s, &errors);
+	print(stderr, &errors);
+	if (call->json) {
+		config_each(&s, show_json, &out);
+	} else {
+		print_files(&s);
+		config_show(&s, &out);
+	}
+	print(stdout, &out);
+	config_release(&s);
+	return r == 0 ? 0 : EX_CONFIG;
+}
+
+static int keys(const struct call *call) {
+	(void)call;
+	for (size_t k = 0; k < config_key_count; k++) {
+		const struct config_key *key = &config_keys[k];
+		const struct config_section_name *section =
+			&config_sections[key->section];
+		if (section->word[0] && config_keys[k - 1].section != key->section)
+			printf("[%s%s]\n", section->word, section->named ? " NAME" : "");
+		printf("  %-16s %s%s%s%s\n", key->name, key->help,
+		       key->fallback ? " (" : "", key->fallback ? key->fallback : "",
+		       key->fallback ? ")" : "");
+	}
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	int (*run)(const struct call *call);
+	bool takes_json, takes_config;
+} actions[] = {
+	{ "check", check, false, true },
+	{ "show", show, true, true },
+	{ "keys", keys, false, false },
+};
+
+static int run_action(const char *name, const struct call *call) {
+	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
+		if (strcmp(name, actions[i].name) != 0)
+			continue;
+		if (call->json && !actions[i].takes_json)
+			return cli_usage(program, "%s does not take --json", name);
+		if (call->config && !actions[i].takes_config)
+			return cli_usage(program, "%s does not take --config", name);
+		return actions[i].run(call);
+	}
+	return cli_usage(program, "unknown action %s; there are check, show, keys and import",
+			 name);
+}
+
+int nightmail_config(int argc, char **argv) {
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	static char own_name[] = "nightmail config"; /* for getopt's messages */
+	struct call call = { .config = NULL };
+	int opt;
+	if (argc > 1 && strcmp(argv[1], "import") == 0)
+		return nightmail_import(argc - 1, argv + 1);
+	argv[0] = own_name;
+	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (opt) {
+		case 'c':
+			call.config = optarg;
+			break;
+		case 'j':
+			call.json = true;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return 0;
+		default:
+			fputs("try 'nightmail config --help'\n", stderr);
+			return EX_USAGE;
+		}
+	}
+	if (optind == argc)
+		return cli_usage(program, "check, show, keys or import?");
+	if (optind + 1 < argc)
+		return cli_usage(program, "one action at a time, not also %s",
+				 argv[optind + 1]);
+	return run_action(argv[optind], &call);
+}

@@ -1,0 +1,201 @@
+/*
+ * nightmail status, nightmail reload: one request each to the daemon's control socket. The
+ * answers are JSON lines (control/control.h); --json passes them on as they are.
+ */
+
+#include "cli/nightmail_status.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <sysexits.h>
+
+#include <jansson.h>
+
+#include "base/auto.h"
+#include "base/clock.h"
+#include "base/term.h"
+#include "cli/cli.h"
+#include "control/control.h"
+
+#define ANSWER_TIMEOUT_MS 60000
+#define EXIT_WARNING 1 /* of the codes that monitoring reads */
+#define EXIT_FAILURE_STATE 2
+
+static const char help[] =
+	"usage: nightmail status [--config FILE] [--json]\n"
+	"       nightmail reload [--config FILE] [--json]\n"
+	"  status  the daemon, its relays, and how much mail waits;\n"
+	"          exit 0: all is well, 1: a relay is held, 2: nothing can be delivered\n"
+	"  reload  the daemon reads its configuration again;\n"
+	"          one with errors changes nothing\n"
+	"  --config FILE  the configuration that the daemon was started with\n"
+	"  --json         the daemon's answer, one JSON object a line\n";
+
+struct call {
+	const char *program;
+	const char *config;
+	bool json;
+	bool done;
+	int status; /* what the answer means */
+};
+
+static void auto_json(json_t **j) {
+	json_decref(*j);
+}
+#define AUTO_JSON __attribute__((cleanup(auto_json)))
+
+static struct span text_of(const json_t *object, const char *key) {
+	const json_t *v = json_object_get(object, key);
+	return json_is_string(v) ? span_of(json_string_value(v), json_string_length(v))
+				 : SPAN("");
+}
+
+static int64_t number_of(const json_t *object, const char *key) {
+	return json_integer_value(json_object_get(object, key));
+}
+
+static int take_options(struct call *c, int argc, char **argv) {
+	static const struct option longs[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int opt;
+	opterr = 0;
+	while ((opt = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
+		switch (opt) {
+		case 'c':
+			c->config = optarg;
+			break;
+		case 'j':
+			c->json = true;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			c->done = true;
+			return EX_OK;
+		default:
+			return cli_bad_option(c->program, opt, argv);
+		}
+	}
+	return optind < argc
+		       ? cli_usage(c->program, "unexpected argument '%s'", argv[optind])
+		       : EX_OK;
+}
+
+/* Asks the daemon of this configuration; a configuration with errors still names its queue. */
+static int ask(const struct call *c, struct span request, control_line_fn *fn,
+	       void *ctx) {
+	struct settings s;
+	struct err err = ERR_INIT;
+	AUTO_BUF struct buf complaints = BUF_INIT(1u << 20), path = BUF_INIT(4096);
+	if (config_load(c->config, &s, &complaints) != 0 && !config_usable(&s)) {
+		cli_complaints(c->program, &complaints);
+		config_release(&s);
+		return EX_CONFIG;
+	}
+	buf_addf(&path, "%s/control", s.rundir);
+	config_release(&s);
+	if (control_ask(buf_str(&path), request, ANSWER_TIMEOUT_MS, fn, ctx, &err) == 0)
+		return EX_OK;
+	cli_fail(c->program, 0, "%s", err.msg);
+	if (err.kind == ERR_DENIED)
+		return EX_NOPERM;
+	return err.kind == ERR_REMOTE ? EX_CONFIG : EX_UNAVAILABLE;
+}
+
+static void print_span_of_time(const char *words, int64_t seconds) {
+	AUTO_BUF struct buf text = BUF_INIT(64);
+	term_duration(&text, seconds > 0 ? seconds * 1000 : 0);
+	printf("%s%s", words, buf_str(&text));
+}
+
+static void print_relay(const json_t *r, int64_t now) {
+	fputs("relay    ", stdout);
+	term_print(stdout, text_of(r, "name"));
+	fputs(": ", stdout);
+	if (!json_object_get(r, "reason")) {
+		if (span_eq(text_of(r, "state"), SPAN("unknown")))
+			fputs("not tried yet", stdout);
+		else
+			term_print(stdout, text_of(r, "state"));
+		printf("; connections: %lld, waiting: %lld\n",
+		       (long long)number_of(r, "connections"),
+		       (long long)number_of(r, "messages"));
+		return;
+	}
+	print_span_of_time("held for ", now - number_of(r, "since"));
+	print_span_of_time(", next try in ", number_of(r, "next") - now);
+	printf("; waiting: %lld", (long long)number_of(r, "messages"));
+	fputs("\n         ", stdout);
+	term_print(stdout, text_of(r, "reason"));
+	fputc('\n', stdout);
+}
+
+static void print_status(const json_t *m) {
+	int64_t now = clock_wall_ms() / 1000;
+	size_t i;
+	json_t *r;
+	printf("daemon   running as process %lld", (long long)number_of(m, "pid"));
+	print_span_of_time(" for ", now - number_of(m, "since"));
+	fputs("\nqueue    ", stdout);
+	term_print(stdout, text_of(m, "queue"));
+	printf(": %lld waiting, %lld being delivered, %lld held\n",
+	       (long long)number_of(m, "waiting"), (long long)number_of(m, "active"),
+	       (long long)number_of(m, "held"));
+	json_array_foreach(json_object_get(m, "relays"), i, r) print_relay(r, now);
+	if (text_of(m, "complaint").len) {
+		fputs("nothing can be delivered: ", stdout);
+		term_print(stdout, text_of(m, "complaint"));
+		fputc('\n', stdout);
+	}
+}
+
+static int verdict(const json_t *m) {
+	size_t i;
+	json_t *r;
+	if (text_of(m, "complaint").len)
+		return EXIT_FAILURE_STATE;
+	json_array_foreach(json_object_get(m, "relays"), i,
+			   r) if (json_object_get(r, "reason")) return EXIT_WARNING;
+	return EX_OK;
+}
+
+static int status_line(void *ctx, struct span line) {
+	struct call *c = ctx;
+	AUTO_JSON json_t *m = json_loadb(line.p, line.len, 0, NULL);
+	c->status = verdict(m);
+	if (c->json)
+		printf("%.*s\n", (int)line.len, line.p);
+	else
+		print_status(m);
+	return 0;
+}
+
+int nightmail_status(int argc, char **argv) {
+	struct call c = { .program = "nightmail status" };
+	int status = take_options(&c, argc, argv);
+	if (status == EX_OK && !c.done)
+		status = ask(&c, SPAN("status"), status_line, &c);
+	return status == EX_OK ? c.status : status;
+}
+
+static int reload_line(void *ctx, struct span line) {
+	const struct call *c = ctx;
+	AUTO_JSON json_t *m = json_loadb(line.p, line.len, 0, NULL);
+	struct span words = text_of(m, "complaint");
+	if (c->json)
+		printf("%.*s\n", (int)line.len, line.p);
+	else
+		cli_fail(c->program, 0, "%.*s", (int)words.len, words.p);
+	return 0;
+}
+
+int nightmail_reload(int argc, char **argv) {
+	struct call c = { .program = "nightmail reload" };
+	int status = take_options(&c, argc, argv);
+	if (status == EX_OK && !c.done)
+		status = ask(&c, SPAN("reload"), reload_line, &c);
+	return status;
+}

@@ -1,0 +1,236 @@
+/*
+ * Submission: the envelope from options and header, then the queue file. Which failure
+ * is whose decides the exit code, and callers act on it: a message that can never be
+ * accepted is EX_DATAERR, a spool that cannot take it now is EX_TEMPFAIL. A body that is
+ * short is scanned for 8-bit bytes before the envelope is written; for a longer one
+ * 8BITMIME is asked for without looking.
+ */
+
+#include "cli/submission.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/clock.h"
+#include "base/user.h"
+#include "cli/cli.h"
+#include "cli/intake.h"
+#include "cli/submission_way.h"
+#include "control/control.h"
+#include "mail/header.h"
+#include "queue/queue.h"
+
+#define HEADER_OUT_MAX (2 * HEADER_BLOCK_MAX + (64u << 10)) /* line ends may double it */
+#define PATH_CEILING 4096u
+
+/* One message between its header and the queue. */
+struct job {
+	struct submission *s;
+	struct intake in;
+	struct buf head; /* the header in wire form */
+	struct fixup_result seen;
+	struct queue_id id;
+	bool straight; /* into the files, by ourselves */
+	struct {
+		char address[ADDR_MAX + 1], name[256];
+	} person; /* who submits; looked up only when needed */
+};
+
+/* The person's or machine's address, and the name that goes with it. */
+static void find_person(struct job *j) {
+	const struct settings *set = j->s->settings;
+	struct user user;
+	bool known = user_by_uid(getuid(), &user);
+	if (set->from)
+		snprintf(j->person.address, sizeof(j->person.address), "%s", set->from);
+	else if (known)
+		snprintf(j->person.address, sizeof(j->person.address), "%s@%s", user.name,
+			 set->domain);
+	else
+		snprintf(j->person.address, sizeof(j->person.address), "uid%u@%s",
+			 (unsigned)getuid(), set->domain);
+	if (known)
+		snprintf(j->person.name, sizeof(j->person.name), "%s", user.full_name);
+}
+
+static bool has_field(struct span block, const char *name) {
+	struct header_field f;
+	return header_find(block, name, &f);
+}
+
+/* True when header and envelope get along without asking who this is: asking costs. */
+static bool is_anonymous(const struct submission *s, struct span block) {
+	if (!s->from_set)
+		return false;
+	if (has_field(block, "Resent-To") || has_field(block, "Resent-Cc") ||
+	    has_field(block, "Resent-Bcc"))
+		return has_field(block, "Resent-From");
+	return has_field(block, "From");
+}
+
+static int fix_header(struct job *j, struct span block, struct err *err) {
+	const struct submission *s = j->s;
+	struct queue_id_text id = queue_id_text(&j->id);
+	char received[64];
+	/* Where the daemon or nightmail-drop takes it, it is they who know the uid. */
+	int len = j->straight ? snprintf(received, sizeof(received), "uid %u",
+					 (unsigned)getuid())
+			      : 0;
+	if (!is_anonymous(s, block))
+		find_person(j);
+	struct fixup_params p = {
+		.extract = s->extract,
+		.recipients_max = ENVELOPE_RECIPIENTS_MAX,
+		.host = span_str(s->settings->hostname),
+		.received = span_of(received, (size_t)len),
+		.id = span_str(id.s),
+		.from = s->from_set && s->from.len ? s->from
+						   : span_str(j->person.address),
+		.from_name = s->full_name.p ? s->full_name : span_str(j->person.name),
+		.wall_s = clock_wall_ms() / 1000,
+	};
+	return fixup_header(block, &p, &j->s->to, &j->head, &j->seen, err);
+}
+
+static int fill_envelope(const struct job *j, struct envelope *ret) {
+	const struct submission *s = j->s;
+	*ret = (struct envelope){
+		.id = j->id,
+		.created = clock_now(),
+		.uid = getuid(),
+		.origin = SPAN("local"),
+		.from = s->from_set ? s->from : span_str(j->person.address),
+		.ret = s->ret,
+		.envid = s->envid,
+		.body_8bit = j->in.eol.has_8bit || j->seen.has_8bit || !j->in.at_end,
+		.to_count = s->to.count,
+	};
+	ret->to = calloc(s->to.count, sizeof(*ret->to));
+	if (!ret->to)
+		return -1;
+	ret->smtputf8 = j->seen.has_8bit || addr_is_utf8(ret->from);
+	for (size_t i = 0; i < s->to.count; i++) {
+		ret->to[i].address = span_str(s->to.address[i]);
+		ret->to[i].notify = s->notify;
+		ret->smtputf8 |= addr_is_utf8(ret->to[i].address);
+	}
+	return 0;
+}
+
+/* What a failure means for the caller; one of the system is whose the caller says. */
+static int status_of(const struct err *err, int of_system) {
+	switch (err->kind) {
+	case ERR_SYNTAX:
+	case ERR_LIMIT:
+		return EX_DATAERR;
+	case ERR_SYSTEM:
+		return of_system;
+	case ERR_NONE:
+	case ERR_MEMORY:
+	case ERR_MISSING:
+	case ERR_DENIED:
+	case ERR_TIMEOUT:
+	case ERR_REMOTE:
+		break;
+	}
+	return EX_TEMPFAIL;
+}
+
+static int store_status(const struct err *err) {
+	return status_of(err, err->sys == EIO ? EX_IOERR : EX_TEMPFAIL);
+}
+
+/* Writes header and body. */
+static int write_message(struct job *j, struct way *way, struct err *err) {
+	struct intake *in = &j->in;
+	if (way_write(way, buf_span(&j->head), err) != 0)
+		return store_status(err);
+	for (;;) {
+		if (way_write(way, buf_span(&in->body), err) != 0)
+			return store_status(err);
+		if (in->at_end)
+			return EX_OK;
+		if (intake_next(in, err) != 0)
+			return status_of(err, EX_NOINPUT);
+	}
+}
+
+/* What the other side of a way refuses for good is its policy. */
+static int way_status(const struct err *err) {
+	return err->kind == ERR_DENIED ? EX_UNAVAILABLE : store_status(err);
+}
+
+static int store(struct job *j, const struct envelope *e, struct err *err) {
+	uint64_t size = j->in.at_end ? j->head.len + j->in.body.len : 0;
+	struct way *way = submission_way(j->s->settings, err);
+	if (!way)
+		return EX_TEMPFAIL;
+	int status = way_begin(way, e, size, err) != 0 ? way_status(err)
+						       : write_message(j, way, err);
+	if (status != EX_OK)
+		way_abort(way);
+	else if (way_commit(way, &j->id, err) != 0)
+		status = way_status(err);
+	way_free(way);
+	return status;
+}
+
+static void wake_daemon(const struct job *j) {
+	AUTO_BUF struct buf path = BUF_INIT(PATH_CEILING);
+	struct queue_id_text id = queue_id_text(&j->id);
+	buf_addf(&path, "%s/wake", j->s->settings->rundir);
+	control_wake(buf_str(&path), span_str(id.s));
+}
+
+/* From a fixed header and the body's beginning to a queue file. */
+static int queue_it(struct job *j, struct err *err) {
+	struct envelope e;
+	if (j->s->to.count == 0) {
+		err_set(err, ERR_MISSING, "no recipient%s",
+			j->s->extract ? " in To, Cc or Bcc of the message" : "");
+		return EX_USAGE;
+	}
+	if (intake_body(&j->in, err) != 0)
+		return status_of(err, EX_NOINPUT);
+	if (fill_envelope(j, &e) != 0) {
+		err_set(err, ERR_MEMORY, "out of memory");
+		return EX_TEMPFAIL;
+	}
+	int status = store(j, &e, err);
+	free(e.to);
+	if (status == EX_OK && j->straight) /* else whoever took it does */
+		wake_daemon(j);
+	return status;
+}
+
+static int take_in(struct job *j, struct err *err) {
+	struct span block = j->s->header;
+	if (!block.p && intake_header(&j->in, &block, err) != 0)
+		return status_of(err, EX_NOINPUT);
+	if (fix_header(j, block, err) != 0)
+		return status_of(err, EX_DATAERR);
+	if (!j->s->header.p)
+		intake_drop_header(&j->in, block.len);
+	return queue_it(j, err);
+}
+
+int submission_run(struct submission *s, int in, struct queue_id *ret_id,
+		   struct err *err) {
+	struct err why = ERR_INIT;
+	struct job j = { .s = s,
+			 .id = queue_id_new(),
+			 .straight = submission_is_straight(s->settings) };
+	intake_init(&j.in, in, s->header.p ? s->body : span_of(NULL, 0));
+	buf_init(&j.head, HEADER_OUT_MAX);
+	int status = take_in(&j, &why);
+	if (status == EX_OK)
+		*ret_id = j.id;
+	else if (err)
+		*err = why;
+	intake_release(&j.in);
+	buf_release(&j.head);
+	return status;
+}
