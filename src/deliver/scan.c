@@ -77,7 +77,7 @@ bool scan_step(struct manager *m) {
 		return true;
 	id_list_release(&m->pending);
 	if (!m->scanned)
-		log_info("%zu messages in the queue", m->messages.count + m->late.count);
+		log_info("in the queue: %zu", m->messages.count + m->late.count);
 	m->scanned = true;
 	return false;
 }

@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+"""What months do, without waiting: the daemon runs in a time namespace whose CLOCK_BOOTTIME is
+ahead. Mail behind a held relay is neither returned nor expired; after 30 days it is put aside,
+with an alert; what was put aside goes when its time is over. Five crashes within a minute pause
+delivery, and a flush ends the pause."""
+import os
+import signal
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from system import *  # noqa: E402
+
+DAY = 86400
+LOOKS_AGAIN = 60 + PATIENCE  # the daemon does so once a minute
+
+
+class LaterRelay(Relay):
+    """A relay whose daemon lives some days later in this boot than it is."""
+
+    days = 0
+
+    def start(self):
+        if not self.days:
+            return super().start()
+        ahead = ['unshare', '-T', '--boottime', str(int(self.days * DAY)), '--']
+        Process.__init__(self, self.name, ahead + [BUILD + '/nightmaild'], self.env)
+        if not until(lambda: b'running' in self.run('nightmail', 'status').stdout or
+                     self.popen.poll() is not None) or self.popen.poll() is not None:
+            ok(False, 'the relay starts %s days later' % self.days, self.words)
+            sys.exit(1)
+
+    def again(self, days):
+        self.stop()
+        self.days = days
+        self.start()
+
+
+def crc32c(data):
+    crc = 0xffffffff
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
+    return crc ^ 0xffffffff
+
+
+def made_older(name, seconds):
+    """Puts the wall time of a file's last record, that of its burial, into the past."""
+    with open(name, 'rb') as f:
+        text = f.read()
+    start = text.rstrip(b'\n').rfind(b'\n') + 1
+    record = text[start:].rstrip(b'\n')[9:].decode()
+    older = re.sub(r'(wall_ms=)(\d+)', lambda m: m[1] + str(int(m[2]) - seconds * 1000), record, count=1)
+    if not ok(record.startswith('dead ') and older != record, 'the record of its burial', record):
+        return
+    with open(name, 'wb') as f:
+        f.write(text[:start] + b'%08x ' % crc32c(older.encode()) + older.encode() + b'\n')
+
+
+def held_for_a_month():
+    relay = LaterRelay('month', port=1, queue='lifetime = 5d')
+    id = relay.send('bob@example.org', subject='Patience')
+    relay.waits_because(id, 'cannot connect', 'the relay is held')
+    relay.again(29)
+    relay.waits_because(id, 'cannot connect', '29 days later it still waits')
+    eq(relay.files(), [id], 'it is not returned, and there is no notice')
+    relay.again(31)
+    return relay, id
+
+
+def see_it_put_aside(relay, id):
+    ok(until(lambda: relay.files('dead') == [id], LOOKS_AGAIN), 'after 30 days it is put aside',
+       relay.tail)
+    eq(relay.files(), [], 'and nobody gets a bounce')
+    ok(relay.says('id=%s status=dead.*30 d' % id), 'the log says why', relay.tail)
+    sink = Sink(name='month-sink')
+    relay.stop()
+    relay.days = 0
+    relay.configure(port=sink.port)
+    relay.start()
+    eq(relay.run('mailq', 'release', id).returncode, 0, 'a person lets it go')
+    sink.got(1, 'and it arrives')
+    relay.is_empty('nothing is left of it')
+    relay.stop()
+
+
+def one_is_old():
+    relay = Relay('sweep', port=1)
+    young, old = relay.send('young@example.org'), relay.send('old@example.org')
+    eq(relay.run('mailq', 'delete', young, old).returncode, 0, 'two messages are deleted')
+    eq(sorted(relay.files('dead')), sorted([young, old]), 'they are kept for a day')
+    relay.stop()
+    made_older(os.path.join(relay.spool, 'dead', old), DAY + 60)
+    relay.start()
+    return relay, young
+
+
+def see_it_swept(relay, young):
+    ok(until(lambda: relay.files('dead') == [young], LOOKS_AGAIN),
+       'the older one goes after its day', lambda: relay.files('dead'))
+    relay.stop()
+
+
+def deliver_pid(relay):
+    out = subprocess.run(['pgrep', '-P', str(relay.popen.pid), '-f', 'nightmail-deliver'],
+                         stdout=subprocess.PIPE).stdout.split()
+    return int(out[0]) if out else None
+
+
+def test_pause():
+    sink = Sink(name='pause-sink')
+    relay = Relay('pause', port=sink.port)
+    for n in range(5):
+        relay.send('r%d@example.org' % n)
+        if not until(lambda: deliver_pid(relay)):
+            break
+        os.kill(deliver_pid(relay), signal.SIGSEGV)
+        until(lambda: not deliver_pid(relay))
+    ok(relay.says('crashed five times'), 'five crashes are told loudly', relay.tail)
+    id = relay.send('late@example.org')
+    relay.waits_because(id, 'crashed five times', 'mailq tells why nothing goes out')
+    eq(relay.run('mailq', 'flush', '--all').returncode, 0, 'a person asks for a try')
+    relay.is_empty('and everything leaves')
+    ok({'late@example.org'} | {'r%d@example.org' % n for n in range(5)} <=
+       {t['address'] for e, _ in sink.received() for t in e['to']}, 'nothing is lost')
+    relay.stop()
+
+
+month = None
+if subprocess.run(['unshare', '-T', '--boottime', '60', 'true'], stderr=subprocess.DEVNULL).returncode:
+    skip('time namespaces', 'needs root and a kernel that has them')
+else:
+    month = held_for_a_month()
+sweep = one_is_old()
+test_pause()
+if month:
+    see_it_put_aside(*month)
+see_it_swept(*sweep)
+done()
