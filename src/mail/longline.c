@@ -1,7 +1,8 @@
 /*
  * The MIME structure is followed line by line, only as far as it must be known whose body a
  * line is. A header waits for its body, since the body decides what encoding the header names;
- * the body waits until a long line comes, or its end, or until it is too much to hold.
+ * the body waits until a long line comes, or its end, or until it is too much to hold: then it
+ * is encoded in case, since a refusal would lose the message of a caller that does not ask again.
  */
 
 #include "mail/longline.h"
@@ -165,11 +166,19 @@ static int pass(struct longline *l, const char *why) {
 	return 0;
 }
 
+/* Signed by somebody whose signature covers the body (RFC 6376, RFC 8617). */
+static bool has_signature(struct span head) {
+	struct header_field f;
+	return header_find(head, "DKIM-Signature", &f) ||
+	       header_find(head, "ARC-Message-Signature", &f);
+}
+
 /* The empty line came: what is the body? */
 static int end_header(struct longline *l, struct buf *out, struct err *err) {
 	bool in_digest = l->depth > 0 && l->level[l->depth - 1].digest;
 	bool room = l->depth < LONGLINE_DEPTH_MAX;
 	struct longline_part part;
+	l->is_signed |= has_signature(buf_span(&l->head));
 	if (longline_part_read(buf_span(&l->head), in_digest && !l->is_message, &part,
 			       room ? &l->level[l->depth] : NULL) != 0)
 		return err_set(err, ERR_MEMORY, "out of memory");
@@ -215,6 +224,15 @@ static bool find_level(const struct longline *l, struct span line, size_t *ret,
 	return false;
 }
 
+/* The body is too much to hold. What is signed as a whole goes as it is, the rest is encoded. */
+static int end_hold(struct longline *l, struct buf *out, struct err *err) {
+	if (!l->is_signed)
+		return start_encoding(l, out, err);
+	if (let_go(l, out, err) != 0)
+		return -1;
+	return pass(l, "more than 4 MB into a part of a signed message");
+}
+
 /* A line within the limit, with its line end. */
 static int on_line(struct longline *l, struct span line, struct buf *out,
 		   struct err *err) {
@@ -241,12 +259,7 @@ static int on_line(struct longline *l, struct span line, struct buf *out,
 		buf_add(&l->body, line);
 		if (buf_failed(&l->body))
 			return err_set(err, ERR_MEMORY, "out of memory");
-		if (l->body.len <= LONGLINE_HELD_MAX)
-			return 0;
-		if (let_go(l, out, err) != 0)
-			return -1;
-		return pass(l, "more than 4 MB into its part; encode it as "
-			       "quoted-printable or base64 before it is sent");
+		return l->body.len > LONGLINE_HELD_MAX ? end_hold(l, out, err) : 0;
 	case LONGLINE_ENCODE:
 		encode(line, out);
 		break;

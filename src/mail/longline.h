@@ -10,7 +10,8 @@
  *     longline_init(); longline_feed() ...; longline_finish(); longline_release()
  *
  * A part is held back while it may still have to be encoded, at most LONGLINE_HELD_MAX bytes of
- * it: a long line that first comes later is refused.
+ * it. A longer one is encoded without waiting for a long line; or, in a message that carries a
+ * signature, goes as it is, and a long line that comes later is refused.
  */
 
 #include <stdbool.h>
@@ -47,6 +48,7 @@ struct longline {
 	bool in_long;     /* within a line over the limit */
 	bool long_header; /* there is one in head */
 	bool is_message;  /* head is that of a message, not of a part */
+	bool is_signed;   /* the message carries a signature over its body */
 	size_t column;    /* LONGLINE_WRAP: octets since the last break */
 	struct longline_level level[LONGLINE_DEPTH_MAX];
 	size_t depth;

@@ -222,15 +222,33 @@ static void test_header(void) {
 	ok(span_eq(buf_span(&flat), buf_span(&in)), "and unfolds to what it was");
 }
 
+static void add_lines(struct buf *in, size_t bytes) {
+	while (in->len < bytes)
+		buf_adds(in, "a line\r\n");
+}
+
 static void test_late(void) {
 	AUTO_BUF struct buf in = BUF_INIT(16 << 20), out = BUF_INIT(64 << 20);
 	struct err err = ERR_INIT;
 	buf_adds(&in, "A: b\r\n\r\n");
-	while (in.len < LONGLINE_HELD_MAX + 4096)
-		buf_adds(&in, "a line\r\n");
+	add_lines(&in, LONGLINE_HELD_MAX);
 	ok(run(buf_span(&in), 65536, &out, NULL) == 0 &&
 		   span_eq(buf_span(&in), buf_span(&out)),
-	   "a part longer than what is held goes as it is");
+	   "a part as long as what can be held goes as it is");
+	buf_reset(&out);
+	add_lines(&in, LONGLINE_HELD_MAX + 4096);
+	expand(&in, "@\r\n");
+	ok(run(buf_span(&in), 65536, &out, &err) == 0 &&
+		   strstr(buf_str(&out), "Content-Transfer-Encoding: quoted-printable\r\n"),
+	   "a longer one is encoded in case: a long line may come late: %s", err.msg);
+	ok(longest(buf_span(&out)) <= 76, "and then no line is long");
+	buf_reset(&in);
+	buf_reset(&out);
+	buf_adds(&in, "DKIM-Signature: v=1\r\nA: b\r\n\r\n");
+	add_lines(&in, LONGLINE_HELD_MAX + 4096);
+	ok(run(buf_span(&in), 65536, &out, NULL) == 0 &&
+		   span_eq(buf_span(&in), buf_span(&out)),
+	   "in a signed message it goes as it is");
 	buf_reset(&out);
 	expand(&in, "@\r\n");
 	ok(run(buf_span(&in), 65536, &out, &err) != 0 && err.kind == ERR_SYNTAX,
