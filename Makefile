@@ -20,18 +20,29 @@ SYSCONFDIR ?= /etc/nightmail
 STATEDIR ?= /var/spool/nightmail
 RUNDIR ?= /run/nightmail
 MTA_PREFIX ?= /usr
+# A directory that keeps sendmail and mailq away from the names they share with every other MTA:
+# where packages want them. Without it they stand in SBINDIR and BINDIR.
+MTADIR ?=
+MAILQDIR = $(or $(MTADIR),$(BINDIR))
+SENDMAILDIR = $(or $(MTADIR),$(SBINDIR))
+ZSHDIR ?= $(DATADIR)/zsh/site-functions
+DEB_DIR ?= $(BUILD)/packages
+DEB_REVISION ?= 1
 FUZZ_SECONDS ?= 20
 
-BUILD_PKGS = gcc libc6-dev make pkg-config libgnutls28-dev libgsasl-dev libidn2-dev libjansson-dev
+BUILD_PKGS = gcc libc6-dev make pkg-config libgnutls28-dev libgsasl-dev libidn2-dev libjansson-dev \
+	libncurses-dev libseccomp-dev
 TEST_PKGS = clang libclang-rt-14-dev llvm perl gnutls-bin openssl swaks \
 	libnet-ssleay-perl s-nail mutt git git-email libmailtools-perl pmccabe mandoc cppcheck \
-	valgrind strace python3 jq procps e2fsprogs xfsprogs btrfs-progs
+	valgrind strace python3 jq procps tmux e2fsprogs xfsprogs btrfs-progs dpkg-dev debootstrap
 
-PROGRAMS = nightmaild nightmail-deliver nightmail-drop send sendmail mailq nightmail
+PROGRAMS = nightmaild nightmail-deliver nightmail-session nightmail-drop send sendmail mailq nightmail
 MAINS := $(foreach p,$(PROGRAMS),src/bin/$(subst -,_,$p).c)
 # FOLDERS="base config" builds an archive of these alone.
 FOLDERS ?= *
-LIB_SRCS := $(filter-out $(MAINS),$(wildcard $(FOLDERS:%=src/%/*.c)))
+# tui/ is the dashboard, which an archive of some folders goes without.
+LIB_SRCS := $(filter-out $(MAINS),$(wildcard $(FOLDERS:%=src/%/*.c) $(if \
+	$(filter *,$(FOLDERS)),tui/*.c)))
 LIB_OBJS := $(LIB_SRCS:%.c=$(BUILD)/obj/%.o)
 LIB = $(BUILD)/libnightmail.a
 TEST_LIB_OBJS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/unit/lib/*.c))
@@ -39,17 +50,18 @@ UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/t
 TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(wildcard tests/tools/*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 SCRIPT_TESTS = $(sort $(wildcard tests/cli/*.t tests/smtp/*.t tests/e2e/*.t))
-SCRIPTS = $(wildcard src/etc/*.sh tests/*.sh tests/*/*.sh tests/*/*.t .ci/run)
+SCRIPTS = $(wildcard src/etc/*.sh src/etc/debian/nightmail.* tests/*.sh tests/*/*.sh tests/*/*.t .ci/run)
 
 # Libraries. Targets that only prepare or clean do without.
-PKGS = gnutls libgsasl libidn2 jansson
+PKGS = gnutls libgsasl libidn2 jansson libseccomp ncursesw
 ifneq ($(filter-out clean deps test-deps demo check peers lint format fuzz install-files \
 	install-mta uninstall-mta,$(or $(MAKECMDGOALS),all)),)
 MISSING := $(shell for p in $(PKGS); do pkg-config --exists $$p || echo $$p; done)
 ifneq ($(MISSING),)
 $(error missing libraries: $(MISSING); 'make deps' says how to install them)
 endif
-PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS))
+# -D_GNU_SOURCE below says all that these do.
+PKG_CFLAGS := $(filter-out -D_%,$(shell pkg-config --cflags $(PKGS)))
 LIBS := $(shell pkg-config --libs $(PKGS))
 endif
 
@@ -73,13 +85,17 @@ ifneq ($(SAN),)
 HARDEN = -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer -DKEEP_DUMPABLE
 OPTIMIZE = -O1
 endif
-PATHS = -DLIBEXECDIR='"$(LIBEXECDIR)"' -DBINDIR='"$(BINDIR)"' -DSYSCONFDIR='"$(SYSCONFDIR)"' \
+PATHS = -DLIBEXECDIR='"$(LIBEXECDIR)"' -DBINDIR='"$(BINDIR)"' -DMAILQDIR='"$(MAILQDIR)"' -DSYSCONFDIR='"$(SYSCONFDIR)"' \
 	-DVERSION='"$(VERSION)"' -DSTATEDIR='"$(STATEDIR)"' -DRUNDIR='"$(RUNDIR)"'
-CPPFLAGS += -D_GNU_SOURCE -Isrc $(PATHS) $(PKG_CFLAGS)
+CPPFLAGS += -D_GNU_SOURCE -Isrc -I. $(PATHS) $(PKG_CFLAGS)
 COMPILE = $(CC) -std=c11 $(CPPFLAGS) $(OPTIMIZE) -g -fPIE -ffunction-sections \
 	-fdata-sections $(WARN) $(HARDEN) $(CFLAGS)
-# Started once for every message, where loading libc is half of the work: these bring it along.
-STATIC ?= $(if $(SAN),,send sendmail)
+# Started once for every message, where loading libc is half of the work, or there all the time,
+# where only what is used of it should be: these bring it along.
+STATIC ?= $(if $(SAN),,nightmaild nightmail-drop send sendmail)
+# Their relocations in a tenth of the space, where the linker knows how.
+RELR := $(shell ld --help 2>/dev/null | grep -q pack-relative-relocs && \
+	echo -Wl,-z,pack-relative-relocs)
 LINK_MODE = -pie
 LINK = $(COMPILE) $(LINK_MODE) -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--as-needed \
 	-Wl,--gc-sections $(LDFLAGS)
@@ -90,7 +106,7 @@ TEST_ENV = NIGHTMAIL_BUILD=$(abspath $(BUILD)) \
 
 .DELETE_ON_ERROR:
 .PHONY: all tests check check-run analyze lint format fuzz deps test-deps peers demo bench install \
-	install-files install-mta uninstall-mta clean FORCE
+	install-files install-mta uninstall-mta deb clean FORCE
 
 all: $(PROGRAMS:%=$(BUILD)/%)
 tests: $(UNIT_TESTS) $(TOOLS)
@@ -112,7 +128,7 @@ $(BUILD)/$(1): $(BUILD)/obj/src/bin/$(subst -,_,$(1)).o $$(LIB)
 	$$(LINK) -o $$@ $$^ $$(LIBS)
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call PROGRAM_RULE,$p)))
-$(STATIC:%=$(BUILD)/%): private LINK_MODE = -static-pie
+$(STATIC:%=$(BUILD)/%): private LINK_MODE = -static-pie $(RELR)
 $(STATIC:%=$(BUILD)/%): private LIBS =
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(TEST_LIB_OBJS) $(LIB)
 	@mkdir -p $(@D)
@@ -147,7 +163,7 @@ analyze:
 LINT_ALLOW =
 # cppcheck knows neither AUTO_FREE nor who checks for NULL across files.
 lint:
-	pmccabe $(wildcard src/*/*.c) | awk -v allow=" $(LINT_ALLOW) " \
+	pmccabe $(wildcard src/*/*.c tui/*.c) | awk -v allow=" $(LINT_ALLOW) " \
 		'($$1 > 25 || $$5 > 120) && !index(allow, " " $$NF " ") \
 		{ print "too long or too complex: " $$0; bad = 1 } END { exit bad }'
 	$(if $(wildcard man/*),mandoc -Tlint -W warning $(wildcard man/*))
@@ -155,11 +171,11 @@ lint:
 		test -z "$$sh" || $$sh -n $$f || exit 1; done
 	cppcheck -q --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,performance,portability \
 		--suppress=missingIncludeSystem --suppress=memleak --suppress=resourceLeak \
-		--suppress=ctunullpointer --include=tests/cppcheck.h -D__linux__ -Isrc src
+		--suppress=ctunullpointer --include=tests/cppcheck.h -D__linux__ -Isrc -I. src tui
 
 # Brings all C files into the shape that .clang-format describes.
 format:
-	clang-format -i $(wildcard src/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
+	clang-format -i $(wildcard src/*/*.[ch] tui/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
 
 fuzz:
 	$(MAKE) BUILD=build/fuzz CC=clang SAN=fuzzer-no-link,address,undefined \
@@ -193,9 +209,11 @@ install: all
 # Without building: what stands in BUILD.
 install-files:
 	install -d $(addprefix $(DESTDIR),$(BINDIR) $(SBINDIR) $(LIBEXECDIR) $(SYSCONFDIR))
-	install -m 755 $(addprefix $(BUILD)/,send mailq nightmail) $(DESTDIR)$(BINDIR)
-	install -m 755 $(addprefix $(BUILD)/,nightmaild sendmail) $(DESTDIR)$(SBINDIR)
-	install -m 755 $(BUILD)/nightmail-deliver $(DESTDIR)$(LIBEXECDIR)
+	install -m 755 $(addprefix $(BUILD)/,send nightmail) $(DESTDIR)$(BINDIR)
+	install -m 755 $(BUILD)/nightmaild $(DESTDIR)$(SBINDIR)
+	install -m 755 -D -t $(DESTDIR)$(MAILQDIR) $(BUILD)/mailq
+	install -m 755 -D -t $(DESTDIR)$(SENDMAILDIR) $(BUILD)/sendmail
+	install -m 755 $(addprefix $(BUILD)/,nightmail-deliver nightmail-session) $(DESTDIR)$(LIBEXECDIR)
 	install $(DROP_RIGHTS) $(BUILD)/nightmail-drop $(DESTDIR)$(LIBEXECDIR)
 	$(call install_filled,nightmail.service,$(SYSTEMDIR)/systemd/system/nightmail.service)
 	$(call install_filled,nightmail.socket,$(SYSTEMDIR)/systemd/system/nightmail.socket)
@@ -208,15 +226,27 @@ install-files:
 		install -D -m 644 -t $(DESTDIR)$(MANDIR)/man$${f##*.} $$f || exit 1; done
 	ln -sf nightmail-send.1 $(DESTDIR)$(MANDIR)/man1/send.1
 	for f in completions/*; do n=$$(basename "$${f%.*}"); case $$f in \
-		*.bash) t=bash-completion/completions/$$n ;; \
-		*.zsh) t=zsh/site-functions/_$$n ;; \
-		*.fish) t=fish/vendor_completions.d/$$n.fish ;; esac; \
-		install -D -m 644 $$f $(DESTDIR)$(DATADIR)/$$t || exit 1; done
+		*.bash) t=$(DATADIR)/bash-completion/completions/$$n ;; \
+		*.zsh) t=$(ZSHDIR)/_$$n ;; \
+		*.fish) t=$(DATADIR)/fish/vendor_completions.d/$$n.fish ;; esac; \
+		install -D -m 644 $$f $(DESTDIR)$$t || exit 1; done
 	@echo 'users and rights, once installed: systemd-sysusers && systemd-tmpfiles --create'
 
 # sendmail, mailq and their kin below MTA_PREFIX, where every program looks for them.
 install-mta uninstall-mta:
-	@DESTDIR=$(DESTDIR) sh src/etc/mta-links.sh $(@:-mta=) $(MTA_PREFIX) $(SBINDIR) $(BINDIR)
+	@DESTDIR=$(DESTDIR) sh src/etc/mta-links.sh $(@:-mta=) $(MTA_PREFIX) \
+		$(SENDMAILDIR) $(MAILQDIR)
+
+# Debian packages in DEB_DIR, of programs built for below /usr; src/etc/debian/README.Debian
+# says what is in which.
+DEB_LAYOUT = BUILD=$(DEB_DIR)/programs WERROR= SAN= PREFIX=/usr MTADIR=/usr/libexec/nightmail \
+	ZSHDIR=/usr/share/zsh/vendor-completions CFLAGS='$(CFLAGS) -ffile-prefix-map=$(CURDIR)=.'
+deb:
+	@$(MAKE) --no-print-directory -s $(DEB_LAYOUT) all >&2
+	@rm -rf $(DEB_DIR)/tree
+	@$(MAKE) --no-print-directory -s $(DEB_LAYOUT) DESTDIR=$(abspath $(DEB_DIR))/tree \
+		install-files >/dev/null
+	@sh src/etc/deb.sh $(DEB_DIR) $(VERSION)-$(DEB_REVISION)
 
 clean:
 	rm -rf build/release build/san-* build/fuzz

@@ -2,8 +2,9 @@
 
 _nightmail_mailq() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands='list show flush hold release delete bounce check'
-	local words='--all --json --body --repair --color --config --help --version -a -j'
+	local commands='list show flush hold release delete bounce edit check'
+	local words='--all --json --body --repair --to --remove --from --color --config --help --version -a -j -q'
+	local filters='state= id= from~ to~ relay= reason~ why~ size> age> attempts> next< flags='
 	local i config=()
 	COMPREPLY=()
 	case $prev in
@@ -17,13 +18,20 @@ _nightmail_mailq() {
 		return
 		;;
 	esac
+	case $prev in
+	--to | --remove | --from)
+		return
+		;;
+	esac
 	if [[ $cur != -* ]]; then
 		for ((i = 1; i < COMP_CWORD; i++)); do
 			[[ ${COMP_WORDS[i]} == --config ]] && config=(--config "${COMP_WORDS[i + 1]}")
 		done
 		words=$(mailq "${config[@]}" --all 2>/dev/null | sed -n 's/^\([0-9A-V]\{16\}\) .*/\1/p')
 		((COMP_CWORD == 1)) && words+=" $commands"
+		words+=" $filters"
 	fi
 	COMPREPLY=($(compgen -W "$words" -- "$cur"))
+	[[ ${COMPREPLY[0]} == *[=~\<\>] ]] && compopt -o nospace
 }
 complete -F _nightmail_mailq mailq

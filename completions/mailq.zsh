@@ -2,7 +2,7 @@
 # zsh completion for mailq(1)
 
 _nightmail_mailq_words() {
-	local -a ids commands
+	local -a ids commands filters
 	ids=(${(f)"$(mailq --all 2>/dev/null | sed -n 's/^\([0-9A-V]\{16\}\) .*/\1/p')"})
 	commands=(
 		'list:what waits, why, and until when'
@@ -12,9 +12,25 @@ _nightmail_mailq_words() {
 		'release:end a hold'
 		'delete:no delivery, no bounce'
 		'bounce:give up now and tell the sender'
+		'edit:change recipients or sender'
 		'check:verify every file'
 	)
 	((CURRENT == 2)) && _describe command commands
+	filters=(
+		'state=:queued, active, deferred, held, dead'
+		'id=:the ID or its ending'
+		'from~:sender'
+		'to~:recipient'
+		'relay=:name of the relay'
+		'reason~:who holds it, or the last reply'
+		'why~:what it waits for'
+		'size>:bytes, or with K, M, G'
+		'age>:time in the queue, with s, m, h, d, w'
+		'attempts>:how often it was tried'
+		'next<:time until the next try'
+		'flags=:possibly-twice'
+	)
+	_describe filter filters -S ''
 	compadd -a ids
 }
 
@@ -23,6 +39,10 @@ _arguments \
 	'(-j --json)'{-j,--json}'[one JSON object a line]' \
 	'--body[show: the whole message]' \
 	'--repair[check: put aside what is damaged]' \
+	'*--to=[edit: another address for a recipient]:OLD=NEW:' \
+	'*--remove=[edit: one recipient less]:address:' \
+	'--from=[edit: another envelope sender]:address:' \
+	'-q-[flush as sendmail does]:R, S or I and text:' \
 	'--color[when to use colour]:when:(always never auto)' \
 	'--config[read this configuration]:file:_files' \
 	'--help[print the commands]' \

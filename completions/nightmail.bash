@@ -2,11 +2,16 @@
 
 _nightmail() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands='config explain reload setup sink status' words=
+	local commands='config explain queue reload setup sink status' words=
+	local dashboard='--config --read-only --theme --mouse --plain'
 	local peers='msmtp nullmailer dma ssmtp esmtp exim4 postfix'
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
-		COMPREPLY=($(compgen -W "$commands --help --version" -- "$cur"))
+		COMPREPLY=($(compgen -W "$commands $dashboard --help --version" -- "$cur"))
+		return
+	fi
+	if [[ $prev == --theme ]]; then
+		COMPREPLY=($(compgen -W 'dark light mono' -- "$cur"))
 		return
 	fi
 	case ${COMP_WORDS[1]}:$prev in
@@ -20,7 +25,7 @@ _nightmail() {
 		;;
 	esac
 	case $prev in
-	--config | --cert | --key | --password-file)
+	--config | --cert | --key | --password-file | --ca)
 		compopt -o filenames
 		COMPREPLY=($(compgen -f -- "$cur"))
 		return
@@ -43,6 +48,7 @@ _nightmail() {
 		;;
 	esac
 	case ${COMP_WORDS[1]} in
+	-*) words=$dashboard ;;
 	config)
 		words='--config --json --help'
 		[[ " ${COMP_WORDS[*]:2} " =~ \ (check|show|keys)\  ]] || words+=' check show keys import'
@@ -54,12 +60,13 @@ _nightmail() {
 		fi
 		;;
 	setup)
-		words='--import --relay --port --tls --login --password-file --root --no-probe
+		words='--import --relay --port --tls --ca --login --password-file --root --no-probe
 			--test --yes --dry-run --undo --config --help'
 		;;
 	explain) words='--config --json --help' ;;
 	status) words='--config --json --help' ;;
 	reload) words='--config --json --help' ;;
+	queue) words='list show flush hold release delete bounce check --all --json --help' ;;
 	sink)
 		words='--listen --name --tls --cert --key --implicit-tls --require-tls --auth
 			--require-auth --dir --reply --close-at --delay --max --size --connections

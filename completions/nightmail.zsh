@@ -5,10 +5,22 @@ _nightmail() {
 	local -a stages peers
 	peers=(msmtp nullmailer dma ssmtp esmtp exim4 postfix)
 	stages=(greeting ehlo starttls auth mail rcpt data content)
+	local -a dashboard
+	dashboard=(
+		'--config[read this file]:file:_files'
+		'--read-only[change nothing]'
+		'--theme[colours]:theme:(dark light mono)'
+		'--mouse[the mouse selects and scrolls]'
+		'--plain[print the overview as text]'
+	)
+	if ((CURRENT > 2)) && [[ $words[2] == -* ]]; then
+		_arguments $dashboard
+		return
+	fi
 	if ((CURRENT == 2)); then
 		_alternative \
-			'commands:command:((config\:"check or show the configuration" explain\:"what would become of mail" status\:"how the daemon and its relays are" reload\:"read the configuration again" setup\:"make the configuration" sink\:"receive mail for tests"))' \
-			'options:option:(--help --version)'
+			'commands:command:((config\:"check or show the configuration" explain\:"what would become of mail" status\:"how the daemon and its relays are" reload\:"read the configuration again" queue\:"what waits, and why" setup\:"make the configuration" sink\:"receive mail for tests"))' \
+			'options:option:(--help --version --config --read-only --theme --mouse --plain)'
 		return
 	fi
 	local command=$words[2]
@@ -30,6 +42,7 @@ _nightmail() {
 			'--relay[the server]:host:_hosts' \
 			'--port[its port]:port:' \
 			'--tls[TLS mode]:mode:(starttls implicit opportunistic none)' \
+			'--ca[trust the authorities of this file]:file:_files' \
 			'--login[user name there]:name:' \
 			'--password-file[where the password is kept]:file:_files' \
 			'--root[who reads the mail for root]:address:' \
@@ -47,6 +60,13 @@ _nightmail() {
 			'--json[one JSON object]' \
 			'--help[print the options]' \
 			'1:sender:' '*:recipient:'
+		;;
+	queue)
+		_arguments \
+			'--all[every message]' \
+			'--json[one JSON object a line]' \
+			'--help[print the options]' \
+			'1:command:(list show flush hold release delete bounce check)' '*:ID:'
 		;;
 	status | reload)
 		_arguments \

@@ -4,12 +4,12 @@ _nightmail_send() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
 	COMPREPLY=()
 	case $prev in
-	--config)
+	--config | -a | --attach | --html | --inline | --template | --data)
 		compopt -o filenames
 		COMPREPLY=($(compgen -f -- "$cur"))
 		return
 		;;
-	-s | --subject | --header | -F)
+	-s | --subject | --timeout | --header | --unsubscribe | -F)
 		return
 		;;
 	--to | --cc | --bcc | --from | --reply-to | -f | -r)
@@ -18,8 +18,9 @@ _nightmail_send() {
 		;;
 	esac
 	if [[ $cur == -* ]]; then
-		COMPREPLY=($(compgen -W '-s --subject --to --cc --bcc --from --reply-to --header -t
-			-f -r -F -i -v --verbose --json --config --help --version' -- "$cur"))
+		COMPREPLY=($(compgen -W '-s --subject --to --cc --bcc --from --reply-to --header
+			-a --attach --html --inline --unsubscribe --receipt -t -f -r -F -i --template
+			--data --yes --wait --timeout --dry-run -v --verbose --json --config --help --version' -- "$cur"))
 	else
 		COMPREPLY=($(compgen -u -- "$cur"))
 	fi

@@ -9,6 +9,17 @@ _arguments -S \
 	'--from=[From field and envelope sender]:address:_email_addresses' \
 	'--reply-to=[where answers go]:address:_email_addresses' \
 	'*--header=[one more header field]:name and value:' \
+	'*'{-a+,--attach=}'[attach a file]:file:_files' \
+	'--html=[HTML beside the text]:file:_files' \
+	'*--inline=[a picture in the HTML]:file:_files' \
+	'*--unsubscribe=[how to leave the list]:URL:' \
+	'--receipt[ask for a delivery receipt]' \
+	'--template=[a message for each row]:file:_files' \
+	'--data=[the rows, CSV or JSON]:file:_files' \
+	'--yes[do not ask before a table is queued]' \
+	'--wait[follow the delivery]' \
+	'--timeout=[how long to follow it]:time:(30s 5m 2h)' \
+	'--dry-run[show what would go out, queue nothing]' \
 	'-t[read a whole message]' \
 	'(-f -r)'{-f+,-r+}'[envelope sender]:address:_email_addresses' \
 	'-F+[full name for the From field]:name:' \

@@ -26,7 +26,7 @@ _nightmail_sendmail() {
 		;;
 	esac
 	if [[ $cur == -* ]]; then
-		COMPREPLY=($(compgen -W '-t -i -f -r -F -N -R -V -B -v -bm -bp -bs -bi -bv -q -qf -qI
+		COMPREPLY=($(compgen -W '-t -i -f -r -F -N -R -V -B -v -bm -bp -bs -bi -bv -q -qf -qI -qR -qS
 			--config --help --version' -- "$cur"))
 	else
 		COMPREPLY=($(compgen -u -- "$cur"))

@@ -142,6 +142,7 @@ cat <<EOF
 
 What to do next
   make check                      run all tests
+  make deb                        Debian packages; or without them:
   sudo make install               install
   sudo systemd-sysusers && sudo systemd-tmpfiles --create
   sudo nightmail setup            write /etc/nightmail/nightmail.conf, as above, with your

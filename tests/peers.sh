@@ -1,22 +1,29 @@
 #!/bin/sh
-# make peers: Debian's Postfix, Dovecot and bsd-mailx for the end-to-end tests, unpacked
-# under build/peers and never installed: Debian's MTA packages exclude each other and would
-# take over the machine's mail. Nothing outside of build/peers is written, but for the
-# package lists when they are missing. Quiet when done; without apt the tests skip.
+# make peers: what the end-to-end tests need of Debian, below build/peers and never installed:
+#
+#     build/peers/root      Postfix, Dovecot, bsd-mailx and msmtp, unpacked: Debian's MTA
+#                           packages exclude each other and would take over the machine's mail
+#     build/peers/debian    a small system with another MTA and programs that send mail, for
+#                           the test of our packages; only root can make it
+#
+# Nothing outside of build/peers is written, but for the package lists when they are missing.
+# Quiet when done, and offline from then on; what cannot be made lets its tests skip.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
-peers="postfix dovecot-core bsd-mailx"
+peers="postfix dovecot-core bsd-mailx msmtp"
+# What our packages depend on, and programs that call sendmail.
+libraries=libgnutls30,libgsasl18,libidn2-0,libjansson4,libncursesw6,adduser,procps
+callers="cron at bsd-mailx mailutils php8.2-cli sudo logwatch s-nail mutt"
 dir=$PWD/build/peers
-[ -e "$dir/ready" ] && exit 0
 
 without() {
-	echo "peers: $*; the tests that need $peers will be skipped"
-	exit 0
+	echo "peers: $1; $2 will be skipped"
 }
 
 # What apt would install, were it asked to: the peers and the libraries missing here.
 closure() {
+	# shellcheck disable=SC2086
 	apt-get -s -o Debug::NoLocking=1 install --no-install-recommends $peers 2>/dev/null |
 		sed -n 's/^Inst \([^ ]*\) .*/\1/p'
 }
@@ -27,17 +34,102 @@ fetch() {
 		>"$dir/log" 2>&1
 }
 
-command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || without "no apt here"
-rm -rf "$dir"
-mkdir -p "$dir/debs" "$dir/root" || exit 1
-if [ -z "$(closure)" ] || ! fetch; then
-	[ "$(id -u)" -ne 0 ] || apt-get -q update >"$dir/log" 2>&1 </dev/null
-	fetch || { tail -n 5 "$dir/log"; without "apt cannot be reached"; }
-fi
+unpack_peers() {
+	rm -rf "$dir/debs" "$dir/root"
+	mkdir -p "$dir/debs" "$dir/root" || exit 1
+	if [ -z "$(closure)" ] || ! fetch; then
+		[ "$(id -u)" -ne 0 ] || apt-get -q update >"$dir/log" 2>&1 </dev/null
+		fetch || {
+			tail -n 5 "$dir/log"
+			without "apt cannot be reached" "the tests that need $peers"
+			return
+		}
+	fi
+	for deb in "$dir"/debs/*.deb; do
+		dpkg-deb -x "$deb" "$dir/root" || exit 1
+	done
+	rm -rf "$dir/debs" "$dir/log"
+	echo "$peers" >"$dir/ready"
+	echo "peers: $peers unpacked in build/peers"
+}
 
-for deb in "$dir"/debs/*.deb; do
-	dpkg-deb -x "$deb" "$dir/root" || exit 1
-done
-rm -rf "$dir/debs" "$dir/log"
-touch "$dir/ready"
-echo "peers: $peers unpacked in build/peers"
+# A package that is a mail server for dpkg's purposes: its sendmail keeps the mail in a file.
+other_mta() {
+	root=$dir/other-mta
+	mkdir -p "$root/DEBIAN" "$root/usr/sbin" "$root/usr/bin" "$root/usr/lib" \
+		"$root/usr/share/man/man1" "$root/usr/share/man/man8"
+	cat >"$root/DEBIAN/control" <<-'END'
+		Package: other-mta
+		Version: 1
+		Architecture: all
+		Maintainer: nobody <nobody@localhost>
+		Provides: mail-transport-agent
+		Conflicts: mail-transport-agent
+		Replaces: mail-transport-agent
+		Description: another mail server
+	END
+	printf '#!/bin/sh\nexec cat >>/var/tmp/other-mta\n' >"$root/usr/sbin/sendmail"
+	echo 'echo other' | tee "$root/usr/bin/mailq" >"$root/usr/bin/newaliases"
+	chmod 755 "$root/usr/sbin/sendmail" "$root"/usr/bin/*
+	ln -s ../sbin/sendmail "$root/usr/lib/sendmail"
+	: >"$root/usr/share/man/man1/mailq.1"
+	: >"$root/usr/share/man/man8/sendmail.8"
+	dpkg-deb --root-owner-group --build "$root" "$new/other-mta.deb" >/dev/null
+	rm -rf "$root"
+}
+
+# in_debian COMMAND...
+in_debian() {
+	DEBIAN_FRONTEND=noninteractive LC_ALL=C chroot "$new" "$@" </dev/null >>"$dir/log" 2>&1
+}
+
+install_debian() {
+	suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+	# shellcheck disable=SC2016
+	mirror=$(apt-get indextargets --format '$(REPO_URI)' "Codename: $suite" 2>/dev/null |
+		head -n 1)
+	debootstrap --variant=minbase --include="$libraries" "$suite" "$new" \
+		"${mirror:-http://deb.debian.org/debian}" >>"$dir/log" 2>&1 || return 1
+	# No daemon of theirs is to run.
+	printf '#!/bin/sh\nexit 101\n' >"$new/usr/sbin/policy-rc.d"
+	chmod 755 "$new/usr/sbin/policy-rc.d"
+	other_mta
+	# shellcheck disable=SC2086
+	in_debian dpkg -i /other-mta.deb &&
+		in_debian apt-get install -y --no-install-recommends $callers || return 1
+	rm -rf "$new/usr/sbin/policy-rc.d" "$new"/var/lib/apt/lists/* "$new"/usr/share/locale/* \
+		"$new"/usr/share/doc/* "$new"/var/cache/apt/*.bin "$new"/var/cache/apt/archives/*.deb
+}
+
+make_debian() {
+	skipped="the test of the packages"
+	[ "$(id -u)" = 0 ] || {
+		without "only root can make a Debian system" "$skipped"
+		return
+	}
+	command -v debootstrap >/dev/null || {
+		without "there is no debootstrap" "$skipped"
+		return
+	}
+	new=$dir/debian.new
+	rm -rf "$new" "$dir/debian"
+	mkdir -p "$new"
+	: >"$dir/log"
+	install_debian || {
+		tail -n 5 "$dir/log"
+		without "debootstrap did not succeed" "$skipped"
+		rm -rf "$new"
+		return
+	}
+	mv "$new" "$dir/debian"
+	echo "$libraries $callers" >"$dir/debian.ready"
+	rm -f "$dir/log"
+	echo "peers: a Debian with $callers made in build/peers"
+}
+
+command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || {
+	without "no apt here" "the tests with Debian's programs"
+	exit 0
+}
+[ "$(cat "$dir/ready" 2>/dev/null)" = "$peers" ] || unpack_peers
+[ "$(cat "$dir/debian.ready" 2>/dev/null)" = "$libraries $callers" ] || make_debian

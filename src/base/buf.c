@@ -90,11 +90,19 @@ int buf_addc(struct buf *b, char c) {
 	return buf_addm(b, &c, 1);
 }
 
+/* Written at once where the room that is there will do, else a second time. */
 int buf_vaddf(struct buf *b, const char *fmt, va_list ap) {
+	size_t left = b->failed ? 0 : b->cap - b->len;
 	va_list again;
 	va_copy(again, ap);
-	int n = vsnprintf(NULL, 0, fmt, again);
+	int n = vsnprintf(left ? b->data + b->len : NULL, left, fmt, again);
 	va_end(again);
+	if (n >= 0 && (size_t)n < left) {
+		b->len += (size_t)n;
+		return 0;
+	}
+	if (left)
+		b->data[b->len] = '\0';
 	char *room = n < 0 ? fail(b) : buf_room(b, (size_t)n);
 	if (!room)
 		return -1;

@@ -27,11 +27,13 @@ static int too_large(const struct buf *out, const char *name, struct err *err) {
 	return err_set(err, ERR_LIMIT, "%s: larger than %zu bytes", name, out->max);
 }
 
-/* Reads into what room the ceiling leaves; one byte more shows that the file is too large. */
-static int read_all(int fd, const char *name, struct buf *out, struct err *err) {
+/* Reads into what room the ceiling leaves; one byte more shows that the file is too large.
+ * step: how much at a time. */
+static int read_all(int fd, const char *name, size_t step, struct buf *out,
+		    struct err *err) {
 	for (;;) {
 		size_t left = out->max - out->len;
-		size_t want = left < READ_STEP ? left : READ_STEP;
+		size_t want = left < step ? left : step;
 		char beyond = 0;
 		char *room = want ? buf_room(out, want) : &beyond;
 		if (!room)
@@ -53,12 +55,15 @@ int file_read(int dirfd, const char *name, struct buf *out, struct err *err) {
 	AUTO_FD int fd = file_openat(dirfd, name, O_RDONLY, 0);
 	if (fd < 0)
 		return fail_on(err, name);
-	size_t before = out->len;
+	size_t before = out->len, step = READ_STEP;
 	struct stat st;
-	if (fstat(fd, &st) == 0 && st.st_size > 0 &&
-	    (uint64_t)st.st_size > out->max - before)
-		return too_large(out, name, err);
-	if (read_all(fd, name, out, err) == 0)
+	if (fstat(fd, &st) == 0 && st.st_size > 0) { /* what the kernel makes up has none */
+		if ((uint64_t)st.st_size > out->max - before)
+			return too_large(out, name, err);
+		if (st.st_size < READ_STEP)
+			step = (size_t)st.st_size + 1;
+	}
+	if (read_all(fd, name, step, out, err) == 0)
 		return 0;
 	buf_truncate(out, before);
 	return -1;

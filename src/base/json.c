@@ -105,6 +105,13 @@ void json_int(struct json *j, const char *key, int64_t value) {
 	buf_addf(j->out, "%lld", (long long)value);
 }
 
+void json_ms(struct json *j, const char *key, int64_t ms) {
+	begin(j, key);
+	buf_addf(j->out, "%s%lld.%03d", ms < 0 ? "-" : "",
+		 (long long)(ms < 0 ? -(ms / 1000) : ms / 1000),
+		 (int)(ms < 0 ? -(ms % 1000) : ms % 1000));
+}
+
 void json_bool(struct json *j, const char *key, bool value) {
 	begin(j, key);
 	buf_adds(j->out, value ? "true" : "false");
@@ -113,6 +120,11 @@ void json_bool(struct json *j, const char *key, bool value) {
 void json_null(struct json *j, const char *key) {
 	begin(j, key);
 	buf_adds(j->out, "null");
+}
+
+void json_raw(struct json *j, const char *key, struct span value) {
+	begin(j, key);
+	buf_add(j->out, value);
 }
 
 void json_str_or_null(struct json *j, const char *key, struct span value) {

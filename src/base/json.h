@@ -33,8 +33,12 @@ void json_array(struct json *j, const char *key);
 void json_end(struct json *j);
 void json_str(struct json *j, const char *key, struct span value);
 void json_int(struct json *j, const char *key, int64_t value);
+/* Milliseconds as seconds with three decimals. */
+void json_ms(struct json *j, const char *key, int64_t ms);
 void json_bool(struct json *j, const char *key, bool value);
 void json_null(struct json *j, const char *key);
+/* A value that is JSON already. */
+void json_raw(struct json *j, const char *key, struct span value);
 /* The span as a string, or null when its pointer is NULL. */
 void json_str_or_null(struct json *j, const char *key, struct span value);
 

@@ -26,12 +26,9 @@
 #define REPORT_FD 4
 
 void proc_start(void) {
-	int fd;
-	do
-		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	while (fd >= 0 && fd <= STDERR_FILENO && fcntl(fd, F_SETFD, 0) == 0);
-	if (fd >= 0)
-		close(fd);
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0) /* the lowest free one is this one */
+			fd = open("/dev/null", O_RDWR);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a full file is an error like any other */
 	signal(SIGCHLD, SIG_DFL);

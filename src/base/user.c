@@ -1,5 +1,6 @@
 /*
- * passwd(5) look-up; see user.h. A line is name:password:uid:gid:gecos:home:shell.
+ * passwd(5) and group(5) look-up; see user.h. A line of the former is
+ * name:password:uid:gid:gecos:home:shell.
  */
 
 #include "base/user.h"
@@ -12,7 +13,7 @@
 #include "base/file.h"
 #include "base/proc.h"
 
-#define PASSWD_MAX (4u << 20)
+#define FILE_MAX (4u << 20)
 #define GETENT_TIMEOUT_MS 10000
 
 /* Copies a field; false when it does not fit or is not text. */
@@ -55,17 +56,21 @@ static bool find_in(struct span text, const char *name, uid_t uid, struct user *
 	return false;
 }
 
+/* Asks the name service for one entry of a database. */
+static int ask(const char *database, const char *key, struct buf *ret) {
+	const char *const argv[] = { "/usr/bin/getent", database, key, NULL };
+	buf_reset(ret);
+	return proc_capture(argv, GETENT_TIMEOUT_MS, ret, NULL);
+}
+
 static bool find(const char *name, uid_t uid, struct user *ret) {
-	AUTO_BUF struct buf text = BUF_INIT(PASSWD_MAX);
+	AUTO_BUF struct buf text = BUF_INIT(FILE_MAX);
 	if (file_read(AT_FDCWD, "/etc/passwd", &text, NULL) == 0 &&
 	    find_in(buf_span(&text), name, uid, ret))
 		return true;
 	char number[16];
 	snprintf(number, sizeof number, "%u", (unsigned)uid);
-	const char *const argv[] = { "/usr/bin/getent", "passwd", name ? name : number,
-				     NULL };
-	buf_reset(&text);
-	return proc_capture(argv, GETENT_TIMEOUT_MS, &text, NULL) == 0 &&
+	return ask("passwd", name ? name : number, &text) == 0 &&
 	       find_in(buf_span(&text), name, uid, ret);
 }
 
@@ -75,4 +80,30 @@ bool user_by_uid(uid_t uid, struct user *ret) {
 
 bool user_by_name(const char *name, struct user *ret) {
 	return find(name, 0, ret);
+}
+
+/* A line is name:password:gid:members. */
+static bool find_group_in(struct span text, const char *name, gid_t *ret) {
+	struct span line, field, password, gid;
+	uint64_t number;
+	while (span_take_line(&text, &line)) {
+		if (!span_take_until(&line, ':', &field) ||
+		    !span_eq(field, span_str(name)) ||
+		    !span_take_until(&line, ':', &password) ||
+		    !span_take_until(&line, ':', &gid) ||
+		    !span_uint(gid, UINT32_MAX, &number))
+			continue;
+		*ret = (gid_t)number;
+		return true;
+	}
+	return false;
+}
+
+bool user_group_by_name(const char *name, gid_t *ret) {
+	AUTO_BUF struct buf text = BUF_INIT(FILE_MAX);
+	if (file_read(AT_FDCWD, "/etc/group", &text, NULL) == 0 &&
+	    find_group_in(buf_span(&text), name, ret))
+		return true;
+	return ask("group", name, &text) == 0 &&
+	       find_group_in(buf_span(&text), name, ret);
 }

@@ -3,15 +3,24 @@
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/proc.h"
 #include "cli/cli.h"
 #include "cli/nightmail_config.h"
+#include "cli/nightmail_dashboard.h"
 #include "cli/nightmail_explain.h"
 #include "cli/nightmail_setup.h"
 #include "cli/nightmail_sink.h"
 #include "cli/nightmail_status.h"
+
+static int queue(int argc, char **argv) {
+	static char name[] = "mailq";
+	(void)argc;
+	argv[0] = name;
+	return cli_exec("nightmail", "mailq", (const char *const *)argv);
+}
 
 static const struct {
 	const char *name;
@@ -26,6 +35,8 @@ static const struct {
 	  "what would become of mail from one address to others" },
 	{ "status", nightmail_status,
 	  "how the daemon and its relays are, and how much mail waits" },
+	{ "queue", queue,
+	  "what waits and why: mailq, under a name that no other MTA has" },
 	{ "reload", nightmail_reload,
 	  "the daemon reads its configuration again" },
 	{ "sink", nightmail_sink,
@@ -34,7 +45,10 @@ static const struct {
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 static void print_help(FILE *f) {
-	fputs("usage: nightmail COMMAND [ARGUMENT...]\n"
+	fputs("usage: nightmail [--config FILE] [--read-only] [--theme dark|light|mono] "
+	      "[--mouse]\n"
+	      "                 [--plain]        the dashboard, or its overview as text\n"
+	      "       nightmail COMMAND [ARGUMENT...]\n"
 	      "       nightmail COMMAND --help | --help | --version\n",
 	      f);
 	for (size_t i = 0; i < COMMANDS; i++)
@@ -45,10 +59,12 @@ static void print_help(FILE *f) {
 int main(int argc, char **argv) {
 	proc_start();
 	file_fault_from_env();
-	if (argc < 2) {
+	if (argc < 2 && (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))) {
 		print_help(stderr);
 		return EX_USAGE;
 	}
+	if (argc < 2)
+		return nightmail_dashboard(argc, argv);
 	if (strcmp(argv[1], "--help") == 0) {
 		print_help(stdout);
 		return 0;
@@ -58,5 +74,7 @@ int main(int argc, char **argv) {
 	for (size_t i = 0; i < COMMANDS; i++)
 		if (strcmp(argv[1], commands[i].name) == 0)
 			return commands[i].run(argc - 1, argv + 1);
+	if (argv[1][0] == '-')
+		return nightmail_dashboard(argc, argv);
 	return cli_usage("nightmail", "unknown command %s", argv[1]);
 }

@@ -8,7 +8,6 @@
 #include <getopt.h>
 #include <grp.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -19,6 +18,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/proc.h"
+#include "base/user.h"
 #include "cli/cli.h"
 #include "deliver/manager.h"
 #include "queue/drop.h"
@@ -106,15 +106,15 @@ static int make_dirs(const char *path, struct err *err) {
 /* Where users leave mail while no daemon runs; without the group they cannot. */
 static bool make_drop(const struct settings *s, gid_t *ret) {
 	struct err err = ERR_INIT;
-	const struct group *gr = getgrnam(DROP_GROUP);
-	if (!gr) {
+	gid_t gid;
+	if (!user_group_by_name(DROP_GROUP, &gid)) {
 		log_info("there is no group " DROP_GROUP ": while this daemon is stopped, users "
 			 "cannot queue mail");
 		return false;
 	}
-	*ret = gr->gr_gid;
+	*ret = gid;
 	/* Users must get at drop/, and at nothing else in there. */
-	if (chmod(s->dir, 0711) == 0 && drop_create(s->dir, gr->gr_gid, &err) == 0)
+	if (chmod(s->dir, 0711) == 0 && drop_create(s->dir, gid, &err) == 0)
 		return true;
 	log_warn("while this daemon is stopped, users cannot queue mail: %s",
 		err.msg[0] ? err.msg : strerror(errno));
@@ -123,22 +123,22 @@ static bool make_drop(const struct settings *s, gid_t *ret) {
 
 /* Makes what the system user needs and becomes that user. */
 static int become_system_user(const struct settings *s, struct err *err) {
-	const struct passwd *pw = getpwnam(SYSTEM_USER);
-	if (!pw)
+	struct user user;
+	if (!user_by_name(SYSTEM_USER, &user))
 		return err_set(err, ERR_MISSING, "there is no user " SYSTEM_USER ": make it with "
 			"'useradd --system --user-group --no-create-home " SYSTEM_USER "'");
 	const char *const dirs[] = { s->dir, s->rundir };
 	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
 		if (make_dirs(dirs[i], err) != 0)
 			return -1;
-		if (chown(dirs[i], pw->pw_uid, pw->pw_gid) != 0)
+		if (chown(dirs[i], user.uid, user.gid) != 0)
 			return err_sys(err, "%s: cannot give it to user " SYSTEM_USER, dirs[i]);
 	}
 	if (chmod(s->rundir, 0755) != 0)
 		return err_sys(err, "%s: cannot open it to others", s->rundir);
 	gid_t drop = 0;
 	size_t groups = make_drop(s, &drop) ? 1 : 0;
-	if (setgroups(groups, &drop) != 0 || setgid(pw->pw_gid) != 0 || setuid(pw->pw_uid) != 0)
+	if (setgroups(groups, &drop) != 0 || setgid(user.gid) != 0 || setuid(user.uid) != 0)
 		return err_sys(err, "cannot become user " SYSTEM_USER);
 	return 0;
 }

@@ -1,10 +1,10 @@
 /*
  * send: the friendly way to queue a message from the shell. Recipients, subject and
- * header fields come from the command line, the text from standard input; the message is
- * built as MIME and goes the same way as one given to sendmail.
+ * header fields come from the command line, the text from standard input or an editor; the
+ * message is built as MIME and goes the same way as one given to sendmail. This file reads
+ * the command line; cli/send.h says who does the rest.
  */
 
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,38 +16,34 @@
 #include "base/json.h"
 #include "base/proc.h"
 #include "cli/cli.h"
-#include "cli/submission.h"
-#include "mail/compose.h"
+#include "cli/send.h"
+#include "cli/send_wait.h"
+#include "queue/envelope.h"
 
-#define READ_SIZE 65536
-#define HEADER_MAX (16u << 20)
-
-static const char program[] = "send";
+const char send_program[] = "send";
 
 static const char help[] =
 	"usage: send RECIPIENT... [-s SUBJECT] [OPTIONS] < TEXT\n"
 	"       send -t [RECIPIENT...] [OPTIONS] < MESSAGE\n"
+	"       send --template FILE --data FILE.csv|.json [OPTIONS]\n"
 	"Queues a message; exit 0 means that it is on disk and will be delivered.\n"
 	"  -s, --subject TEXT      subject\n"
 	"  --to, --cc, --bcc LIST  more recipients: addresses, or \"Name <address>\"\n"
-	"  --from ADDR             From field and envelope sender\n"
-	"  --reply-to ADDR         where answers go\n"
+	"  --from, --reply-to ADDR From field and envelope sender; where answers go\n"
 	"  --header 'NAME: VALUE'  one more header field\n"
+	"  -a, --attach FILE       attach a file\n"
+	"  --html FILE             HTML beside the text; -: HTML alone, on stdin\n"
+	"  --inline FILE           a picture in it: <img src=\"cid:FILE\">\n"
+	"  --unsubscribe URL       a list's way out: https://... or mailto:...\n"
+	"  --receipt               ask for a delivery receipt\n"
 	"  -t                      read a whole message; recipients from To, Cc and Bcc\n"
-	"  -f, -r ADDR             envelope sender; '' or '<>' is the null sender\n"
-	"  -F NAME                 full name for the From field\n"
-	"  -v, --verbose           print the queue ID even when not on a terminal\n"
-	"  --json                  print {\"id\":..., \"recipients\":N}\n"
-	"  --config FILE, --help, --version\n"
-	"-i is accepted and always on.\n";
-
-struct call {
-	const char *config;
-	bool verbose, json;
-	const char *from; /* --from */
-	struct submission s;
-	struct compose mail;
-};
+	"  -f, -r ADDR; -F NAME    envelope sender ('' is the null one); full name\n"
+	"  --template FILE, --data FILE   a message for each row; {{field}} is filled in\n"
+	"  --yes                   do not ask before the messages of --data are queued\n"
+	"  --wait, --timeout TIME  follow the delivery, at most 5m or TIME\n"
+	"  --dry-run               show what would go out and where, queue nothing\n"
+	"  -v, --verbose; --json   print the queue ID; print a JSON object\n"
+	"  --config FILE, --help, --version (-i is accepted and always on)\n";
 
 enum {
 	OPT_TO = 256,
@@ -56,6 +52,16 @@ enum {
 	OPT_FROM,
 	OPT_REPLY_TO,
 	OPT_HEADER,
+	OPT_HTML,
+	OPT_INLINE,
+	OPT_UNSUBSCRIBE,
+	OPT_RECEIPT,
+	OPT_TEMPLATE,
+	OPT_DATA,
+	OPT_YES,
+	OPT_WAIT,
+	OPT_TIMEOUT,
+	OPT_DRY_RUN,
 	OPT_VERBOSE,
 	OPT_JSON,
 	OPT_CONFIG,
@@ -71,6 +77,17 @@ static const struct option longs[] = {
 	{ "from", required_argument, NULL, OPT_FROM },
 	{ "reply-to", required_argument, NULL, OPT_REPLY_TO },
 	{ "header", required_argument, NULL, OPT_HEADER },
+	{ "attach", required_argument, NULL, 'a' },
+	{ "html", required_argument, NULL, OPT_HTML },
+	{ "inline", required_argument, NULL, OPT_INLINE },
+	{ "unsubscribe", required_argument, NULL, OPT_UNSUBSCRIBE },
+	{ "receipt", no_argument, NULL, OPT_RECEIPT },
+	{ "template", required_argument, NULL, OPT_TEMPLATE },
+	{ "data", required_argument, NULL, OPT_DATA },
+	{ "yes", no_argument, NULL, OPT_YES },
+	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
+	{ "wait", no_argument, NULL, OPT_WAIT },
+	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "verbose", no_argument, NULL, OPT_VERBOSE },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "config", required_argument, NULL, OPT_CONFIG },
@@ -79,50 +96,55 @@ static const struct option longs[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-static int add_recipient(struct call *c, enum compose_list list, const char *text) {
+static int add_recipient(struct send_call *c, enum compose_list list, const char *text) {
 	struct err err = ERR_INIT;
 	if (submission_add(&c->s, span_str(text), &err) != 0 ||
 	    compose_address(&c->mail, list, span_str(text), &err) != 0)
-		return cli_usage(program, "%s", err.msg);
+		return cli_usage(send_program, "%s", err.msg);
 	return 0;
 }
 
-static int set_sender(struct call *c, const char *text) {
+static int set_sender(struct send_call *c, const char *text) {
 	struct err err = ERR_INIT;
 	if (submission_from(&c->s, span_str(text), &err) != 0)
-		return cli_usage(program, "%s", err.msg);
-	return 0;
-}
-
-static int add_field(struct call *c, const char *text) {
-	struct err err = ERR_INIT;
-	if (compose_field(&c->mail, span_str(text), &err) != 0)
-		return cli_usage(program, "--header: %s", err.msg);
+		return cli_usage(send_program, "%s", err.msg);
 	return 0;
 }
 
 /* Options of sendmail that would mean something else here. */
 static int refuse_sendmail_option(int opt) {
-	return cli_usage(program, "-%c is an option of sendmail: use sendmail", opt);
+	return cli_usage(send_program, "-%c is an option of sendmail: use sendmail", opt);
 }
 
-static int set_subject(struct call *c, const char *text) {
+static int set_subject(struct send_call *c, const char *text) {
 	if (compose_subject(&c->mail, span_str(text)) != 0)
 		return cli_usage(
-			program,
+			send_program,
 			"-s: the subject has a control character or is too long");
 	return 0;
 }
 
-static int set_reply_to(struct call *c, const char *text) {
+static int add_file(struct send_call *c, enum send_file_use use, const char *path) {
 	struct err err = ERR_INIT;
-	if (compose_address(&c->mail, COMPOSE_REPLY_TO, span_str(text), &err) != 0)
-		return cli_usage(program, "--reply-to: %s", err.msg);
+	if (send_content_add(&c->content, use, path, &err) == 0)
+		return 0;
+	if (err.kind == ERR_SYNTAX)
+		return cli_usage(send_program, "%s", err.msg);
+	return cli_fail(send_program, EX_NOINPUT, "not queued: %s", err.msg);
+}
+
+/* What is kept until it is known whether a row fills it in. */
+static int keep(const char ***list, size_t *count, const char *text) {
+	const char **more = realloc(*list, (*count + 1) * sizeof(*more));
+	if (!more)
+		return cli_fail(send_program, EX_OSERR, "out of memory");
+	more[(*count)++] = text;
+	*list = more;
 	return 0;
 }
 
-/* One option. Returns 0 to go on, -1 when all is done with success, or an exit code. */
-static int take_option(struct call *c, int opt, const char *arg, char **argv) {
+/* Options of a message's content. */
+static int take_content(struct send_call *c, int opt, const char *arg) {
 	switch (opt) {
 	case 's':
 		return set_subject(c, arg);
@@ -136,9 +158,25 @@ static int take_option(struct call *c, int opt, const char *arg, char **argv) {
 		c->from = arg;
 		return 0;
 	case OPT_REPLY_TO:
-		return set_reply_to(c, arg);
+		c->reply_to = arg;
+		return 0;
 	case OPT_HEADER:
-		return add_field(c, arg);
+		return keep(&c->fields, &c->field_count, arg);
+	case OPT_UNSUBSCRIBE:
+		return keep(&c->unsubscribe, &c->unsubscribe_count, arg);
+	case OPT_HTML:
+		c->html = arg;
+		return 0;
+	case 'a':
+		return add_file(c, SEND_ATTACH, arg);
+	default:
+		return add_file(c, SEND_INLINE, arg);
+	}
+}
+
+/* One option. Returns 0 to go on, -1 when all is done with success, or an exit code. */
+static int take_option(struct send_call *c, int opt, const char *arg, char **argv) {
+	switch (opt) {
 	case 't':
 		c->s.extract = true;
 		return 0;
@@ -149,6 +187,30 @@ static int take_option(struct call *c, int opt, const char *arg, char **argv) {
 		c->s.full_name = span_str(arg);
 		return 0;
 	case 'i':
+		return 0;
+	case OPT_RECEIPT:
+		c->s.notify = NOTIFY_SUCCESS | NOTIFY_FAILURE | NOTIFY_DELAY;
+		return 0;
+	case OPT_TEMPLATE:
+		c->template = arg;
+		return 0;
+	case OPT_DATA:
+		c->data = arg;
+		return 0;
+	case OPT_YES:
+		c->yes = true;
+		return 0;
+	case OPT_WAIT:
+		c->wait = true;
+		return 0;
+	case OPT_TIMEOUT:
+		c->wait = true;
+		if (send_wait_parse(arg, &c->wait_ms))
+			return 0;
+		return cli_usage(send_program,
+				 "--timeout %s: not a time like 30s, 5m or 2h", arg);
+	case OPT_DRY_RUN:
+		c->dry_run = true;
 		return 0;
 	case 'v':
 	case OPT_VERBOSE:
@@ -168,36 +230,17 @@ static int take_option(struct call *c, int opt, const char *arg, char **argv) {
 		fputs(help, stdout);
 		return -1;
 	case OPT_VERSION:
-		cli_version(program);
+		cli_version(send_program);
 		return -1;
+	case '?':
+	case ':':
+		return cli_bad_option(send_program, opt, argv);
 	default:
-		return cli_bad_option(program, opt, argv);
+		return take_content(c, opt, arg);
 	}
 }
 
-/* Reads the text of the message, at most the size limit. */
-static int read_text(uint64_t limit, struct buf *text, struct err *err) {
-	ssize_t n = 1;
-	if (isatty(STDIN_FILENO) && isatty(STDERR_FILENO))
-		fputs("type the text and end it with Ctrl-D on a line of its own\n",
-		      stderr);
-	while (n != 0) {
-		char *room = buf_room(text, READ_SIZE);
-		if (!room)
-			return err_set(err, ERR_MEMORY, "out of memory");
-		if (text->len > limit)
-			return err_set(err, ERR_LIMIT,
-				       "the text is bigger than the limit of %llu bytes",
-				       (unsigned long long)limit);
-		n = read(STDIN_FILENO, room, READ_SIZE);
-		if (n < 0 && errno != EINTR)
-			return err_sys(err, "cannot read the text");
-		buf_grew(text, n > 0 ? (size_t)n : 0);
-	}
-	return 0;
-}
-
-static void report(const struct call *c, const struct queue_id *id) {
+static void report(const struct send_call *c, const struct queue_id *id) {
 	if (c->json) {
 		AUTO_BUF struct buf out = BUF_INIT(1024);
 		struct json j = json_into(&out);
@@ -211,77 +254,71 @@ static void report(const struct call *c, const struct queue_id *id) {
 	}
 }
 
-/* Builds header and body of a message that was described by options. */
-static int build(struct call *c, struct buf *header, struct buf *text,
-		 struct buf *encoded, struct err *err) {
-	if (read_text(c->s.settings->size_limit, text, err) != 0)
-		return err->kind == ERR_LIMIT    ? EX_DATAERR
-		       : err->kind == ERR_SYSTEM ? EX_NOINPUT
-						 : EX_TEMPFAIL;
-	if (compose_finish(&c->mail, span_of(buf_str(text), text->len), header, encoded,
-			   &c->s.body, err) != 0)
-		return err->kind == ERR_MEMORY ? EX_TEMPFAIL : EX_DATAERR;
-	c->s.header = buf_span(header);
+/* Queues what c->s describes, or shows it; text is the message's where it is known. */
+static int finish(struct send_call *c, struct span text) {
+	struct err err = ERR_INIT;
+	if (c->dry_run)
+		return send_dry_run(c, text);
+	int status = submission_run(&c->s, STDIN_FILENO, &c->id, &err);
+	if (status != EX_OK)
+		return cli_fail(send_program, status, "not queued: %s", err.msg);
+	c->queued = true;
+	report(c, &c->id);
 	return EX_OK;
 }
 
-static int queue_message(struct call *c) {
-	AUTO_BUF struct buf header = BUF_INIT(HEADER_MAX);
-	AUTO_BUF struct buf text = BUF_INIT(SIZE_MAX / 8);
-	AUTO_BUF struct buf encoded = BUF_INIT(SIZE_MAX / 2);
-	struct settings settings;
-	struct queue_id id;
+/* A message that was described by options. */
+static int compose_message(struct send_call *c) {
+	struct send_text t;
+	struct send_built built;
 	struct err err = ERR_INIT;
-	int status = cli_load(program, c->config, &settings);
+	send_text_init(&t);
+	int status = send_text_read(c, c->s.settings->size_limit, &t);
+	if (status == EX_OK) {
+		/* Memory of our own even when there is not a byte. */
+		struct span text = span_of(buf_str(&t.text), t.text.len);
+		struct span html = t.has_html ? span_of(buf_str(&t.html), t.html.len)
+					      : span_of(NULL, 0);
+		status = send_build(c, &c->mail, text, html, &built, &err);
+		status = status == EX_OK ? finish(c, text)
+					 : cli_fail(send_program, status,
+						    "not queued: %s", err.msg);
+		send_built_release(&built);
+	}
+	send_text_release(&t, status == EX_OK && !c->dry_run);
+	return status;
+}
+
+static int queue_message(struct send_call *c) {
+	struct settings settings;
+	int status = cli_load(send_program, c->config, &settings);
 	if (status == EX_OK) {
 		c->s.settings = &settings;
-		if (!c->s.extract)
-			status = build(c, &header, &text, &encoded, &err);
-		if (status == EX_OK)
-			status = submission_run(&c->s, STDIN_FILENO, &id, &err);
-		if (status != EX_OK)
-			cli_fail(program, status, "not queued: %s", err.msg);
+		if (c->template)
+			status = send_merge(c);
 		else
-			report(c, &id);
+			status = c->s.extract ? finish(c, span_of(NULL, 0))
+					      : compose_message(c);
+		if (status == EX_OK && c->wait && c->queued)
+			status = send_wait(&settings, &c->id, c->wait_ms, c->json);
 	}
 	config_release(&settings);
 	return status;
 }
 
-/* --from is the From field, and the envelope's sender where -f does not say otherwise. */
-static int apply_from(struct call *c) {
-	struct err err = ERR_INIT;
-	if (compose_address(&c->mail, COMPOSE_FROM, span_str(c->from), &err) != 0)
-		return cli_usage(program, "--from: %s", err.msg);
-	return c->s.from_set ? 0 : set_sender(c, c->from);
-}
-
-static int check_call(struct call *c) {
-	if (c->s.extract && (compose_used(&c->mail) || c->from))
-		return cli_usage(
-			program,
-			"-t reads a whole message, so -s, --to, --cc, --bcc, --from, "
-			"--reply-to and --header cannot go with it; either: "
-			"send RECIPIENT -s SUBJECT < TEXT, or: send -t < MESSAGE");
-	if (!c->s.extract && c->s.to.count == 0)
-		return cli_usage(program,
-				 "no recipient: send RECIPIENT -s SUBJECT < TEXT");
-	return c->from ? apply_from(c) : 0;
-}
-
-static int take_operand(struct call *c, const char *text) {
+static int take_operand(struct send_call *c, const char *text) {
 	struct err err = ERR_INIT;
 	if (!c->s.extract)
 		return add_recipient(c, COMPOSE_TO, text);
 	if (submission_add(&c->s, span_str(text), &err) != 0)
-		return cli_usage(program, "%s", err.msg);
+		return cli_usage(send_program, "%s", err.msg);
 	return 0;
 }
 
-static int act(struct call *c, int argc, char **argv) {
+static int act(struct send_call *c, int argc, char **argv) {
 	int opt, r;
 	opterr = 0;
-	while ((opt = getopt_long(argc, argv, ":s:tf:r:F:ivb::o::q::", longs, NULL)) !=
+	while ((opt = getopt_long(argc, argv, ":s:a:tf:r:F:ivb::o::q::", longs, NULL)) !=
 	       -1) {
 		r = take_option(c, opt, optarg, argv);
 		if (r != 0)
@@ -292,17 +329,21 @@ static int act(struct call *c, int argc, char **argv) {
 		if (r != 0)
 			return r;
 	}
-	r = check_call(c);
+	r = send_check(c);
 	return r != 0 ? r : queue_message(c);
 }
 
 int main(int argc, char **argv) {
 	proc_start();
 	file_fault_from_env();
-	struct call c = { .verbose = false };
+	struct send_call c = { .wait_ms = SEND_WAIT_DEFAULT_MS };
 	compose_init(&c.mail);
+	send_content_init(&c.content);
 	int status = act(&c, argc, argv);
 	submission_release(&c.s);
 	compose_release(&c.mail);
+	send_content_release(&c.content);
+	free(c.fields);
+	free(c.unsubscribe);
 	return status;
 }

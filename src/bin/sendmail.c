@@ -41,6 +41,7 @@ static const char help[] =
 	"  -bv           tell what would become of mail to the recipients\n"
 	"  -bi           exit 0: there is no alias database to build (newaliases)\n"
 	"  -q[f|15m]     try everything that is queued now; -qI ID: one message\n"
+	"  -qR|-qS TEXT  try what goes to, or comes from, an address with TEXT in it\n"
 	"  --config FILE, --help, --version\n"
 	"-i is always on. Without effect: -o* -O -A -D -G -L -U -X -d -e -h -m -n -p.\n"
 	"Options go before the recipients.\n";
@@ -50,7 +51,9 @@ struct call {
 	const char *config;
 	bool verbose;
 	bool flush;
-	const char *flush_id; /* of -qI */
+	const char *flush_id;  /* of -qI */
+	const char *flush_key; /* "to", "from" of -qR and -qS, with flush_part */
+	const char *flush_part;
 	char mode;            /* of -b: m p i s */
 	struct submission s;
 };
@@ -157,6 +160,11 @@ static int parse_queue(struct call *c, const char *arg) {
 		return 0;
 	if (arg[0] == 'I' && arg[1]) {
 		c->flush_id = arg + 1;
+		return 0;
+	}
+	if ((arg[0] == 'R' || arg[0] == 'S') && arg[1]) {
+		c->flush_key = arg[0] == 'R' ? "to" : "from";
+		c->flush_part = arg + 1;
 		return 0;
 	}
 	return cli_usage(program,
@@ -274,17 +282,21 @@ static int take_recipients(struct call *c, int argc, char **argv) {
 }
 
 static int run_mailq(const struct call *c, const char *verb) {
+	AUTO_BUF struct buf filter = BUF_INIT(SIZE_MAX / 4);
 	const char *argv[8] = { "mailq" };
 	size_t n = 1;
+	if (c->flush_key)
+		buf_addf(&filter, "%s~%s", c->flush_key, c->flush_part);
 	if (c->config) {
 		argv[n++] = "--config";
 		argv[n++] = c->config;
 	}
 	if (verb) {
 		argv[n++] = verb;
-		argv[n++] = c->flush_id ? "--" : "--all";
-		if (c->flush_id)
-			argv[n++] = c->flush_id;
+		const char *which = c->flush_key ? buf_str(&filter) : c->flush_id;
+		argv[n++] = which ? "--" : "--all";
+		if (which)
+			argv[n++] = which;
 	}
 	return cli_exec(program, "mailq", argv);
 }
@@ -300,27 +312,16 @@ static int speak_smtp(const struct call *c) {
 
 /* -bv: what would become of mail to these, from the caller or the sender of -f. */
 static int run_explain(const struct call *c, int argc, char **argv) {
-	AUTO_FREE const char **args = calloc((size_t)argc + 8, sizeof(*args));
 	struct user user;
-	size_t n = 0;
-	if (!args)
-		return cli_fail(program, EX_OSERR, "out of memory");
+	const char *from = "";
 	if (optind == argc)
 		return cli_usage(program, "-bv: no address to verify");
-	args[n++] = "nightmail";
-	args[n++] = "explain";
-	if (c->config) {
-		args[n++] = "--config";
-		args[n++] = c->config;
-	}
-	args[n++] = "--";
 	if (c->s.from_set)
-		args[n++] = c->s.from.len ? c->s.from_text : "<>";
-	else
-		args[n++] = user_by_uid(getuid(), &user) ? user.name : "<>";
-	for (int i = optind; i < argc; i++)
-		args[n++] = argv[i];
-	return cli_exec(program, "nightmail", args);
+		from = c->s.from.len ? c->s.from_text : "";
+	else if (user_by_uid(getuid(), &user))
+		from = user.name;
+	return cli_exec_explain(program, c->config, CLI_EXPLAIN_WORDS, from, argv + optind,
+				(size_t)(argc - optind));
 }
 
 static int queue_message(struct call *c) {

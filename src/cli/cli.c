@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -86,21 +87,46 @@ static void execute_other(const char *path, const char *const argv[]) {
 }
 
 int cli_exec(const char *program, const char *name, const char *const argv[]) {
+	/* Every MTA has a mailq: where ours is kept elsewhere, the one in BINDIR is not ours. */
+	static const char *const homes[] = { BINDIR, MAILQDIR };
+	const char *home = homes[strcmp(name, "mailq") == 0];
 	char self[PATH_MAX];
 	AUTO_BUF struct buf path = BUF_INIT(PATH_MAX + 64);
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self));
 	while (n > 0 && self[n - 1] != '/')
 		n--;
-	if (n > 0) {
+	bool installed = span_eq(span_of(self, (size_t)(n > 0 ? n : 0)), SPAN(BINDIR "/"));
+	if (n > 0 && !installed) {
 		buf_addf(&path, "%.*s%s", (int)n, self, name);
 		execute_other(buf_str(&path), argv);
 		buf_reset(&path);
 	}
-	buf_addf(&path, "%s/%s", BINDIR, name);
+	buf_addf(&path, "%s/%s", home, name);
 	execute_other(buf_str(&path), argv);
 	return cli_fail(program, EX_OSERR,
 			"cannot run %s: not beside this program, not in %s", name,
-			BINDIR);
+			home);
+}
+
+int cli_exec_explain(const char *program, const char *config, enum cli_explain_form form,
+		     const char *from, char *const to[], size_t count) {
+	AUTO_FREE const char **argv = calloc(count + 8, sizeof(*argv));
+	size_t n = 0;
+	if (!argv)
+		return cli_fail(program, EX_OSERR, "out of memory");
+	argv[n++] = "nightmail";
+	argv[n++] = "explain";
+	if (config) {
+		argv[n++] = "--config";
+		argv[n++] = config;
+	}
+	if (form == CLI_EXPLAIN_JSON)
+		argv[n++] = "--json";
+	argv[n++] = "--";
+	argv[n++] = *from ? from : "<>";
+	for (size_t i = 0; i < count; i++)
+		argv[n++] = to[i];
+	return cli_exec(program, "nightmail", argv);
 }
 
 int cli_become_owner(const struct settings *settings, struct err *err) {

@@ -30,6 +30,11 @@ int cli_load(const char *program, const char *config, struct settings *ret);
 /* Replaces this process with another program of ours: the one beside us, else the
  * installed one; never with itself by another name. Returns only on failure: EX_OSERR. */
 int cli_exec(const char *program, const char *name, const char *const argv[]);
+/* Becomes `nightmail explain`, for mail from one to others; from "": the null sender. config may
+ * be NULL. Returns only on failure, as cli_exec(). */
+enum cli_explain_form { CLI_EXPLAIN_WORDS, CLI_EXPLAIN_JSON };
+int cli_exec_explain(const char *program, const char *config, enum cli_explain_form form,
+		     const char *from, char *const to[], size_t count);
 
 /*
  * Prepares to touch the spool: as root acting for another owner, takes that owner's

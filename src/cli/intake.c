@@ -13,6 +13,7 @@
 
 #define READ_SIZE 65472u /* a buffer of it fits into the heap that there is anyway */
 #define FIRST_PIECE (256u << 10) /* the body is read this far before it is queued */
+#define LINE_USUAL 32u /* a shorter line is unusual; each line gets a byte longer */
 #define RAW_MAX (HEADER_BLOCK_MAX + 2 * READ_SIZE)
 
 void intake_init(struct intake *m, int in, struct span text) {
@@ -28,8 +29,10 @@ void intake_release(struct intake *m) {
 	buf_release(&m->body);
 }
 
-static ssize_t read_some(struct intake *m, char *room) {
+static ssize_t read_some(struct intake *m, char *room, struct err *err) {
 	ssize_t n;
+	if (m->source.read)
+		return m->source.read(m->source.ctx, room, READ_SIZE, err);
 	if (m->from_memory) {
 		struct span some = span_head(m->text, READ_SIZE);
 		memcpy(room, some.p, some.len);
@@ -39,6 +42,8 @@ static ssize_t read_some(struct intake *m, char *room) {
 	do
 		n = read(m->in, room, READ_SIZE);
 	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		err_sys(err, "cannot read the message");
 	return n;
 }
 
@@ -47,9 +52,9 @@ static int read_more(struct intake *m, struct err *err) {
 	char *room = buf_room(&m->raw, READ_SIZE);
 	if (!room)
 		return err_set(err, ERR_MEMORY, "out of memory");
-	ssize_t n = read_some(m, room);
+	ssize_t n = read_some(m, room, err);
 	if (n < 0)
-		return err_sys(err, "cannot read the message");
+		return -1;
 	m->at_end = n == 0;
 	buf_grew(&m->raw, (size_t)n);
 	return 0;
@@ -83,12 +88,18 @@ void intake_drop_header(struct intake *m, size_t len) {
 	buf_consume(&m->raw, m->raw.len - rest.len);
 }
 
-/* Turns raw into wire form. */
+/* Turns raw into wire form, into a buffer that seldom has to move meanwhile. */
 static int convert(struct intake *m, struct err *err) {
+	size_t room = m->raw.len + m->raw.len / LINE_USUAL + 2;
+	if (room < m->body.max - m->body.len)
+		buf_room(&m->body, room);
 	if (eol_feed(&m->eol, buf_span(&m->raw), &m->body, err) != 0)
 		return -1;
 	buf_reset(&m->raw);
-	if (m->at_end && eol_finish(&m->eol, &m->body) != 0)
+	if (!m->at_end)
+		return 0;
+	buf_release(&m->raw); /* its memory is warm: the queue's buffer comes next */
+	if (eol_finish(&m->eol, &m->body) != 0)
 		return err_set(err, ERR_MEMORY, "out of memory");
 	return 0;
 }

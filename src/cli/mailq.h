@@ -6,17 +6,21 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/term.h"
 #include "cli/mailq_source.h"
 #include "config/settings.h"
+#include "queue/filter.h"
 
 struct mailq {
 	const char *config;
-	bool all, json, body, repair; /* options */
+	bool all, json, body, repair, flush; /* options */
 	enum term_color color;
-	const char *const *ids; /* operands behind the command */
+	char **ids; /* operands behind the command */
 	size_t count;
+	struct filter filter; /* operands that are filters */
+	struct buf changes;   /* of edit: words of the request, each with a blank before it */
 	struct settings settings;
 	bool deliverable; /* the configuration is sound */
 };
@@ -25,7 +29,9 @@ struct mailq {
 int mailq_list(struct mailq *m);
 int mailq_show(struct mailq *m);
 int mailq_check(struct mailq *m);
-/* flush, hold, release, delete, bounce */
+int mailq_edit(struct mailq *m);
+/* flush, hold, release, delete, bounce: of messages named, of those that pass the filter, or of
+ * all */
 int mailq_apply(struct mailq *m, const char *verb);
 
 #endif

@@ -5,17 +5,18 @@
 
 #include "cli/mailq.h"
 
+#include <grp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "base/auto.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "cli/cli.h"
+#include "cli/mailq_select.h"
 #include "cli/mailq_text.h"
-#include "mail/header.h"
+#include "queue/drop.h"
 #include "queue/fsck.h"
 
 static const char program[] = "mailq";
@@ -38,15 +39,37 @@ static int print_json(void *ctx, struct span line) {
 	return ferror(stdout);
 }
 
-static int print_message(void *ctx, struct span line) {
-	mailq_text_message(ctx, line);
+static const char *const *ids_of(const struct mailq *m) {
+	return (const char *const *)m->ids;
+}
+
+struct listing {
+	const struct mailq *call;
+	struct mailq_text text;
+};
+
+static int list_line(void *ctx, struct span line) {
+	struct listing *l = ctx;
+	if (!mailq_select(&l->call->filter, line))
+		return 0;
+	if (l->call->json)
+		return print_json(NULL, line);
+	mailq_text_message(&l->text, line);
 	return ferror(stdout);
+}
+
+/* What users left in drop/ can be read by its group; root alone can join that. */
+static void join_drop_group(const struct settings *settings) {
+	gid_t gid;
+	if (geteuid() == 0 && drop_group(settings->dir, &gid) && setgroups(1, &gid) != 0)
+		cli_fail(program, 0, "drop/ cannot be looked into");
 }
 
 /* A spool that is not there is an empty queue: nothing was ever queued. */
 static int open_source(struct mailq *m, struct mailq_source *s, bool *ret_nothing,
 		       struct err *err) {
 	*ret_nothing = false;
+	join_drop_group(&m->settings);
 	if (cli_become_owner(&m->settings, err) == 0 &&
 	    mailq_source_open(s, &m->settings, m->deliverable, err) == 0)
 		return 0;
@@ -57,21 +80,20 @@ static int open_source(struct mailq *m, struct mailq_source *s, bool *ret_nothin
 int mailq_list(struct mailq *m) {
 	struct mailq_source s = { .settings = &m->settings };
 	struct err err = ERR_INIT;
-	struct mailq_text text = { .color = term_use_color(m->color, stdout) };
+	struct listing l = { m, { .color = term_use_color(m->color, stdout) } };
 	bool nothing;
+	l.text.columns = mailq_text_columns();
 	if (open_source(m, &s, &nothing, &err) != 0) {
 		if (!nothing || m->count)
 			return fail(&err);
 	} else {
-		int r = mailq_source_list(&s, m->ids, m->count, m->all,
-					  m->json ? print_json : print_message, &text,
-					  &err);
+		int r = mailq_source_list(&s, ids_of(m), m->count, m->all, list_line, &l, &err);
 		mailq_source_close(&s);
 		if (r != 0)
 			return fail(&err);
 	}
 	if (!m->json)
-		mailq_text_end(&text);
+		mailq_text_end(&l.text);
 	if (s.unreadable)
 		cli_fail(program, 0,
 			 "%lu files of the queue cannot be read; see 'mailq check'",
@@ -83,36 +105,17 @@ struct shown {
 	struct mailq_text text;
 	bool json;
 	unsigned seen;
+	struct buf content;
 };
 
+/* First the description, then the content in pieces. */
 static int show_line(void *ctx, struct span line) {
 	struct shown *s = ctx;
-	s->seen++;
+	if (s->seen++ > 0)
+		return mailq_text_content(line, &s->content);
 	if (s->json)
 		return print_json(NULL, line);
 	mailq_text_details(&s->text, line);
-	return 0;
-}
-
-static int read_content(struct queue *q, const struct queue_id *id, bool dead, bool body,
-			struct buf *out, struct err *err) {
-	struct queue_message msg;
-	if (queue_read(q, id, dead, &msg, NULL, err) != 0)
-		return -1;
-	size_t len = (size_t)msg.content_len;
-	if (!body && len > HEADER_BLOCK_MAX)
-		len = HEADER_BLOCK_MAX;
-	AUTO_FD int fd = queue_open_content(q, id, dead);
-	char *room = buf_room(out, len);
-	ssize_t n = -1;
-	if (fd >= 0 && room)
-		n = file_pread_all(fd, room, len, (int64_t)msg.content_offset);
-	queue_message_release(&msg);
-	if (!room)
-		return err_set(err, ERR_MEMORY, "not enough memory for the message");
-	if (n < 0)
-		return err_sys(err, "cannot read the message");
-	buf_grew(out, (size_t)n);
 	return 0;
 }
 
@@ -128,40 +131,25 @@ static void print_lines(struct span rest) {
 	}
 }
 
-/* Prints the message's header, or all of it. */
-static int print_content(const struct mailq *m, struct err *err) {
-	AUTO_BUF struct buf content = BUF_INIT(SIZE_MAX / 4);
-	struct queue_id id;
-	bool dead;
-	struct queue *q = queue_open(m->settings.dir, err);
-	int r = q ? queue_find(q, span_str(m->ids[0]), &id, &dead, err) : -1;
-	if (r == 0)
-		r = read_content(q, &id, dead, m->body, &content, err);
-	queue_free(q);
-	if (r != 0)
-		return -1;
-	struct span all = buf_span(&content);
-	print_lines(m->body ? all : span_head(all, header_block_len(all)));
-	return 0;
-}
-
 int mailq_show(struct mailq *m) {
 	struct mailq_source s;
 	struct err err = ERR_INIT;
-	struct shown shown = { { .color = term_use_color(m->color, stdout) },
-			       m->json,
-			       0 };
+	struct shown shown = { .text = { .color = term_use_color(m->color, stdout) },
+			       .json = m->json };
 	bool nothing;
+	shown.text.columns = mailq_text_columns();
 	if (open_source(m, &s, &nothing, &err) != 0)
 		return fail(&err);
-	int r = mailq_source_list(&s, m->ids, 1, true, show_line, &shown, &err);
+	buf_init(&shown.content, SIZE_MAX / 4);
+	int r = mailq_source_show(&s, m->ids[0], m->body, show_line, &shown, &err);
 	mailq_source_close(&s);
-	if (r == 0 && shown.seen == 0)
-		r = err_set(&err, ERR_MISSING, "%s: it is gone", m->ids[0]);
+	if (r == 0 && buf_failed(&shown.content))
+		r = err_set(&err, ERR_MEMORY, "not enough memory for the message");
 	if (r == 0 && !m->json) {
 		putchar('\n');
-		r = print_content(m, &err);
+		print_lines(buf_span(&shown.content));
 	}
+	buf_release(&shown.content);
 	return r != 0 ? fail(&err) : EX_OK;
 }
 
@@ -182,20 +170,49 @@ static int applied_line(void *ctx, struct span line) {
 	return 0;
 }
 
+/* With a filter: the messages are those of a listing that pass. */
+static int apply(const struct mailq *m, struct mailq_source *s, struct applied *a,
+		 struct err *err) {
+	if (m->filter.count == 0)
+		return mailq_source_apply(s, a->verb, ids_of(m), m->count, m->all, applied_line, a,
+					  err);
+	struct mailq_ids ids = { .filter = &m->filter };
+	int r = mailq_source_list(s, ids_of(m), m->count, m->all, mailq_ids_take, &ids, err);
+	if (r == 0 && ids.no_memory)
+		r = err_set(err, ERR_MEMORY, "out of memory");
+	if (r == 0 && ids.count > 0)
+		r = mailq_source_apply(s, a->verb, (const char *const *)ids.id, ids.count, false,
+				       applied_line, a, err);
+	mailq_ids_release(&ids);
+	return r;
+}
+
 int mailq_apply(struct mailq *m, const char *verb) {
 	struct mailq_source s;
 	struct err err = ERR_INIT;
 	struct applied a = { .verb = verb, .json = m->json };
 	bool nothing;
 	if (open_source(m, &s, &nothing, &err) != 0)
-		return nothing && m->all ? EX_OK : fail(&err);
+		return nothing && m->count == 0 ? EX_OK : fail(&err);
 	a.daemon = !s.q;
-	int r = mailq_source_apply(&s, verb, m->ids, m->count, m->all, applied_line, &a,
-				   &err);
+	int r = apply(m, &s, &a, &err);
 	mailq_source_close(&s);
 	if (r != 0)
 		return fail(&err);
 	return a.failed ? EX_TEMPFAIL : EX_OK;
+}
+
+int mailq_edit(struct mailq *m) {
+	struct mailq_source s;
+	struct err err = ERR_INIT;
+	struct applied a = { .verb = "edit", .json = m->json };
+	bool nothing;
+	if (open_source(m, &s, &nothing, &err) != 0)
+		return fail(&err);
+	a.daemon = !s.q;
+	int r = mailq_source_edit(&s, m->ids[0], buf_span(&m->changes), applied_line, &a, &err);
+	mailq_source_close(&s);
+	return r != 0 ? fail(&err) : EX_OK;
 }
 
 /* --- check --- */

@@ -38,4 +38,13 @@ int mailq_source_apply(struct mailq_source *s, const char *verb, const char *con
 		       size_t count, bool all, control_line_fn *fn, void *ctx,
 		       struct err *err);
 
+/* Shows one message: fn sees its object with uid, origin and journal, then lines
+ * {"content":BASE64}: its header, or all of it. */
+int mailq_source_show(struct mailq_source *s, const char *id, bool body, control_line_fn *fn,
+		      void *ctx, struct err *err);
+/* Edits one message; `changes` are the words of the request behind the ID, each with a blank
+ * before it. fn sees the answer {"id":...,"new":...,"pending":bool}. */
+int mailq_source_edit(struct mailq_source *s, const char *id, struct span changes,
+		      control_line_fn *fn, void *ctx, struct err *err);
+
 #endif

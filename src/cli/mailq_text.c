@@ -8,9 +8,12 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "base/auto.h"
 #include "base/buf.h"
+#include "base/codec.h"
 #include "base/term.h"
 #include "mail/date.h"
 
@@ -107,6 +110,48 @@ static void print_recipients(const json_t *message) {
 		printf("        and %zu more\n", waiting - SHOWN);
 }
 
+unsigned mailq_text_columns(void) {
+	struct winsize size;
+	if (!isatty(STDOUT_FILENO))
+		return 0;
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
+		return 80;
+	return size.ws_col < 40 ? 40 : size.ws_col > 200 ? 200 : size.ws_col;
+}
+
+/* Columns that a word takes; a byte of a UTF-8 sequence behind its first takes none. */
+static size_t width_of(struct span word) {
+	size_t n = 0;
+	for (size_t i = 0; i < word.len; i++)
+		n += ((unsigned char)word.p[i] & 0xc0) != 0x80;
+	return n;
+}
+
+/* Prints a text that begins in column `indent`, and its further lines there as well. */
+static void print_wrapped(const struct mailq_text *t, unsigned indent, struct span text) {
+	AUTO_BUF struct buf safe = BUF_INIT(1u << 20);
+	size_t at = indent;
+	bool first = true;
+	term_safe(&safe, text);
+	struct span rest = buf_span(&safe);
+	while (t->columns > 0 && rest.len > 0) {
+		struct span word = span_head(rest, span_find(rest, ' '));
+		size_t width = width_of(word);
+		rest = span_from(rest, word.len + 1);
+		if (!first && at + 1 + width > t->columns) {
+			printf("\n%*s", (int)indent, "");
+			at = indent;
+		} else if (!first) {
+			putchar(' ');
+			at++;
+		}
+		fwrite(word.p, 1, word.len, stdout);
+		at += width;
+		first = false;
+	}
+	fwrite(rest.p ? rest.p : "", 1, rest.len, stdout);
+}
+
 void mailq_text_message(struct mailq_text *t, struct span json_line) {
 	AUTO_JSON json_t *m = parse(json_line);
 	if (!m)
@@ -128,7 +173,7 @@ void mailq_text_message(struct mailq_text *t, struct span json_line) {
 	putchar('\n');
 	print_recipients(m);
 	fputs("        ", stdout);
-	term_print(stdout, text_of(m, "why"));
+	print_wrapped(t, 8, text_of(m, "why"));
 	fputs("\n\n", stdout);
 }
 
@@ -141,9 +186,9 @@ void mailq_text_end(const struct mailq_text *t) {
 		       t->messages == 1 ? "" : "s");
 }
 
-static void print_line(const char *label, struct span value) {
+static void print_line(const struct mailq_text *t, const char *label, struct span value) {
 	printf("%-11s ", label);
-	term_print(stdout, value);
+	print_wrapped(t, 12, value);
 	putchar('\n');
 }
 
@@ -159,18 +204,61 @@ static void print_recipient_details(const json_t *r) {
 	putchar('\n');
 }
 
+static void add_words(struct buf *out, const char *before, struct span words) {
+	if (words.len == 0)
+		return;
+	buf_adds(out, before);
+	buf_add(out, words);
+}
+
+/* "deferred <a@b.example>: mx1.example[192.0.2.1]: 450 4.2.0 busy" */
+static void print_record(const struct mailq_text *t, const json_t *r) {
+	AUTO_BUF struct buf line = BUF_INIT(1u << 20);
+	int64_t others = number_of(r, "recipients") - 1, wait_s = number_of(r, "wait");
+	if (json_is_integer(json_object_get(r, "time")))
+		date_add_local(&line, number_of(r, "time"));
+	else
+		buf_adds(&line, "-                  ");
+	add_words(&line, "  ", text_of(r, "what"));
+	if (text_of(r, "to").len) {
+		add_words(&line, " <", text_of(r, "to"));
+		buf_addc(&line, '>');
+	}
+	if (others > 0)
+		buf_addf(&line, " and %" PRId64 " more", others);
+	add_words(&line, " by relay ", text_of(r, "relay"));
+	if (wait_s > 0) {
+		buf_adds(&line, ", next in ");
+		term_duration(&line, wait_s * 1000);
+	}
+	add_words(&line, ": ", text_of(r, "reason"));
+	add_words(&line, ": ", text_of(r, "host"));
+	add_words(&line, ": ", text_of(r, "reply"));
+	print_wrapped(t, 12, buf_span(&line));
+	putchar('\n');
+}
+
+static void print_history(const struct mailq_text *t, const json_t *journal) {
+	size_t i;
+	json_t *r;
+	json_array_foreach(journal, i, r) {
+		fputs(i == 0 ? "history     " : "            ", stdout);
+		print_record(t, r);
+	}
+}
+
 void mailq_text_details(const struct mailq_text *t, struct span json_line) {
 	AUTO_JSON json_t *m = parse(json_line);
 	size_t i;
 	json_t *r;
 	if (!m)
 		return;
-	print_line("id", text_of(m, "id"));
+	print_line(t, "id", text_of(m, "id"));
 	fputs("state       ", stdout);
 	print_state(t, text_of(m, "state"));
 	print_flags(m);
 	putchar('\n');
-	print_line("why", text_of(m, "why"));
+	print_line(t, "why", text_of(m, "why"));
 	fputs("queued      ", stdout);
 	print_when(number_of(m, "created"));
 	printf("\nsize        %" PRId64 " bytes\nattempts    %" PRId64 "\nfrom        ",
@@ -179,6 +267,7 @@ void mailq_text_details(const struct mailq_text *t, struct span json_line) {
 	putchar('\n');
 	json_array_foreach(json_object_get(m, "recipients"), i, r)
 		print_recipient_details(r);
+	print_history(t, json_object_get(m, "journal"));
 }
 
 static const struct {
@@ -189,7 +278,13 @@ static const struct {
 	{ "release", "released", "released, for when nightmaild runs" },
 	{ "delete", "deleted", "deleted" },
 	{ "bounce", "bounced", "bounced, for when nightmaild runs" },
+	{ "edit", "edited", "edited, for when nightmaild runs" },
 };
+
+int mailq_text_content(struct span json_line, struct buf *out) {
+	AUTO_JSON json_t *m = json_loadb(json_line.p, json_line.len, 0, NULL);
+	return codec_base64_decode(out, text_of(m, "content")) != 0;
+}
 
 bool mailq_text_failed(struct span json_line) {
 	AUTO_JSON json_t *m = json_loadb(json_line.p, json_line.len, JSON_ALLOW_NUL,
@@ -211,6 +306,10 @@ void mailq_text_answer(const char *verb, bool daemon, struct span json_line) {
 			if (strcmp(verb, verb_words[i].verb) == 0)
 				fputs(daemon ? verb_words[i].done : verb_words[i].alone,
 				      out);
+		if (text_of(m, "new").len) {
+			fputs("; goes on as ", out);
+			term_print(out, text_of(m, "new"));
+		}
 		if (json_is_true(json_object_get(m, "pending")))
 			fputs(" once the attempt that is under way has ended", out);
 	}

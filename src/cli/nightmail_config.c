@@ -9,14 +9,20 @@
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/term.h"
+#include "base/user.h"
 #include "cli/cli.h"
 #include "cli/nightmail_import.h"
 #include "config/keys.h"
 #include "config/settings.h"
+#include "creds/creds.h"
 #include "deliver/aliases_file.h"
+#include "net/tls.h"
+#include "smtp/auth_users.h"
 
 #define OUTPUT_MAX (4 << 20)
 
@@ -71,6 +77,75 @@ static void check_aliases(const struct settings *s, struct buf *warnings) {
 		buf_addf(warnings, "%s\n", err.msg);
 }
 
+/* The daemon's user: the system's own, or whoever starts a daemon of theirs. False where there is
+ * none, as before the installation. */
+static bool who_delivers(const struct settings *s, struct user *ret) {
+	return s->mode == CONFIG_SYSTEM ? user_by_name("nightmail", ret)
+					: user_by_uid(geteuid(), ret);
+}
+
+/* That a file is missing has been told, with its line. */
+static void check_passwords(const struct settings *s, struct buf *warnings) {
+	struct user reader;
+	if (!who_delivers(s, &reader))
+		return;
+	for (size_t i = 0; i < s->relay_count; i++) {
+		const struct config_relay *relay = &s->relay[i];
+		struct err err = ERR_INIT;
+		if (relay->login && relay->password &&
+		    creds_check(span_str(relay->password), &reader, &err) != 0 &&
+		    err.kind != ERR_MISSING)
+			buf_addf(warnings, "warning: password of [relay %s]: %s\n",
+				 relay->name, err.msg);
+	}
+}
+
+static void warn_listen(const struct settings *s, const char *key, const struct err *err,
+			struct buf *warnings) {
+	config_listen_place(s, key, warnings);
+	buf_addf(warnings, "%s: %s\n", key, err->msg);
+}
+
+/* True when the file is there and the daemon may use it; what we cannot read ourselves, we
+ * say nothing about. */
+static bool check_rights(const struct settings *s, const char *key, const char *path,
+			 struct buf *warnings) {
+	AUTO_BUF struct buf ref = BUF_INIT(8192);
+	struct err err = ERR_INIT;
+	struct user reader;
+	buf_addf(&ref, "file:%s", path);
+	if (who_delivers(s, &reader) && creds_check(buf_span(&ref), &reader, &err) != 0) {
+		if (err.kind != ERR_MISSING)
+			warn_listen(s, key, &err, warnings);
+		return false;
+	}
+	return access(path, R_OK) == 0;
+}
+
+/* Certificate and key must fit, and the users' file have its syntax: told here, for the daemon
+ * reads them only when a client comes. */
+static void check_listen(const struct settings *s, struct buf *warnings) {
+	const struct config_listen *l = &s->listen;
+	AUTO_BUF struct buf text = BUF_INIT(SMTP_AUTH_USERS_BYTES);
+	struct smtp_auth_users users;
+	struct err err = ERR_INIT;
+	if (l->tls.key && check_rights(s, "tls", l->tls.key, warnings) &&
+	    access(l->tls.certificate, R_OK) == 0) {
+		struct tls_server *tls = tls_server_new(l->tls.certificate, l->tls.key, &err);
+		if (!tls)
+			warn_listen(s, "tls", &err, warnings);
+		tls_server_free(tls);
+	}
+	if (l->users && check_rights(s, "users", l->users, warnings)) {
+		if (file_read(AT_FDCWD, l->users, &text, &err) != 0 ||
+		    smtp_auth_users_parse(buf_span(&text), &users, &err) != 0)
+			warn_listen(s, "users", &err, warnings);
+		else
+			smtp_auth_users_release(&users);
+		buf_wipe(&text);
+	}
+}
+
 static int check(const struct call *call) {
 	struct settings s;
 	AUTO_BUF struct buf errors = BUF_INIT(OUTPUT_MAX);
@@ -78,6 +153,8 @@ static int check(const struct call *call) {
 	int r = config_load(call->config, &s, &errors);
 	config_warnings(&s, &warnings);
 	check_aliases(&s, &warnings);
+	check_passwords(&s, &warnings);
+	check_listen(&s, &warnings);
 	print(stderr, &errors);
 	print(stderr, &warnings);
 	if (r == 0) {

@@ -27,6 +27,7 @@ static const char help[] =
 	"  --relay HOST          the server\n"
 	"  --port N              its port; 587, or 465 with --tls implicit\n"
 	"  --tls MODE            starttls, implicit, opportunistic or none\n"
+	"  --ca FILE             trust the authorities in FILE, not the system's\n"
 	"  --login NAME          user name at the server; '' for none\n"
 	"  --password-file FILE  where the password is kept\n"
 	"  --root ADDR           who reads the mail for root\n"
@@ -42,6 +43,7 @@ enum {
 	OPT_RELAY,
 	OPT_PORT,
 	OPT_TLS,
+	OPT_CA,
 	OPT_LOGIN,
 	OPT_ROOT,
 	OPT_PASSWORD_FILE,
@@ -59,6 +61,7 @@ static const struct option longs[] = {
 	{ "relay", required_argument, NULL, OPT_RELAY },
 	{ "port", required_argument, NULL, OPT_PORT },
 	{ "tls", required_argument, NULL, OPT_TLS },
+	{ "ca", required_argument, NULL, OPT_CA },
 	{ "login", required_argument, NULL, OPT_LOGIN },
 	{ "root", required_argument, NULL, OPT_ROOT },
 	{ "password-file", required_argument, NULL, OPT_PASSWORD_FILE },
@@ -79,6 +82,7 @@ static void take_option(struct setup_options *o, int opt) {
 		[OPT_RELAY] = &o->relay,
 		[OPT_PORT] = &o->port,
 		[OPT_TLS] = &o->tls,
+		[OPT_CA] = &o->ca,
 		[OPT_LOGIN] = &o->login,
 		[OPT_ROOT] = &o->root,
 		[OPT_PASSWORD_FILE] = &o->password_file,
@@ -98,7 +102,7 @@ static void take_option(struct setup_options *o, int opt) {
 }
 
 static int check_options(const struct setup_options *o, int argc, char **argv) {
-	bool sets = o->relay || o->port || o->tls || o->login || o->root ||
+	bool sets = o->relay || o->port || o->tls || o->ca || o->login || o->root ||
 		    o->password_file || o->import || o->test;
 	if (optind < argc)
 		return cli_usage(setup_program, "unexpected argument '%s'", argv[optind]);

@@ -111,40 +111,80 @@ static void print_span_of_time(const char *words, int64_t seconds) {
 	printf("%s%s", words, buf_str(&text));
 }
 
+static bool is_held(const json_t *relay) {
+	return span_eq(text_of(relay, "state"), SPAN("held"));
+}
+
+static void print_waiting(const json_t *r) {
+	if (json_object_get(r, "messages"))
+		printf("; waiting: %lld", (long long)number_of(r, "messages"));
+}
+
 static void print_relay(const json_t *r, int64_t now) {
 	fputs("relay    ", stdout);
 	term_print(stdout, text_of(r, "name"));
 	fputs(": ", stdout);
-	if (!json_object_get(r, "reason")) {
+	if (!is_held(r)) {
 		if (span_eq(text_of(r, "state"), SPAN("unknown")))
 			fputs("not tried yet", stdout);
 		else
 			term_print(stdout, text_of(r, "state"));
-		printf("; connections: %lld, waiting: %lld\n",
-		       (long long)number_of(r, "connections"),
-		       (long long)number_of(r, "messages"));
+		printf("; connections: %lld", (long long)number_of(r, "connections"));
+		print_waiting(r);
+		putchar('\n');
 		return;
 	}
 	print_span_of_time("held for ", now - number_of(r, "since"));
 	print_span_of_time(", next try in ", number_of(r, "next") - now);
-	printf("; waiting: %lld", (long long)number_of(r, "messages"));
+	print_waiting(r);
 	fputs("\n         ", stdout);
-	term_print(stdout, text_of(r, "reason"));
+	term_print(stdout, text_of(r, json_object_get(r, "reason") ? "reason" : "words"));
 	fputc('\n', stdout);
+}
+
+static void print_destination(const json_t *d, int64_t now) {
+	fputs("trouble  ", stdout);
+	term_print(stdout, text_of(d, "domain"));
+	printf(": waiting: %lld", (long long)number_of(d, "waiting"));
+	if (json_is_integer(json_object_get(d, "next")))
+		print_span_of_time(", next try in ", number_of(d, "next") - now);
+	fputs("\n         ", stdout);
+	term_print(stdout, text_of(d, "reply"));
+	fputc('\n', stdout);
+}
+
+static void print_done(const json_t *n) {
+	if (n)
+		printf("since    the start: %lld queued, %lld delivered, %lld deferred, %lld "
+		       "bounced\n",
+		       (long long)number_of(n, "queued"), (long long)number_of(n, "delivered"),
+		       (long long)number_of(n, "deferred"), (long long)number_of(n, "bounced"));
+}
+
+static void print_queue(const json_t *m) {
+	if (json_object_get(m, "queue")) {
+		fputs("queue    ", stdout);
+		term_print(stdout, text_of(m, "queue"));
+	} else {
+		fputs("queue    your mail", stdout);
+	}
+	printf(": %lld waiting, %lld being delivered, %lld held\n",
+	       (long long)number_of(m, "waiting"), (long long)number_of(m, "active"),
+	       (long long)number_of(m, "held"));
 }
 
 static void print_status(const json_t *m) {
 	int64_t now = clock_wall_ms() / 1000;
 	size_t i;
-	json_t *r;
+	json_t *one;
 	printf("daemon   running as process %lld", (long long)number_of(m, "pid"));
 	print_span_of_time(" for ", now - number_of(m, "since"));
-	fputs("\nqueue    ", stdout);
-	term_print(stdout, text_of(m, "queue"));
-	printf(": %lld waiting, %lld being delivered, %lld held\n",
-	       (long long)number_of(m, "waiting"), (long long)number_of(m, "active"),
-	       (long long)number_of(m, "held"));
-	json_array_foreach(json_object_get(m, "relays"), i, r) print_relay(r, now);
+	putchar('\n');
+	print_queue(m);
+	json_array_foreach(json_object_get(m, "relays"), i, one) print_relay(one, now);
+	json_array_foreach(json_object_get(m, "destinations"), i, one)
+		print_destination(one, now);
+	print_done(json_object_get(m, "since_start"));
 	if (text_of(m, "complaint").len) {
 		fputs("nothing can be delivered: ", stdout);
 		term_print(stdout, text_of(m, "complaint"));
@@ -157,8 +197,7 @@ static int verdict(const json_t *m) {
 	json_t *r;
 	if (text_of(m, "complaint").len)
 		return EXIT_FAILURE_STATE;
-	json_array_foreach(json_object_get(m, "relays"), i,
-			   r) if (json_object_get(r, "reason")) return EXIT_WARNING;
+	json_array_foreach(json_object_get(m, "relays"), i, r) if (is_held(r)) return EXIT_WARNING;
 	return EX_OK;
 }
 

@@ -26,8 +26,10 @@ static int refuse(const struct err *err) {
 int sendmail_smtp(const struct settings *set) {
 	AUTO_BUF struct buf wake = BUF_INIT(PATH_CEILING);
 	struct err err = ERR_INIT;
-	const struct submit_host host = { set->hostname, set->domain, set->from,
-					  getuid() };
+	const struct submit_host host = { .hostname = set->hostname,
+					  .domain = set->domain,
+					  .from = set->from,
+					  .uid = getuid() };
 	struct way *way = submission_way(set, &err);
 	if (!way)
 		return refuse(&err);
@@ -38,6 +40,10 @@ int sendmail_smtp(const struct settings *set) {
 		.host = &host,
 		.way = way,
 		.size_limit = set->size_limit,
+		.recipients_max = ENVELOPE_RECIPIENTS_MAX,
+		.errors_max = SESSION_ERRORS_MAX,
+		.timeout_ms = SESSION_TIMEOUT_MS,
+		.right = SESSION_MAY,
 		.wake_path = way_is_traced(way) ? NULL : buf_str(&wake),
 	};
 	int status = session_run(&p, &err) == 0 ? EX_OK : refuse(&err);

@@ -22,7 +22,7 @@
 extern const char setup_program[];
 
 struct setup_options {
-	const char *config, *relay, *port, *tls, *login, *root, *password_file, *import,
+	const char *config, *relay, *port, *tls, *ca, *login, *root, *password_file, *import,
 		*test;
 	bool yes, dry_run, undo, no_probe;
 };
@@ -37,6 +37,7 @@ struct setup {
 	struct buf old, fresh;
 	struct config_draft draft;
 	struct buf secret; /* a password to write; empty: it is there already */
+	bool refused;      /* the relay does not let us in; only a dry run goes on */
 };
 
 /* All of them return an exit code of sysexits.h, and have told what is wrong. */

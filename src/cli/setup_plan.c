@@ -16,6 +16,7 @@
 #include "cli/setup_ask.h"
 #include "cli/setup_file.h"
 #include "cli/setup_secret.h"
+#include "cli/setup_share.h"
 
 #define PATH_CEILING 4096u
 
@@ -168,11 +169,17 @@ static int set_login(struct setup *s, const char *login, struct err *err) {
 	return 0;
 }
 
-static int set_password_file(struct setup *s, const char *path, struct err *err) {
+/* A path as the person meant it, from where they are, behind the words that the key wants. */
+static int set_path(struct setup *s, const char *key, const char *before, const char *path,
+		    struct err *err) {
 	AUTO_BUF struct buf ref = BUF_INIT(PATH_CEILING);
 	AUTO_FREE char *cwd = path[0] == '/' ? NULL : getcwd(NULL, 0);
-	buf_addf(&ref, "file:%s%s%s", cwd ? cwd : "", cwd ? "/" : "", path);
-	return config_draft_set(&s->draft, "password", buf_span(&ref), err);
+	buf_addf(&ref, "%s%s%s%s", before, cwd ? cwd : "", cwd ? "/" : "", path);
+	return config_draft_set(&s->draft, key, buf_span(&ref), err);
+}
+
+static int set_password_file(struct setup *s, const char *path, struct err *err) {
+	return set_path(s, "password", "file:", path, err);
 }
 
 static int set_option(struct setup *s, const char *key, const char *value,
@@ -187,6 +194,8 @@ static int take_options(struct setup *s, struct err *err) {
 	if (o->login && set_login(s, o->login, err) != 0)
 		return -1;
 	if (o->password_file && set_password_file(s, o->password_file, err) != 0)
+		return -1;
+	if (o->ca && set_path(s, "ca", "", o->ca, err) != 0)
 		return -1;
 	if (set_option(s, "tls", o->tls, err) != 0)
 		return -1;
@@ -286,6 +295,7 @@ static int no_relay(void) {
 }
 
 int setup_plan(struct setup *s) {
+	AUTO_BUF struct buf other = BUF_INIT(PATH_CEILING);
 	struct err err = ERR_INIT;
 	int status = import_first(s);
 	if (status != EX_OK)
@@ -299,6 +309,11 @@ int setup_plan(struct setup *s) {
 		return no_relay();
 	if (s->own && !config_draft_get(&s->draft, "dir"))
 		config_draft_set(&s->draft, "dir", SPAN("spool"), NULL);
+	if (setup_shares_queue(s, &other))
+		return cli_fail(setup_program, EX_CONFIG,
+				"the queue, %s, is that of %s too: give each its own, "
+				"in [queue] of %s: dir = OTHER",
+				config_draft_get(&s->draft, "dir"), buf_str(&other), s->path);
 	if (config_draft_apply(&s->draft, buf_span(&s->old), &s->fresh) != 0)
 		return cli_fail(setup_program, EX_OSERR, "the file would be too large");
 	return EX_OK;

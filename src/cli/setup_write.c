@@ -62,7 +62,9 @@ static int find_password(struct setup *s, const struct config_relay *relay,
 	int status = ask_password(s, relay, there);
 	if (status != EX_OK || s->secret.len || there)
 		return status;
-	return cli_fail(setup_program, EX_NOINPUT, "the password: %s", err.msg);
+	cli_fail(setup_program, 0, "the password: %s", err.msg);
+	s->refused = true;
+	return s->o.dry_run ? EX_OK : EX_NOINPUT;
 }
 
 static int try_relay(struct setup *s, const struct config_relay *relay,
@@ -72,7 +74,7 @@ static int try_relay(struct setup *s, const struct config_relay *relay,
 	const char *helo = config_draft_get(&s->draft, "helo");
 	struct span password = s->secret.len ? buf_span(&s->secret)
 					     : span_of(found->p, found->len);
-	if (s->o.no_probe)
+	if (s->o.no_probe || s->refused)
 		return EX_OK;
 	if (isatty(STDERR_FILENO))
 		fprintf(stderr, "trying %s...\n", relay->host[0]);
@@ -82,6 +84,9 @@ static int try_relay(struct setup *s, const struct config_relay *relay,
 	if (r == 0)
 		return EX_OK;
 	cli_fail(setup_program, 0, "%s", err.msg);
+	s->refused = true;
+	if (s->o.dry_run)
+		return EX_OK;
 	if (s->asking && setup_ask_yes("the relay does not work yet; go on?", false))
 		return EX_OK;
 	return cli_fail(setup_program, EX_UNAVAILABLE,
@@ -191,7 +196,7 @@ int setup_write(struct setup *s) {
 	show(s);
 	if (s->o.dry_run) {
 		puts("nothing was written");
-		return EX_OK;
+		return s->refused ? EX_UNAVAILABLE : EX_OK;
 	}
 	if (s->asking && !setup_ask_yes("write this?", true))
 		return cli_fail(setup_program, EX_USAGE, "nothing was written");

@@ -21,6 +21,7 @@
 #include "cli/submission_way.h"
 #include "control/control.h"
 #include "mail/header.h"
+#include "mail/longline.h"
 #include "queue/queue.h"
 
 #define HEADER_OUT_MAX (2 * HEADER_BLOCK_MAX + (64u << 10)) /* line ends may double it */
@@ -105,7 +106,8 @@ static int fill_envelope(const struct job *j, struct envelope *ret) {
 		.from = s->from_set ? s->from : span_str(j->person.address),
 		.ret = s->ret,
 		.envid = s->envid,
-		.body_8bit = j->in.eol.has_8bit || j->seen.has_8bit || !j->in.at_end,
+		.body_8bit = j->in.eol.has_8bit || j->seen.has_8bit ||
+			     (!j->in.at_end && !s->source.read),
 		.to_count = s->to.count,
 	};
 	ret->to = calloc(s->to.count, sizeof(*ret->to));
@@ -158,6 +160,12 @@ static int write_message(struct job *j, struct way *way, struct err *err) {
 	}
 }
 
+/* A short message is here as a whole, and seen to have no long line. */
+static bool has_no_long_lines(const struct job *j) {
+	return j->in.at_end && !longline_any(buf_span(&j->head)) &&
+	       !longline_any(buf_span(&j->in.body));
+}
+
 /* What the other side of a way refuses for good is its policy. */
 static int way_status(const struct err *err) {
 	return err->kind == ERR_DENIED ? EX_UNAVAILABLE : store_status(err);
@@ -168,6 +176,8 @@ static int store(struct job *j, const struct envelope *e, struct err *err) {
 	struct way *way = submission_way(j->s->settings, err);
 	if (!way)
 		return EX_TEMPFAIL;
+	if (has_no_long_lines(j))
+		way_has_short_lines(way);
 	int status = way_begin(way, e, size, err) != 0 ? way_status(err)
 						       : write_message(j, way, err);
 	if (status != EX_OK)
@@ -188,13 +198,6 @@ static void wake_daemon(const struct job *j) {
 /* From a fixed header and the body's beginning to a queue file. */
 static int queue_it(struct job *j, struct err *err) {
 	struct envelope e;
-	if (j->s->to.count == 0) {
-		err_set(err, ERR_MISSING, "no recipient%s",
-			j->s->extract ? " in To, Cc or Bcc of the message" : "");
-		return EX_USAGE;
-	}
-	if (intake_body(&j->in, err) != 0)
-		return status_of(err, EX_NOINPUT);
 	if (fill_envelope(j, &e) != 0) {
 		err_set(err, ERR_MEMORY, "out of memory");
 		return EX_TEMPFAIL;
@@ -206,6 +209,7 @@ static int queue_it(struct job *j, struct err *err) {
 	return status;
 }
 
+/* Reads the header and the body's beginning, and puts the header right. */
 static int take_in(struct job *j, struct err *err) {
 	struct span block = j->s->header;
 	if (!block.p && intake_header(&j->in, &block, err) != 0)
@@ -214,23 +218,79 @@ static int take_in(struct job *j, struct err *err) {
 		return status_of(err, EX_DATAERR);
 	if (!j->s->header.p)
 		intake_drop_header(&j->in, block.len);
-	return queue_it(j, err);
+	if (j->s->to.count == 0) {
+		err_set(err, ERR_MISSING, "no recipient%s",
+			j->s->extract ? " in To, Cc or Bcc of the message" : "");
+		return EX_USAGE;
+	}
+	return intake_body(&j->in, err) != 0 ? status_of(err, EX_NOINPUT) : EX_OK;
+}
+
+static void job_init(struct job *j, struct submission *s, int in) {
+	*j = (struct job){ .s = s,
+			   .id = queue_id_new(),
+			   .straight = submission_is_straight(s->settings) };
+	intake_init(&j->in, in, s->header.p ? s->body : span_of(NULL, 0));
+	j->in.source = s->source;
+	buf_init(&j->head, HEADER_OUT_MAX);
+}
+
+/* Hands on the words of a failure. */
+static int job_end(struct job *j, int status, const struct err *why, struct err *err) {
+	if (status != EX_OK && err)
+		*err = *why;
+	intake_release(&j->in);
+	buf_release(&j->head);
+	return status;
 }
 
 int submission_run(struct submission *s, int in, struct queue_id *ret_id,
 		   struct err *err) {
 	struct err why = ERR_INIT;
-	struct job j = { .s = s,
-			 .id = queue_id_new(),
-			 .straight = submission_is_straight(s->settings) };
-	intake_init(&j.in, in, s->header.p ? s->body : span_of(NULL, 0));
-	buf_init(&j.head, HEADER_OUT_MAX);
+	struct job j;
+	job_init(&j, s, in);
 	int status = take_in(&j, &why);
 	if (status == EX_OK)
+		status = queue_it(&j, &why);
+	if (status == EX_OK)
 		*ret_id = j.id;
-	else if (err)
-		*err = why;
-	intake_release(&j.in);
-	buf_release(&j.head);
-	return status;
+	return job_end(&j, status, &why, err);
+}
+
+/* Reads all of it, for its size. */
+static int measure(struct job *j, struct submission_preview *ret, struct err *err) {
+	struct envelope e;
+	ret->octets = j->head.len + j->in.body.len;
+	if (fill_envelope(j, &e) != 0) {
+		err_set(err, ERR_MEMORY, "out of memory");
+		return EX_TEMPFAIL;
+	}
+	ret->smtputf8 = e.smtputf8;
+	ret->body_8bit = e.body_8bit;
+	snprintf(ret->from, sizeof(ret->from), "%.*s", (int)e.from.len, e.from.p);
+	free(e.to);
+	while (!j->in.at_end) {
+		if (intake_next(&j->in, err) != 0)
+			return status_of(err, EX_NOINPUT);
+		ret->octets += j->in.body.len;
+	}
+	if (ret->octets <= j->s->settings->size_limit)
+		return EX_OK;
+	err_set(err, ERR_LIMIT, "%llu bytes: bigger than the limit of %llu",
+		(unsigned long long)ret->octets,
+		(unsigned long long)j->s->settings->size_limit);
+	return EX_DATAERR;
+}
+
+int submission_preview(struct submission *s, int in, struct submission_preview *ret,
+		       struct err *err) {
+	struct err why = ERR_INIT;
+	struct job j;
+	job_init(&j, s, in);
+	int status = take_in(&j, &why);
+	if (status == EX_OK)
+		status = measure(&j, ret, &why);
+	if (status == EX_OK)
+		buf_add(ret->header, buf_span(&j.head));
+	return job_end(&j, status, &why, err);
 }

@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "base/span.h"
+#include "cli/intake.h"
 #include "config/settings.h"
 #include "mail/addr.h"
 #include "mail/fixup.h"
@@ -26,8 +27,10 @@ struct submission {
 	struct span full_name;        /* for a missing From; p NULL: the one of passwd */
 	struct span header; /* header block instead of what is read; p NULL: none */
 	struct span body;   /* with header: the body, so that nothing is read */
-	unsigned notify;    /* NOTIFY_* for every recipient */
-	struct span ret;    /* "FULL", "HDRS" or empty */
+	/* With header: makes the body instead; it is 7bit throughout. read NULL: none. */
+	struct intake_source source;
+	unsigned notify; /* NOTIFY_* for every recipient */
+	struct span ret; /* "FULL", "HDRS" or empty */
 	struct span envid;
 };
 
@@ -44,5 +47,16 @@ int submission_from(struct submission *s, struct span text, struct err *err);
  */
 int submission_run(struct submission *s, int in, struct queue_id *ret_id,
 		   struct err *err);
+
+struct submission_preview {
+	struct buf *
+		header; /* given: gets the header in wire form, the empty line included */
+	char from[ADDR_MAX + 1];
+	uint64_t octets;
+	bool body_8bit, smtputf8;
+};
+/* Finds out what submission_run() would queue, and writes nothing; the same exit codes. */
+int submission_preview(struct submission *s, int in, struct submission_preview *ret,
+		       struct err *err);
 
 #endif

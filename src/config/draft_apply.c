@@ -19,7 +19,7 @@ struct edit {
 
 /* The relay that all mail goes to is the one a draft speaks of. */
 static enum config_section_id section_of(const struct ini_item *item) {
-	for (size_t i = 0; i < CONFIG_SECTION_COUNT; i++) {
+	for (size_t i = 0; i < CONFIG_LISTEN; i++) {
 		struct span name = config_sections[i].named ? SPAN("default") : SPAN("");
 		if (span_eq(item->word, span_str(config_sections[i].word)) &&
 		    span_eq(item->name, name))

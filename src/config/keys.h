@@ -16,6 +16,7 @@ enum config_section_id {
 	CONFIG_RELAY,
 	CONFIG_IDENTITY,
 	CONFIG_QUEUE,
+	CONFIG_LISTEN, /* no draft speaks of it: it stands last */
 	CONFIG_SECTION_COUNT
 };
 
@@ -25,7 +26,7 @@ struct config_section_name {
 };
 extern const struct config_section_name config_sections[CONFIG_SECTION_COUNT];
 
-#define CONFIG_KEYS_MAX 32
+#define CONFIG_KEYS_MAX 64
 
 struct config_key {
 	enum config_section_id section;

@@ -12,9 +12,9 @@
 
 #include "base/auto.h"
 #include "base/file.h"
+#include "base/suggest.h"
 #include "base/term.h"
 #include "config/source.h"
-#include "config/suggest.h"
 
 /* The line may hold names of files and escapes of what was in them: it is safe to show. */
 void config_complain(struct config_load *l, const struct config_origin *where,

@@ -5,8 +5,8 @@
 
 #include <stdlib.h>
 
+#include "base/suggest.h"
 #include "config/source.h"
-#include "config/suggest.h"
 
 static bool is_relay_name(struct span s) {
 	for (size_t i = 0; i < s.len; i++) {
@@ -68,7 +68,7 @@ static void unknown_section(struct config_load *l, const struct ini_item *item,
 	else
 		config_complain(l, at,
 				"unknown section %s; this version of nightmail knows "
-				"[relay NAME], [identity] and [queue]",
+				"[relay NAME], [identity], [queue] and [listen]",
 				word.s);
 }
 
@@ -112,6 +112,10 @@ static void enter_section(struct config_load *l, const struct ini_item *item, si
 		break;
 	case CONFIG_IDENTITY:
 		l->section = &s->source->identity;
+		l->base = s;
+		break;
+	case CONFIG_LISTEN:
+		l->section = &s->source->listen;
 		l->base = s;
 		break;
 	case CONFIG_TOP:

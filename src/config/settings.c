@@ -32,6 +32,8 @@ const struct config_section *config_section(const struct settings *s,
 		return &s->source->relay[relay];
 	if (id == CONFIG_TOP)
 		return &s->source->top;
+	if (id == CONFIG_LISTEN)
+		return &s->source->listen;
 	return id == CONFIG_IDENTITY ? &s->source->identity : &s->source->queue;
 }
 
@@ -219,7 +221,30 @@ static void check_relay(struct config_load *l, size_t i) {
 			relay->name);
 }
 
+/* Where a listener sends with one person's password, others must not find it open by chance. */
+static void check_listen(struct config_load *l) {
+	const struct config_listen *listen = &l->s->listen;
+	struct config_section *section = &l->s->source->listen;
+	const size_t most = sizeof(((struct sockaddr_un *)0)->sun_path);
+	if (listen->users && !listen->tls.certificate && !origin_of(section, "tls")->broken)
+		config_complain(l, origin_of(section, "users"),
+				"users log in under TLS only; add tls = CERTIFICATE KEY to "
+				"[listen]");
+	if (listen->tcp_count > 0 && l->s->mode != CONFIG_SYSTEM && !listen->trust_local &&
+	    !listen->users && listen->allow_count == 0 &&
+	    !origin_of(section, "trust-local")->broken &&
+	    !origin_of(section, "users")->broken && !origin_of(section, "allow")->broken)
+		config_complain(
+			l, origin_of(section, "tcp"),
+			"everybody on this machine could send mail in your name through this "
+			"port; add trust-local = yes to [listen] if they may, or users and tls");
+	if (listen->unix_path && strlen(listen->unix_path) >= most)
+		config_complain(l, origin_of(section, "unix"),
+				"the path of a socket is over %zu bytes", most);
+}
+
 static void check_whole(struct config_load *l) {
+	check_listen(l);
 	for (size_t i = 0; i < l->s->relay_count; i++)
 		check_relay(l, i);
 	l->file = l->s->source->file_count ? 1 : 0;
@@ -245,6 +270,7 @@ static bool begin(struct config_load *l) {
 	s->source->top.id = CONFIG_TOP;
 	s->source->identity.id = CONFIG_IDENTITY;
 	s->source->queue.id = CONFIG_QUEUE;
+	s->source->listen.id = CONFIG_LISTEN;
 	for (size_t k = 0; k < config_key_count; k++)
 		if (config_keys[k].section != CONFIG_RELAY)
 			config_set_default(l, &config_keys[k], s);

@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/inet.h"
 
 enum config_mode { CONFIG_SYSTEM, CONFIG_USER, CONFIG_PRIVATE };
 
@@ -22,6 +23,7 @@ enum config_tls {
 	CONFIG_TLS_NONE
 };
 
+enum config_sandbox { CONFIG_SANDBOX_AUTO, CONFIG_SANDBOX_OFF };
 enum config_long_lines { CONFIG_LONG_LINES_ENCODE, CONFIG_LONG_LINES_SEND };
 
 #define CONFIG_HOSTS_MAX 8
@@ -46,6 +48,40 @@ struct config_relay {
 
 struct config_source;
 
+#define CONFIG_TCP_MAX 16
+#define CONFIG_ALLOW_MAX 64
+
+struct config_tls_files {
+	char *certificate, *key; /* PEM; may be the same file. NULL: no TLS */
+};
+
+struct config_sessions {
+	unsigned all, each; /* of one user or address */
+};
+
+/* [listen] */
+struct config_listen {
+	struct inet_port tcp[CONFIG_TCP_MAX]; /* port 0: any */
+	size_t tcp_count;
+	char *unix_path; /* one more socket, or NULL */
+	struct inet_net allow[CONFIG_ALLOW_MAX];
+	size_t allow_count;
+	bool trust_local;      /* everybody on this machine may send */
+	bool lenient_newlines; /* a bare CR or LF in a message is one */
+	struct config_tls_files tls;
+	char *users; /* who may log in, or NULL */
+	struct config_sessions sessions;
+	unsigned recipients; /* of a message that comes by TCP */
+	unsigned errors;
+	int64_t timeout_ms;
+};
+
+/* Storm control (deliver/storm.h): so many of the same within the window; 0: off. */
+struct config_storm_limit {
+	unsigned count;
+	int64_t window_ms;
+};
+
 /* What one user may submit; 0: no limit. */
 struct config_user_limit {
 	uint64_t bytes; /* in the queue at a time */
@@ -56,6 +92,7 @@ struct settings {
 	enum config_mode mode;
 	char *hostname; /* full host name of this machine (%H) */
 	char *root;     /* reads mail for root and unknown local names, or NULL */
+	enum config_sandbox sandbox; /* processes that meet strangers (base/sandbox.h) */
 	/* [identity] */
 	char *domain; /* completes local names; hostname by default */
 	char *from;   /* sender for the accounts of this machine, or NULL */
@@ -73,7 +110,9 @@ struct settings {
 	uint64_t reserve_inodes;
 	uint64_t size_limit; /* bytes of a message */
 	struct config_user_limit user_limit;
+	struct config_storm_limit storm_limit;
 	enum config_long_lines long_lines; /* lines over 998 octets */
+	struct config_listen listen;
 	struct config_relay *relay;
 	size_t relay_count;           /* the one named "default" is where mail goes */
 	struct config_source *source; /* files, and where each value came from */
@@ -98,6 +137,8 @@ const struct config_relay *config_relay(const struct settings *s, const char *na
 /* Appends what is worth a warning although the settings are valid, one line each ("file:12:1:
  * warning: nothing uses ..."): config check prints them, the daemon logs them at start. */
 int config_warnings(const struct settings *s, struct buf *out);
+/* Appends "file:12:1: warning: " for a key of [listen] that is set. */
+void config_listen_place(const struct settings *s, const char *key, struct buf *out);
 /* One effective value; a key that has none has an empty value. */
 struct config_shown {
 	/* section: "" before the first one; name: of a relay, else NULL */

@@ -37,6 +37,7 @@ void config_each(const struct settings *s, config_value_fn *fn, void *ctx) {
 		each_in_section(s, CONFIG_RELAY, i, fn, ctx);
 	each_in_section(s, CONFIG_IDENTITY, 0, fn, ctx);
 	each_in_section(s, CONFIG_QUEUE, 0, fn, ctx);
+	each_in_section(s, CONFIG_LISTEN, 0, fn, ctx);
 }
 
 static void show_one(void *ctx, const struct config_shown *v) {
@@ -91,7 +92,53 @@ static void warn_file(const struct settings *s, size_t i, const char *name,
 	buf_addc(out, '\n');
 }
 
+void config_listen_place(const struct settings *s, const char *key, struct buf *out) {
+	int k = config_key_find(CONFIG_LISTEN, span_str(key));
+	warn_at(s, &s->source->listen.key[k < 0 ? 0 : k], out);
+}
+
+static void warn_listen_file(const struct settings *s, const char *key, const char *path,
+			     struct buf *out) {
+	if (!path || access(path, F_OK) == 0 || errno != ENOENT)
+		return;
+	config_listen_place(s, key, out);
+	buf_addf(out, "%s: there is no file ", key);
+	term_safe_again(out, span_str(path));
+	buf_addc(out, '\n');
+}
+
+static void warn_listen(const struct settings *s, struct buf *out) {
+	const struct config_listen *l = &s->listen;
+	bool beyond = l->tcp_count == 0;
+	for (size_t i = 0; i < l->tcp_count; i++)
+		beyond |= !inet_is_loopback(&l->tcp[i].addr);
+	for (size_t i = 0; i < l->allow_count; i++) {
+		if (l->allow[i].prefix > 0)
+			continue;
+		config_listen_place(s, "allow", out);
+		buf_adds(out, "allow: ");
+		inet_net_add(out, &l->allow[i]);
+		buf_adds(out, " makes this an open relay: whoever reaches it sends mail "
+			      "through it\n");
+	}
+	if (l->allow_count > 0 && !beyond) {
+		config_listen_place(s, "allow", out);
+		buf_adds(out, "allow: tcp listens on the loopback alone, where other machines "
+			      "cannot come\n");
+	}
+	if (l->tcp_count > 0 && beyond && l->allow_count == 0 && !l->users) {
+		config_listen_place(s, "tcp", out);
+		buf_adds(out, "tcp: without allow or users other machines are refused "
+			      "here\n");
+	}
+	warn_listen_file(s, "tls", l->tls.certificate, out);
+	if (l->tls.key && strcmp(l->tls.key, l->tls.certificate) != 0)
+		warn_listen_file(s, "tls", l->tls.key, out);
+	warn_listen_file(s, "users", l->users, out);
+}
+
 int config_warnings(const struct settings *s, struct buf *out) {
+	warn_listen(s, out);
 	for (size_t i = 0; i < s->relay_count; i++) {
 		const struct config_relay *relay = &s->relay[i];
 		const char *password = relay->password ? relay->password : "";

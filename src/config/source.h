@@ -24,7 +24,7 @@ struct config_origin {
 	bool broken; /* the value was refused: a complaint says so */
 };
 
-/* One section: the top, identity, queue, or a relay. The key indexes are those of config_keys. */
+/* One section: the top, identity, queue, listen, or a relay. The key indexes are those of config_keys. */
 struct config_section {
 	enum config_section_id id;
 	struct config_origin opened; /* where it begins, in the file that did so last */
@@ -35,7 +35,7 @@ struct config_source {
 	char *file[CONFIG_FILES_MAX + 1];  /* absolute paths, NULL at the end */
 	char *label[CONFIG_FILES_MAX + 1]; /* the same as messages call them */
 	size_t file_count;
-	struct config_section top, identity, queue;
+	struct config_section top, identity, queue, listen;
 	struct config_section *relay; /* settings.relay_count of them */
 	bool usable;                  /* the spool directory is known for sure */
 };

@@ -333,21 +333,95 @@ static void show_user_limit(const struct config_key *key, const void *base, stru
 
 const struct config_type config_type_user_limit = { parse_user_limit, show_user_limit, NULL };
 
+#define STORM_COUNT_MAX 1000
+
+/* "20/10m", or "never": off. */
+static int parse_storm_limit(struct config_value *v, const struct config_key *key, void *base,
+			     struct err *err) {
+	struct span word, time;
+	uint64_t count;
+	int64_t window_ms;
+	struct config_storm_limit *limit = member(key, base);
+	if (span_eq(v->text, SPAN("never"))) {
+		*limit = (struct config_storm_limit){ .count = 0 };
+		return 0;
+	}
+	if (take_words(v, &word, 1, err) != 0)
+		return -1;
+	time = word;
+	v->wrong = 0;
+	if (!span_take_uint(&time, STORM_COUNT_MAX, &count) || count == 0 ||
+	    !span_take_char(&time, '/'))
+		return err_set(err, ERR_SYNTAX,
+			       "%s is not messages in a time, like 20/10m; %d is the most",
+			       config_quote(word).s, STORM_COUNT_MAX);
+	v->wrong = (size_t)(time.p - v->text.p);
+	if (parse_time_word(time, key, &window_ms, err) != 0)
+		return -1;
+	*limit = (struct config_storm_limit){ (unsigned)count, window_ms };
+	return 0;
+}
+
+static void show_storm_limit(const struct config_key *key, const void *base,
+			     struct buf *out) {
+	const struct config_storm_limit *limit = member_of(key, base);
+	if (limit->count == 0) {
+		buf_adds(out, "never");
+		return;
+	}
+	buf_addf(out, "%u/", limit->count);
+	show_units(out, limit->window_ms, time_units, COUNT(time_units));
+}
+
+const struct config_type config_type_storm_limit = { parse_storm_limit, show_storm_limit,
+						     NULL };
+
+/* One of two words; the member is an enum whose values are their places. */
+static int parse_either(struct config_value *v, const struct config_key *key, void *base,
+			const char *const words[2], struct err *err) {
+	unsigned *value = (void *)((char *)base + key->offset);
+	for (unsigned i = 0; i < 2; i++) {
+		if (!span_eq(v->text, span_str(words[i])))
+			continue;
+		*value = i;
+		return 0;
+	}
+	return err_set(err, ERR_SYNTAX, "%s is neither %s nor %s", config_quote(v->text).s,
+		       words[0], words[1]);
+}
+
+static void show_either(const struct config_key *key, const void *base,
+			const char *const words[2], struct buf *out) {
+	const unsigned *value = member_of(key, base);
+	buf_adds(out, words[*value]);
+}
+
+static const char *const long_lines_words[2] = { [CONFIG_LONG_LINES_ENCODE] = "encode",
+						 [CONFIG_LONG_LINES_SEND] = "send" };
+
 static int parse_long_lines(struct config_value *v, const struct config_key *key,
 			    void *base, struct err *err) {
-	enum config_long_lines *mode = (void *)((char *)base + key->offset);
-	bool send = span_eq(v->text, SPAN("send"));
-	if (!send && !span_eq(v->text, SPAN("encode")))
-		return err_set(err, ERR_SYNTAX, "%s is neither encode nor send",
-			       config_quote(v->text).s);
-	*mode = send ? CONFIG_LONG_LINES_SEND : CONFIG_LONG_LINES_ENCODE;
-	return 0;
+	return parse_either(v, key, base, long_lines_words, err);
 }
 
 static void show_long_lines(const struct config_key *key, const void *base,
 			    struct buf *out) {
-	const enum config_long_lines *mode = member_of(key, base);
-	buf_adds(out, *mode == CONFIG_LONG_LINES_SEND ? "send" : "encode");
+	show_either(key, base, long_lines_words, out);
 }
 
 const struct config_type config_type_long_lines = { parse_long_lines, show_long_lines, NULL };
+
+static const char *const sandbox_words[2] = { [CONFIG_SANDBOX_AUTO] = "auto",
+					      [CONFIG_SANDBOX_OFF] = "off" };
+
+static int parse_sandbox(struct config_value *v, const struct config_key *key, void *base,
+			 struct err *err) {
+	return parse_either(v, key, base, sandbox_words, err);
+}
+
+static void show_sandbox(const struct config_key *key, const void *base,
+			 struct buf *out) {
+	show_either(key, base, sandbox_words, out);
+}
+
+const struct config_type config_type_sandbox = { parse_sandbox, show_sandbox, NULL };

@@ -58,14 +58,26 @@ extern const struct config_type config_type_count;
 extern const struct config_type config_type_size;
 /* enum config_long_lines: */
 extern const struct config_type config_type_long_lines;
+/* enum config_sandbox: */
+extern const struct config_type config_type_sandbox;
 /* struct config_user_limit: */
 extern const struct config_type config_type_user_limit;
+/* struct config_storm_limit: */
+extern const struct config_type config_type_storm_limit;
 /* int64_t milliseconds between min and max: one; one or `never` (0); two, the first not
  * longer; three: */
 extern const struct config_type config_type_time;
 extern const struct config_type config_type_time_or_never;
 extern const struct config_type config_type_retry;
 extern const struct config_type config_type_timeouts;
+
+/* struct config_listen: tcp, allow: */
+extern const struct config_type config_type_tcp;
+extern const struct config_type config_type_allow;
+/* struct config_tls_files, struct config_sessions, bool: */
+extern const struct config_type config_type_tls_files;
+extern const struct config_type config_type_sessions;
+extern const struct config_type config_type_yes_no;
 
 /* Takes the next word of the value and notes its place for error messages. */
 bool config_value_word(struct config_value *v, struct span *rest, struct span *ret);

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 
 #include "base/auto.h"
+#include "base/suggest.h"
 #include "config/keys.h"
 #include "config/settings.h"
-#include "config/suggest.h"
 #include "config/values.h"
 
 static int not_yet(struct err *err, struct span what, const char *instead) {

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/suggest.h"
 #include "config/keys.h"
 #include "config/settings.h"
-#include "config/suggest.h"
 #include "config/values.h"
 
 static char **text_of(const struct config_key *key, void *base) {

@@ -13,6 +13,8 @@
 
 #define LINE_MAX_ANSWER (48u << 20) /* one message with all its recipients */
 #define READ_SIZE 65536
+#define CONNECT_TRIES 100
+#define CONNECT_PAUSE_US 10000
 
 static int connect_to(const char *path, struct err *err) {
 	struct sockaddr_un addr;
@@ -22,13 +24,18 @@ static int connect_to(const char *path, struct err *err) {
 	AUTO_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return err_sys(err, "%s: cannot make a socket", path);
-	if (connect(fd, (struct sockaddr *)&addr, addr_len) == 0)
-		return take_fd(&fd);
+	for (int i = 0; i < CONNECT_TRIES; i++) {
+		if (connect(fd, (struct sockaddr *)&addr, addr_len) == 0)
+			return take_fd(&fd);
+		if (errno != EAGAIN && errno != EINTR)
+			break;
+		usleep(CONNECT_PAUSE_US); /* many are waiting to be let in */
+	}
 	if (errno == ENOENT || errno == ECONNREFUSED || errno == ENOTDIR)
 		return err_set(err, ERR_MISSING, "%s: nightmaild is not running", path);
 	if (errno == EACCES || errno == EPERM)
 		return err_set(err, ERR_DENIED,
-			       "%s: only root and the spool's owner may ask", path);
+			       "%s: only root and the queue's owner may ask", path);
 	return err_sys(err, "%s: cannot connect", path);
 }
 
@@ -59,6 +66,8 @@ static int send_all(int fd, struct span bytes, int64_t timeout_ms, const char *p
 		else if (errno == EAGAIN &&
 			 wait_for(fd, POLLOUT, timeout_ms, path, err) != 0)
 			return -1;
+		else if (errno == EPIPE || errno == ECONNRESET)
+			return 0; /* it was not let in; the answer says why */
 		else if (errno != EAGAIN && errno != EINTR)
 			return err_sys(err, "%s: cannot send the request", path);
 	}
@@ -72,6 +81,7 @@ static const struct {
 	{ ERR_MISSING, "missing" },
 	{ ERR_LIMIT, "ambiguous" },
 	{ ERR_SYNTAX, "syntax" },
+	{ ERR_DENIED, "denied" },
 };
 
 const char *control_kind_name(enum err_kind kind) {
@@ -89,15 +99,15 @@ static enum err_kind kind_by_name(struct span name) {
 }
 
 /* The last line; the server writes it just so, its words having no escapes but \" and \\. */
-static int take_verdict(struct span line, bool *ret_is_last, struct err *err) {
+int control_verdict(struct span line, bool *ret_last, struct err *err) {
 	AUTO_BUF struct buf text = BUF_INIT(READ_SIZE);
 	enum err_kind kind = ERR_REMOTE;
 	struct span name;
-	*ret_is_last = true;
+	*ret_last = true;
 	if (span_eq(line, SPAN("{\"ok\":true}")))
 		return 0;
 	if (!span_take_lit(&line, SPAN("{\"ok\":false,"))) {
-		*ret_is_last = false;
+		*ret_last = false;
 		return 0;
 	}
 	if (span_take_lit(&line, SPAN("\"kind\":\"")) &&
@@ -122,7 +132,7 @@ static int take_lines(struct buf *in, control_line_fn *fn, void *ctx, struct err
 	struct span rest = buf_span(in), line;
 	while (span_find(rest, '\n') < rest.len && span_take_line(&rest, &line)) {
 		bool last;
-		int r = take_verdict(line, &last, err);
+		int r = control_verdict(line, &last, err);
 		if (r != 0 || last)
 			return r;
 		if (fn && fn(ctx, line) != 0)
@@ -159,15 +169,19 @@ static int read_answer(int fd, int64_t timeout_ms, const char *path, control_lin
 	}
 }
 
-int control_ask(const char *path, struct span request, int64_t timeout_ms,
-		control_line_fn *fn, void *ctx, struct err *err) {
+int control_open(const char *path, struct span request, int64_t timeout_ms,
+		 struct err *err) {
 	AUTO_FD int fd = connect_to(path, err);
-	if (fd < 0)
-		return -1;
-	if (send_all(fd, request, timeout_ms, path, err) != 0 ||
+	if (fd < 0 || send_all(fd, request, timeout_ms, path, err) != 0 ||
 	    send_all(fd, SPAN("\n"), timeout_ms, path, err) != 0)
 		return -1;
-	return read_answer(fd, timeout_ms, path, fn, ctx, err);
+	return take_fd(&fd);
+}
+
+int control_ask(const char *path, struct span request, int64_t timeout_ms,
+		control_line_fn *fn, void *ctx, struct err *err) {
+	AUTO_FD int fd = control_open(path, request, timeout_ms, err);
+	return fd < 0 ? -1 : read_answer(fd, timeout_ms, path, fn, ctx, err);
 }
 
 bool control_reachable(const char *path) {

@@ -102,23 +102,28 @@ static bool in_our_groups(gid_t gid) {
 	return false;
 }
 
+/* For whom a file is meant. */
+struct reader {
+	uid_t uid;
+	bool in_group; /* of the file */
+};
+
 /*
  * Who else may read it. systemd gives a service its credentials by an access list, whose mask
  * shows as the group's bits: there the group's read bit says nothing.
  */
-static int check_file(const char *what, const struct stat *st, bool credential,
-		      struct err *err) {
+static int check_file(const char *what, const struct stat *st, struct reader reader,
+		      bool credential, struct err *err) {
 	mode_t others = st->st_mode & 077;
 
 	if (!S_ISREG(st->st_mode))
 		return err_set(err, ERR_DENIED, "%s: not a regular file", what);
-	if (st->st_uid != geteuid() && st->st_uid != 0)
+	if (st->st_uid != reader.uid && st->st_uid != 0)
 		return err_set(
 			err, ERR_DENIED,
 			"%s: belongs to user %u, must belong to root or to user %u: chown it",
-			what, (unsigned)st->st_uid, (unsigned)geteuid());
-	if (others == S_IRGRP &&
-	    (credential || (st->st_uid == 0 && in_our_groups(st->st_gid))))
+			what, (unsigned)st->st_uid, (unsigned)reader.uid);
+	if (others == S_IRGRP && (credential || (st->st_uid == 0 && reader.in_group)))
 		return 0;
 	if (others != 0)
 		return err_set(err, ERR_DENIED,
@@ -127,14 +132,10 @@ static int check_file(const char *what, const struct stat *st, bool credential,
 	return 0;
 }
 
-static int fetch_file(const char *what, const char *path, bool credential,
-		      struct secret *ret, struct err *err) {
+/* Returns the descriptor of a file that has the rights of one with secrets. */
+static int open_file(const char *what, const char *path, bool credential, struct err *err) {
 	AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	/* One byte more than a line with CR LF may have, to tell a longer one. */
-	char bytes[SECRET_MAX + 3];
 	struct stat st;
-	ssize_t n;
-	int r;
 
 	if (fd < 0 && errno == ENOENT)
 		return err_set(err, ERR_MISSING, "%s: no such file", what);
@@ -142,7 +143,40 @@ static int fetch_file(const char *what, const char *path, bool credential,
 		return err_sys(err, "%s: cannot open", what);
 	if (fstat(fd, &st) < 0)
 		return err_sys(err, "%s: cannot examine", what);
-	if (check_file(what, &st, credential, err) < 0)
+	const struct reader we = { geteuid(), in_our_groups(st.st_gid) };
+	return check_file(what, &st, we, credential, err) < 0 ? -1 : take_fd(&fd);
+}
+
+int creds_read(const char *path, size_t max, struct secret *ret, struct err *err) {
+	AUTO_FD int fd = open_file(path, path, false, err);
+	struct secret all = { .p = malloc(max + 1), .len = max + 1 };
+	ssize_t n;
+
+	if (fd < 0 || !all.p) {
+		free(all.p);
+		return fd < 0 ? -1 : err_set(err, ERR_MEMORY, "%s: out of memory", path);
+	}
+	n = file_pread_all(fd, all.p, max + 1, 0);
+	if (n >= 0 && (size_t)n <= max) {
+		all.len = (size_t)n;
+		*ret = all;
+		return 0;
+	}
+	secret_release(&all);
+	if (n < 0)
+		return err_sys(err, "%s: cannot read", path);
+	return err_set(err, ERR_LIMIT, "%s: longer than %zu bytes", path, max);
+}
+
+static int fetch_file(const char *what, const char *path, bool credential,
+		      struct secret *ret, struct err *err) {
+	AUTO_FD int fd = open_file(what, path, credential, err);
+	/* One byte more than a line with CR LF may have, to tell a longer one. */
+	char bytes[SECRET_MAX + 3];
+	ssize_t n;
+	int r;
+
+	if (fd < 0)
 		return -1;
 	n = file_pread_all(fd, bytes, sizeof(bytes), 0);
 	r = n < 0 ? err_sys(err, "%s: cannot read", what)
@@ -250,4 +284,41 @@ int creds_fetch(struct span ref, struct secret *ret, struct err *err) {
 	if (!path)
 		return err_set(err, ERR_MEMORY, "out of memory");
 	return fetch_file(buf_str(&what), path, false, ret, err);
+}
+
+/* What nobody else may read, the one who has to may not be able to read either. */
+static int check_readable(const char *what, const struct stat *st, struct reader reader,
+			  const char *name, struct err *err) {
+	bool own = st->st_uid == reader.uid && (st->st_mode & S_IRUSR);
+	bool by_group = reader.in_group && (st->st_mode & S_IRGRP);
+
+	if (own || by_group || reader.uid == 0)
+		return 0;
+	return err_set(err, ERR_DENIED,
+		       "%s: the user %s, who delivers, cannot read it: chown %s it", what,
+		       name, name);
+}
+
+int creds_check(struct span ref, const struct user *user, struct err *err) {
+	AUTO_BUF struct buf what = BUF_INIT(8192);
+	enum creds_kind kind;
+	struct span rest;
+	struct stat st;
+
+	if (creds_parse(ref, &kind, &rest, err) < 0)
+		return -1;
+	if (kind != CREDS_FILE)
+		return 0;
+	AUTO_FREE char *path = span_dup(rest);
+	if (!path)
+		return err_set(err, ERR_MEMORY, "out of memory");
+	term_safe(&what, ref);
+	if (stat(path, &st) != 0)
+		return errno != ENOENT ? 0
+				       : err_set(err, ERR_MISSING, "%s: no such file",
+						 buf_str(&what));
+	const struct reader reader = { user->uid, st.st_gid == user->gid };
+	if (check_file(buf_str(&what), &st, reader, false, err) < 0)
+		return -1;
+	return check_readable(buf_str(&what), &st, reader, user->name, err);
 }

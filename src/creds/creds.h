@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/span.h"
+#include "base/user.h"
 
 #define SECRET_MAX 4096
 
@@ -41,5 +42,15 @@ int creds_parse(struct span ref, enum creds_kind *ret_kind, struct span *ret_res
  * never the content.
  */
 int creds_fetch(struct span ref, struct secret *ret, struct err *err);
+
+/*
+ * Says what would keep a user from fetching a file: secret, as far as its name, owner and mode
+ * tell; nothing is opened. ERR_MISSING: there is no such file; ERR_DENIED: the rights, with the
+ * cure. 0 also for other references and for a file that the caller cannot look at.
+ */
+int creds_check(struct span ref, const struct user *reader, struct err *err);
+
+/* The whole of a file of secrets, at most max bytes, under the same rights. */
+int creds_read(const char *path, size_t max, struct secret *ret, struct err *err);
 
 #endif

@@ -11,20 +11,24 @@
 #include "base/term.h"
 #include "deliver/notify.h"
 #include "deliver/state.h"
+#include "deliver/storm.h"
+#include "deliver/verb_edit.h"
 
 #define CARE_BATCH 20u
 #define RETRY_CLAIM_MS 100
 #define RETRY_TROUBLE_MS 60000
+#define RETRY_EDITED_MS 1000
 
 struct notified {
 	struct manager *manager;
 	struct queue_id_text original;
+	const char *event;
 };
 
 static void notice_made(void *ctx, const struct queue_id *notice) {
 	struct notified *n = ctx;
-	log_info("id=%s notice=%s status=queued event=\"the sender is told\"",
-		 n->original.s, queue_id_text(notice).s);
+	log_info("id=%s notice=%s status=queued event=\"%s\"", n->original.s,
+		 queue_id_text(notice).s, n->event);
 	id_list_add(&n->manager->pending, notice);
 	manager_kick(n->manager);
 }
@@ -46,7 +50,8 @@ static void bury(struct manager *m, struct message *msg, struct queue_claim *c,
 	log_warn(
 		"id=%s status=dead: %s; it is kept for a person to look at (mailq --all)",
 		queue_id_text(&msg->id).s, reason);
-	message_forget(m, msg);
+	events_act(m, msg, "dead", "daemon", reason);
+	message_gone(m, msg, "dead", NULL);
 }
 
 void care_bury_damaged(struct manager *m, const struct queue_id *id,
@@ -78,18 +83,24 @@ static bool undeliverable_bounce(const struct queue_message *q) {
 
 static void settle(struct manager *m, struct message *msg, struct queue_claim *c,
 		   int64_t now_ms) {
-	struct notified n = { m, queue_id_text(&msg->id) };
+	struct notified n = { m, queue_id_text(&msg->id),
+			      msg->storm ? "its storm is told" : "the sender is told" };
 	struct err err = ERR_INIT;
 	bool finished;
+	events_note_failure(m, queue_claim_message(c));
 	if (notify_settle(m->queue, c, &m->settings, notice_made, &n, &finished, &err) !=
 	    0) {
 		trouble(m, msg, now_ms, &err);
 	} else if (finished) {
-		message_forget(m, msg);
+		message_gone(m, msg, msg->failed ? "bounced" : "delivered", NULL);
 	} else {
 		struct queue_id id = msg->id;
 		message_load(m, &id);
 	}
+}
+
+static void given_up(void *ctx, const struct queue_message *q, size_t recipient) {
+	events_given_up(ctx, q, recipient);
 }
 
 /* Records what expiry or a delay mean; -1: failed, 1: buried, 0: go on. */
@@ -97,6 +108,8 @@ static int record_first(struct manager *m, struct message *msg, struct queue_cla
 			struct err *err) {
 	bool asked, null_sender = false;
 	if (msg->warn && notify_delay(c, &asked, err) != 0)
+		return -1;
+	if (msg->digest && storm_ask_digest(m, msg, c, err) != 0)
 		return -1;
 	msg->warn = false;
 	msg->warned = true;
@@ -106,22 +119,27 @@ static int record_first(struct manager *m, struct message *msg, struct queue_cla
 	buf_adds(&reply, "5.4.7 not delivered within ");
 	term_duration(&reply, msg->null_sender ? m->settings.bounce_lifetime_ms
 					       : m->settings.lifetime_ms);
-	if (notify_fail_rest(c, buf_str(&reply), &null_sender, err) != 0)
+	if (notify_fail_rest(c, buf_str(&reply), given_up, m, &null_sender, err) != 0)
 		return -1;
 	msg->expire = false;
+	msg->failed = true;
 	log_info("id=%s status=expired reply=\"%s\"", queue_id_text(&msg->id).s,
 		 buf_str(&reply));
+	events_act(m, msg, "expired", "daemon", buf_str(&reply));
 	return null_sender;
 }
 
 static const char *burial_reason(const struct message *msg,
 				 const struct queue_message *q) {
+	struct moment now = clock_now();
 	if (msg->damaged)
 		return "damaged: its bytes do not match the checksum they were queued with";
 	if (msg->crashes >= 2)
 		return "crashes-worker: two delivery processes crashed with it";
 	if (msg->stuck)
 		return "its relay did not work for 30 d";
+	if (msg->storm && storm_is_stale(q, &now))
+		return "held by storm control for 7 d";
 	return undeliverable_bounce(q)
 		       ? "refused for good, and there is no sender to tell"
 		       : NULL;
@@ -135,6 +153,13 @@ static void take_care(struct manager *m, struct message *msg, struct queue_claim
 		bury(m, msg, c, reason, now_ms);
 		return;
 	}
+	if (msg->storm && !queue_claim_message(c)->journal.held) {
+		if (storm_hold(m, msg, c, &err) == 0)
+			return;
+		queue_claim_release(c);
+		trouble(m, msg, now_ms, &err);
+		return;
+	}
 	int r = record_first(m, msg, c, &err);
 	if (r < 0) {
 		queue_claim_release(c);
@@ -146,11 +171,49 @@ static void take_care(struct manager *m, struct message *msg, struct queue_claim
 	}
 }
 
+/* 1: it may be delivered; 0: not yet, or never; -1. Frees the claim unless it is 1. */
+static int look_into_edit(struct manager *m, struct message *msg, struct queue_claim *c,
+			  int64_t now_ms, struct err *err) {
+	struct queue_id new_id = queue_claim_message(c)->journal.replacement;
+	bool replaced;
+	if (verb_edit_settle(m->queue, c, &replaced, err) != 0)
+		return -1;
+	if (replaced) {
+		message_gone(m, msg, "edited", &new_id);
+		scan_note(m, &new_id);
+		return 0;
+	}
+	int r = verb_edit_is_free(m->queue, queue_claim_message(c), err);
+	if (r == 1)
+		return 1;
+	queue_claim_release(c);
+	if (r == 0)
+		message_due(m, msg, true, now_ms + RETRY_EDITED_MS);
+	return r;
+}
+
+/* Who replaces whom is settled before anything else is done with either of them. */
+static void take_care_of_edited(struct manager *m, struct message *msg, struct queue_claim *c,
+				int64_t now_ms) {
+	struct err err = ERR_INIT;
+	struct queue_id id = msg->id;
+	int r = look_into_edit(m, msg, c, now_ms, &err);
+	if (r < 0)
+		trouble(m, msg, now_ms, &err);
+	if (r != 1)
+		return;
+	queue_claim_release(c);
+	msg->edit_known = true;
+	message_load(m, &id);
+}
+
 static void visit(struct manager *m, struct message *msg, int64_t now_ms) {
 	enum queue_damage damage = QUEUE_SOUND;
 	struct err err = ERR_INIT;
 	struct queue_claim *c = queue_claim(m->queue, &msg->id, &damage, &err);
-	if (c) {
+	if (c && msg->edited) {
+		take_care_of_edited(m, msg, c, now_ms);
+	} else if (c) {
 		take_care(m, msg, c, now_ms);
 	} else if (err.kind == ERR_DENIED) {
 		message_due(m, msg, true, now_ms + RETRY_CLAIM_MS);

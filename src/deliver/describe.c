@@ -15,6 +15,8 @@
 
 #define WHY_MAX 4096u
 #define REPLY_SHOWN 300u
+#define RECORDS_SHOWN 500u
+#define RECORDS_MAX (64u << 20)
 
 struct view {
 	const struct queue_message *m;
@@ -22,10 +24,11 @@ struct view {
 	enum queue_state state;
 	struct moment now;
 	int64_t due_ms; /* from now */
+	const struct buf *records; /* the journal's bytes; NULL: not asked for */
 };
 
-static enum queue_state state_of(struct queue *q, const struct queue_message *m,
-				 bool dead, const struct verb_live *live) {
+enum queue_state verb_state(struct queue *q, const struct queue_message *m, bool dead,
+			    const struct verb_live *live) {
 	if (dead)
 		return QUEUE_DEAD;
 	if (live->active || (!live->daemon && queue_is_claimed(q, &m->env.id)))
@@ -97,6 +100,12 @@ static void why_held(struct buf *out, const struct view *v) {
 	if (r && journal_waits_for_name(&v->m->journal)) {
 		buf_add(out, span_head(r->last.reply, REPLY_SHOWN));
 		buf_adds(out, "; set that, then 'nightmail reload' lets it go");
+		return;
+	}
+	if (journal_storm(&v->m->journal, NULL)) {
+		buf_addf(out, "held by storm control: there was too much with its sender and "
+			      "subject (%s); 'mailq release' lets it go",
+			 v->m->journal.hold_reason);
 		return;
 	}
 	buf_addf(out, "held by %s; 'mailq release' lets it go",
@@ -171,6 +180,9 @@ static void add_why(struct buf *out, const struct view *v) {
 		buf_adds(out, "being delivered now");
 	} else if (v->state == QUEUE_HELD) {
 		why_held(out, v);
+	} else if (l->dropped) {
+		buf_adds(out, "left by its sender while nightmaild was not running; it is "
+			      "picked up when nightmaild starts");
 	} else if (!l->daemon) {
 		const struct journal_recipient *r = spokesman(&v->m->journal);
 		if (r)
@@ -232,7 +244,71 @@ static void add_next_time(struct json *j, const struct view *v) {
 	json_int(j, "next", (v->now.wall_ms + due) / 1000);
 }
 
-static void write_view(struct json *j, const struct view *v) {
+/* --- what happened, record by record --- */
+
+struct history {
+	struct json *j;
+	const struct queue_message *m;
+	size_t count, skip; /* records; those before `skip` are not shown */
+	size_t seen;
+};
+
+static void count_record(void *ctx, const struct journal_entry *e) {
+	struct history *h = ctx;
+	(void)e;
+	h->count++;
+}
+
+static void add_some(struct json *j, const char *key, struct span text) {
+	if (text.len > 0)
+		json_str(j, key, text);
+}
+
+static void add_record(void *ctx, const struct journal_entry *e) {
+	struct history *h = ctx;
+	if (h->seen++ < h->skip)
+		return;
+	json_object(h->j, NULL);
+	if (e->wall_ms > 0)
+		json_int(h->j, "time", e->wall_ms / 1000);
+	else
+		json_null(h->j, "time");
+	json_str(h->j, "what", e->state.len > 0 ? e->state : span_str(e->kind));
+	if (e->count > 0) {
+		json_str(h->j, "to", h->m->env.to[e->first].address);
+		json_int(h->j, "recipients", (int64_t)e->count);
+	}
+	add_some(h->j, "relay", e->relay);
+	add_some(h->j, "host", e->host);
+	add_some(h->j, "reply", e->reply);
+	add_some(h->j, "reason", e->reason);
+	if (e->wait_ms > 0)
+		json_int(h->j, "wait", e->wait_ms / 1000);
+	json_end(h->j);
+}
+
+static int add_history(struct json *j, const struct view *v) {
+	struct history h = { .j = j, .m = v->m };
+	size_t recipients = v->m->env.to_count;
+	if (journal_each(buf_span(v->records), recipients, count_record, &h) != 0)
+		return -1;
+	h.skip = h.count > RECORDS_SHOWN ? h.count - RECORDS_SHOWN : 0;
+	json_int(j, "uid", v->m->env.uid);
+	json_str(j, "origin", v->m->env.origin);
+	json_array(j, "journal");
+	int r = journal_each(buf_span(v->records), recipients, add_record, &h);
+	json_end(j);
+	return r;
+}
+
+static struct span hold_reason(const struct view *v) {
+	if (v->state != QUEUE_HELD)
+		return (struct span){ NULL, 0 };
+	return journal_storm(&v->m->journal, NULL) ? SPAN("storm")
+						   : span_str(v->m->journal.hold_reason);
+}
+
+static int write_view(struct json *j, const struct view *v) {
 	const struct queue_message *m = v->m;
 	struct queue_id_text id = queue_id_text(&m->env.id);
 	AUTO_BUF struct buf why = BUF_INIT(WHY_MAX);
@@ -248,30 +324,60 @@ static void write_view(struct json *j, const struct view *v) {
 	add_next_time(j, v);
 	json_str_or_null(j, "relay",
 			 relay[0] ? span_str(relay) : (struct span){ NULL, 0 });
-	json_str_or_null(j, "reason",
-			 v->state == QUEUE_HELD ? span_str(m->journal.hold_reason)
-						: (struct span){ NULL, 0 });
+	json_str_or_null(j, "reason", hold_reason(v));
 	json_str(j, "why", buf_span(&why));
 	json_array(j, "flags");
 	if (m->journal.maybe_twice)
 		json_str(j, NULL, SPAN("possibly-twice"));
+	if (journal_storm(&m->journal, NULL)) /* names the storm */
+		json_str(j, NULL, span_str(m->journal.hold_reason));
 	json_end(j);
 	add_recipients(j, m);
+	int r = v->records ? add_history(j, v) : 0;
 	json_end(j);
 	buf_addc(j->out, '\n');
+	return r;
+}
+
+/* records: NULL, or where the journal's bytes may go: then all of it is told. */
+static int describe(struct queue *q, const struct queue_message *m, bool dead,
+		    const struct verb_live *live, struct buf *records, struct buf *out,
+		    struct err *err) {
+	struct view v = { .m = m, .live = live, .now = clock_now(), .records = records };
+	struct json j = json_into(out);
+	v.state = verb_state(q, m, dead, live);
+	v.due_ms = live->has_due ? live->due_ms : journal_due_ms(&m->journal, &v.now);
+	if (records && queue_read_journal(q, m, dead, records, err) != 0)
+		return -1;
+	if (write_view(&j, &v) != 0)
+		return err_set(err, ERR_MEMORY, "out of memory");
+	return buf_failed(out) ? err_set(err, ERR_LIMIT, "the description is too long")
+			       : 0;
+}
+
+static int read_and_describe(struct queue *q, const struct queue_id *id, bool dead,
+			     const struct verb_live *live, struct buf *records,
+			     struct buf *out, struct err *err) {
+	struct queue_message m;
+	if (queue_read(q, id, dead, &m, NULL, err) != 0)
+		return -1;
+	int r = describe(q, &m, dead, live, records, out, err);
+	queue_message_release(&m);
+	return r;
+}
+
+int verb_describe_message(struct queue *q, const struct queue_message *m, bool dead,
+			  const struct verb_live *live, struct buf *out, struct err *err) {
+	return describe(q, m, dead, live, NULL, out, err);
 }
 
 int verb_describe(struct queue *q, const struct queue_id *id, bool dead,
 		  const struct verb_live *live, struct buf *out, struct err *err) {
-	struct queue_message m;
-	if (queue_read(q, id, dead, &m, NULL, err) != 0)
-		return -1;
-	struct view v = { .m = &m, .live = live, .now = clock_now() };
-	v.state = state_of(q, &m, dead, live);
-	v.due_ms = live->has_due ? live->due_ms : journal_due_ms(&m.journal, &v.now);
-	struct json j = json_into(out);
-	write_view(&j, &v);
-	queue_message_release(&m);
-	return buf_failed(out) ? err_set(err, ERR_LIMIT, "the description is too long")
-			       : 0;
+	return read_and_describe(q, id, dead, live, NULL, out, err);
+}
+
+int verb_describe_fully(struct queue *q, const struct queue_id *id, bool dead,
+			const struct verb_live *live, struct buf *out, struct err *err) {
+	AUTO_BUF struct buf records = BUF_INIT(RECORDS_MAX);
+	return read_and_describe(q, id, dead, live, &records, out, err);
 }

@@ -4,6 +4,7 @@
  * a worker has crashed with it.
  */
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,6 +73,7 @@ static void feed(struct manager *m, struct slot *s, const struct moment *now) {
 		msg->generation = m->generation;
 		s->alone = msg->suspect;
 		s->message[s->count++] = msg;
+		events_started(m, msg, s->relay);
 		add_line(&frame, s->relay, msg, now);
 	}
 	if (s->count == before || proc_send(s->fd, buf_span(&frame), -1) == 0)
@@ -126,6 +128,13 @@ static int64_t dispatch_relay(struct manager *m, struct relay *r,
 	return NEVER_MS; /* a worker's report comes first */
 }
 
+/* What is new always begins at the default relay. */
+bool dispatch_can_take(const struct manager *m, int64_t now_ms) {
+	const struct relay *r = &m->relay[0];
+	return m->replayed && !m->blocked && now_ms >= m->paused_until_ms && r->config &&
+	       (r->breaker.state != BREAKER_HELD || now_ms >= r->breaker.probe_at_ms);
+}
+
 int64_t dispatch(struct manager *m, int64_t now_ms) {
 	struct moment now = clock_now();
 	int64_t next = NEVER_MS;
@@ -168,12 +177,17 @@ static void succeeded(struct manager *m, struct slot *s) {
 void dispatch_verb(struct manager *m, struct message *msg) {
 	struct err err = ERR_INIT;
 	struct queue_id id = msg->id;
-	enum verb_act act = (enum verb_act)(msg->verb - 1);
+	unsigned wish = msg->verb & ~WISH_BY_USER;
+	enum verb_by by = msg->verb & WISH_BY_USER ? VERB_BY_USER : VERB_BY_ADMIN;
+	if (wish == WISH_EDIT) {
+		wishes_fulfil(m, msg);
+		return;
+	}
+	enum verb_act act = (enum verb_act)(wish - 1);
 	msg->verb = 0;
-	if (verb_apply(m->queue, &m->settings, act, &id, false, &err) != 0)
+	if (requests_act(m, act, by, &id, false, &err) != 0)
 		log_warn("id=%s %s after the attempt failed: %s", queue_id_text(&id).s,
 			 verb_name(act), err.msg);
-	message_load(m, &id);
 	if (act == VERB_BOUNCE)
 		scan_names(m);
 }
@@ -192,6 +206,8 @@ static void come_back(struct manager *m, struct message *msg,
 	msg->expire = left <= 0 && r->recorded;
 	msg->warn = !msg->expire && !msg->warned && !msg->null_sender &&
 		    m->settings.warning_ms > 0 && r->age_ms >= m->settings.warning_ms;
+	if (!msg->expire)
+		events_waits(m, msg, wait > 0 ? wait : r->wait_ms);
 	if (msg->expire || msg->warn)
 		message_due(m, msg, true, now.boot_ms + CARE_MS);
 	else
@@ -205,13 +221,19 @@ static void skipped(struct manager *m, struct message *msg, enum wire_skip why) 
 		message_due(m, msg, false, now + BUSY_CLAIM_MS);
 		break;
 	case WIRE_SKIP_GONE:
-		message_forget(m, msg);
+		message_gone(m, msg, "removed", NULL);
 		break;
 	case WIRE_SKIP_DAMAGED:
 		msg->damaged = true;
 		message_due(m, msg, true, now + CARE_MS);
 		break;
 	}
+}
+
+static void held(struct manager *m, struct message *msg) {
+	struct queue_id id = msg->id;
+	events_act(m, msg, "held", "daemon", JOURNAL_LOCAL_NAME);
+	message_load(m, &id);
 }
 
 static void one_message(struct manager *m, struct slot *s, const struct wire_report *r) {
@@ -221,13 +243,13 @@ static void one_message(struct manager *m, struct slot *s, const struct wire_rep
 	if (r->kind == WIRE_DONE || r->kind == WIRE_NOTICE)
 		succeeded(m, s);
 	if (r->kind == WIRE_DONE) {
-		message_forget(m, msg);
+		message_gone(m, msg, msg->failed ? "bounced" : "delivered", NULL);
 		return;
 	}
 	if (r->kind == WIRE_NOTICE)
 		message_due(m, msg, true, clock_boot_ms() + CARE_MS);
 	else if (r->kind == WIRE_HELD)
-		message_load(m, &r->id);
+		held(m, msg);
 	else if (r->kind == WIRE_LATER)
 		come_back(m, msg, r);
 	else if (r->kind == WIRE_BACK)
@@ -282,10 +304,27 @@ static void window_done(struct manager *m, struct slot *s) {
 		breaker_grow(&s->relay->breaker, now);
 }
 
+static void connected(struct slot *s, const struct wire_report *r) {
+	if (!s->relay)
+		return;
+	memcpy(s->relay->host, r->host, sizeof(r->host));
+	memcpy(s->relay->tls, r->tls, sizeof(r->tls));
+	memcpy(s->relay->cipher, r->cipher, sizeof(r->cipher));
+	memcpy(s->relay->auth, r->auth, sizeof(r->auth));
+}
+
+static void result(struct manager *m, struct slot *s, const struct wire_report *r) {
+	if (s->relay)
+		snprintf(s->relay->last_reply, sizeof(s->relay->last_reply), "%.*s",
+			 (int)sizeof(s->relay->last_reply) - 1, r->text);
+	events_result(m, table_find(&m->messages, &r->id), s->relay, r);
+}
+
 void dispatch_report(struct manager *m, struct slot *s, const struct wire_report *r) {
 	switch (r->kind) {
 	case WIRE_UP:
 		s->up = s->relay != NULL;
+		connected(s, r);
 		log_debug("relay %s: connected to %s, %s, %s",
 			  s->relay ? s->relay->name : "(replaced)", r->host,
 			  r->tls[0] ? r->tls : "no TLS",
@@ -313,6 +352,9 @@ void dispatch_report(struct manager *m, struct slot *s, const struct wire_report
 	case WIRE_BACK:
 	case WIRE_SKIP:
 		one_message(m, s, r);
+		break;
+	case WIRE_RESULT:
+		result(m, s, r);
 		break;
 	case WIRE_EXITED:
 	case WIRE_TROUBLE: /* their parent says these */

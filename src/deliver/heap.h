@@ -38,6 +38,12 @@ struct message {
 	bool attempted : 1; /* deferred at least once */
 	bool owes : 1;      /* its record asks for a notice */
 	bool nameless : 1;  /* HELD until the configuration knows its local names */
+	bool failed : 1;    /* some recipient will not get it */
+	bool edited : 1;    /* care: it replaces another message, or another one it */
+	bool edit_known : 1; /* that was looked into: it may go */
+	bool storm : 1;     /* HELD as part of a storm, or care: is to be */
+	bool digest : 1;    /* care: the storm that it began is over */
+	uint16_t trouble;   /* the destination it waits for (trouble.h); 0: none */
 	uint32_t heap_at;
 	int64_t due_ms;     /* boot time */
 	struct moment last; /* acceptance or last attempt */

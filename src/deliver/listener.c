@@ -1,117 +1,55 @@
 /*
- * Mail from users: the socket `submit`, where each client gets a process of its own (so
- * commits run in parallel, and what a client sends is parsed where it can harm nobody), and
- * drop/, which is emptied here because only the spool's owner may tell whether a message is
- * in the queue already. Who somebody is, the kernel says.
+ * Mail from users and from clients by TCP: each client gets a process of its own (so commits
+ * run in parallel, and what a client sends is parsed where it can harm nobody); and drop/,
+ * which is emptied here because only the spool's owner may tell whether a message is in the
+ * queue already. Who somebody is, the kernel says.
+ *
+ * Sessions are counted in two pools, so that nobody who comes by TCP can take the users'
+ * socket away. In a pool that is full the session that has had no message in hand for longest
+ * makes room for the next client.
  */
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
-#include <syslog.h>
 #include <unistd.h>
 
 #include "base/auto.h"
-#include "base/file.h"
+#include "base/clock.h"
 #include "base/log.h"
-#include "base/proc.h"
-#include "control/address.h"
-#include "deliver/state.h"
-#include "submit/pickup.h"
-#include "submit/session.h"
+#include "base/sharedmem.h"
+#include "deliver/listener.h"
+#include "submit/access.h"
 
-#define SESSIONS_MAX 128u
-#define SESSIONS_A_USER 32u
-#define BACKLOG 512
-#define CLIENT_FD 3
-#define FIRST_PASSED_FD 3
-#define PASSED_FDS_MAX 16u
-#define SUBMIT_NAME "submit"
 #define ACCEPT_PAUSE_MS 1000
+#define FULL_TELL_MS 60000
+#define LOOK_MS 200
+/* Idle for less, a session has only just begun, or ended a message. */
+#define IDLE_UNIX_MS 10000
+#define IDLE_TCP_MS 1000
+#define BOARD_SIZE (LISTEN_SLOTS * sizeof(_Atomic int64_t))
 
-struct session_slot {
-	pid_t pid; /* 0: free */
-	uid_t uid;
-};
-
-struct listener {
-	int fd;
-	struct loop_watch *watch;
-	struct loop_timer *pause; /* ends the pause after a failed accept */
-	unsigned count;
-	struct session_slot slot[SESSIONS_MAX];
-	struct pickup pickup;
-};
-
-/* --- in the session's process --- */
-
-static struct way_place place_of(const struct manager *m) {
-	const struct settings *s = &m->settings;
-	return (struct way_place){ s->dir, s->rundir, s->size_limit, s->reserve_bytes,
-				   s->reserve_inodes,
-				   s->long_lines == CONFIG_LONG_LINES_SEND };
+static bool same_client(const struct listen_client *a, const struct listen_client *b) {
+	if (a->tcp != b->tcp || a->has_uid != b->has_uid)
+		return false;
+	return a->has_uid ? a->uid == b->uid : inet_same(&a->addr, &b->addr);
 }
 
-static struct submit_host host_of(const struct manager *m, uid_t uid) {
-	const struct settings *s = &m->settings;
-	return (struct submit_host){ s->hostname, s->domain, s->from, uid };
-}
-
-/* Root and the spool's owner could write the files themselves. */
-static struct limit_table *limits_for(const struct manager *m, uid_t uid) {
-	return uid == 0 || uid == geteuid() ? NULL : m->limits;
-}
-
-static int serve_client(const struct manager *m, uid_t uid, struct err *err) {
-	AUTO_BUF struct buf wake = BUF_INIT(4096);
-	struct way_place place = place_of(m);
-	struct submit_host host = host_of(m, uid);
-	struct queue *q = queue_open(place.dir, err);
-	struct way *way = q ? way_open_queue(&place, q, WAY_QUEUE_OWN, err) : NULL;
-	buf_addf(&wake, "%s/wake", place.rundir);
-	struct session_params p = {
-		.in = CLIENT_FD,
-		.out = CLIENT_FD,
-		.host = &host,
-		.way = way,
-		.size_limit = place.size_limit,
-		.wake_path = buf_str(&wake),
-		.via = "socket",
-		.limits = limits_for(m, uid),
-	};
-	int result = way ? session_run(&p, err) : -1;
-	way_free(way);
-	return result;
-}
-
-static void become_session(const struct manager *m, int fd, uid_t uid, pid_t parent) {
-	struct err err = ERR_INIT;
-	loop_signals_reset();
-	signal(SIGPIPE, SIG_IGN);
-	closelog(); /* its descriptor goes with the others */
-	if (fd != CLIENT_FD && dup2(fd, CLIENT_FD) < 0)
-		_exit(1);
-	proc_close_from(CLIENT_FD + 1);
-	proc_die_with(parent, SIGTERM);
-	if (serve_client(m, uid, &err) == 0)
-		_exit(0);
-	log_error("a session of uid %u cannot work: %s", (unsigned)uid, err.msg);
-	static const char busy[] = "421 4.3.0 the relay cannot take mail now\r\n";
-	_exit(write(CLIENT_FD, busy, sizeof(busy) - 1) > 0 ? 1 : 2);
-}
-
-/* --- in the manager --- */
-
-static unsigned sessions_of(const struct listener *l, uid_t uid) {
+/* Sessions of the pool; with `one` only those of the same client. */
+static unsigned count_sessions(const struct listener *l, const struct listen_client *like,
+			       bool one) {
 	unsigned n = 0;
-	for (unsigned i = 0; i < SESSIONS_MAX; i++)
-		n += l->slot[i].pid > 0 && l->slot[i].uid == uid;
+	for (size_t i = 0; i < LISTEN_SLOTS; i++) {
+		const struct listen_slot *s = &l->slot[i];
+		n += s->pid > 0 && !s->leaving && s->client.tcp == like->tcp &&
+		     (!one || same_client(&s->client, like));
+	}
 	return n;
 }
 
@@ -121,177 +59,319 @@ static void send_away(int fd, const char *words) {
 		log_debug("a client left before its refusal");
 }
 
-static void start_session(struct manager *m, int fd, uid_t uid) {
+static void tell_full(struct listener *l, const char *words) {
+	int64_t now = clock_boot_ms();
+	if (l->full_told_ms > 0 && now - l->full_told_ms < FULL_TELL_MS)
+		return;
+	l->full_told_ms = now;
+	log_warn("a client was sent away: %s", words);
+}
+
+/* Tells the session that is idle for longest to go, of this client alone with `one`. */
+static bool make_room(struct listener *l, const struct listen_client *like, bool one) {
+	int64_t now = clock_boot_ms(), least = like->tcp ? IDLE_TCP_MS : IDLE_UNIX_MS;
+	int64_t oldest = now - least + 1;
+	struct listen_slot *found = NULL;
+	for (size_t i = 0; i < LISTEN_SLOTS; i++) {
+		struct listen_slot *s = &l->slot[i];
+		int64_t since = l->idle_since[i];
+		if (s->pid == 0 || s->leaving || since == 0 || since >= oldest ||
+		    s->client.tcp != like->tcp || (one && !same_client(&s->client, like)))
+			continue;
+		oldest = since;
+		found = s;
+	}
+	if (!found || kill(found->pid, SIGUSR1) != 0)
+		return false;
+	found->leaving = true;
+	return true;
+}
+
+/* Is there room for one more session of this client? */
+static bool has_room(struct manager *m, const struct listen_client *client,
+		     const char **ret_why) {
 	struct listener *l = m->listener;
-	struct session_slot *slot = l->slot;
-	if (sessions_of(l, uid) >= SESSIONS_A_USER) {
-		send_away(fd, "421 4.7.0 too many sessions of this user\r\n");
+	const struct config_sessions *tcp = &m->settings.listen.sessions;
+	unsigned all = client->tcp ? tcp->all : LISTEN_UNIX_SESSIONS;
+	unsigned each = client->tcp ? tcp->each : LISTEN_UNIX_EACH;
+	*ret_why = "421 4.7.0 too many sessions of this client\r\n";
+	if (count_sessions(l, client, true) >= each &&
+	    (!client->tcp || !make_room(l, client, true)))
+		return false;
+	*ret_why = "421 4.3.2 too many sessions\r\n";
+	return count_sessions(l, client, false) < all || make_room(l, client, false);
+}
+
+static struct plan plan_for(const struct manager *m) {
+	const struct settings *s = &m->settings;
+	return (struct plan){
+		.dir = s->dir,
+		.rundir = s->rundir,
+		.hostname = s->hostname,
+		.domain = s->domain,
+		.from = s->from,
+		.size_limit = s->size_limit,
+		.reserve_bytes = s->reserve_bytes,
+		.reserve_inodes = s->reserve_inodes,
+		.keep_long_lines = s->long_lines == CONFIG_LONG_LINES_SEND,
+		.lenient_newlines = s->listen.lenient_newlines,
+		.recipients_max = ENVELOPE_RECIPIENTS_MAX,
+		.errors_max = s->listen.errors,
+		.timeout_ms = (uint64_t)s->listen.timeout_ms,
+		.right = SESSION_MAY,
+		.limited = true,
+	};
+}
+
+static void set_user(struct plan *p, uid_t uid) {
+	p->uid = uid;
+	/* Root and the spool's owner could write the files themselves. */
+	p->limited = uid != 0 && uid != geteuid();
+}
+
+/* Starts the process; the descriptor stays ours. */
+static void start_session(struct manager *m, int fd, const struct listen_client *client,
+			  struct plan *plan) {
+	struct listener *l = m->listener;
+	const char *why;
+	size_t i = 0;
+	while (i < LISTEN_SLOTS && l->slot[i].pid > 0)
+		i++;
+	if (!has_room(m, client, &why) || i == LISTEN_SLOTS) {
+		tell_full(l, client->tcp ? "too many sessions by TCP"
+					 : "too many sessions of a user");
+		send_away(fd, why);
 		return;
 	}
-	while (slot->pid > 0)
-		slot++;
-	limit_know(m->limits, uid);
+	plan->slot = i;
+	l->idle_since[i] = clock_boot_ms();
+	limit_know(m->limits, (uid_t)plan->uid);
+	wake_rouse(m);
 	pid_t parent = getpid(), pid = fork();
 	if (pid == 0)
-		become_session(m, fd, uid, parent);
+		listener_session(m, fd, plan, parent);
 	if (pid < 0) {
 		log_error("cannot start a session: %s", strerror(errno));
 		send_away(fd, "421 4.3.0 no process for this session\r\n");
 		return;
 	}
-	*slot = (struct session_slot){ pid, uid };
-	if (++l->count == SESSIONS_MAX)
-		loop_watch_events(l->watch,
-				  0); /* the others wait in the socket's queue */
+	l->slot[i] = (struct listen_slot){ .pid = pid, .client = *client };
+	l->count++;
+}
+
+static void user_came(struct manager *m, int fd) {
+	struct ucred who = { .uid = (uid_t)-1 };
+	socklen_t len = sizeof(who);
+	struct plan plan = plan_for(m);
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) != 0)
+		return;
+	const struct listen_client client = { .has_uid = true, .uid = who.uid };
+	set_user(&plan, who.uid);
+	start_session(m, fd, &client, &plan);
+}
+
+/* One of a network counts as one client. */
+static struct listen_client client_at(const struct inet_addr *addr) {
+	struct listen_client c = { .tcp = true, .addr = *addr };
+	if (addr->bits == 128)
+		memset(c.addr.byte + 8, 0, 8);
+	return c;
+}
+
+static void tcp_came(struct manager *m, int fd, const struct sockaddr_storage *from) {
+	const struct config_listen *c = &m->settings.listen;
+	AUTO_BUF struct buf address = BUF_INIT(100), name = BUF_INIT(200), who = BUF_INIT(64);
+	struct sockaddr_storage own;
+	socklen_t len = sizeof(own);
+	struct inet_port peer, us;
+	struct plan plan = plan_for(m);
+	uid_t uid;
+	int on = 1;
+	if (!inet_from_sockaddr(from, &peer) ||
+	    getsockname(fd, (struct sockaddr *)&own, &len) != 0 || !inet_from_sockaddr(&own, &us))
+		return;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	const struct access_rules rules = {
+		.allow = c->allow,
+		.allow_count = c->allow_count,
+		.trust_local = c->trust_local || m->settings.mode == CONFIG_SYSTEM,
+		.logins = c->users && c->tls.certificate,
+	};
+	struct listen_client client = client_at(&peer.addr);
+	bool local = inet_is_loopback(&peer.addr);
+	inet_addr_add(&address, &peer.addr);
+	buf_addf(&name, "tcp:%s", local ? "loopback" : buf_str(&address));
+	plan.right = access_right(&rules, &peer.addr);
+	plan.uid = session_client_uid(buf_span(&name));
+	if (local && access_uid(&peer, &us, &uid)) {
+		set_user(&plan, uid);
+		client.has_uid = true;
+		client.uid = uid;
+		buf_addf(&who, "uid %u", (unsigned)uid);
+		plan.who = who.data;
+	}
+	plan.address = address.data;
+	plan.certificate = c->tls.certificate;
+	plan.key = c->tls.key;
+	plan.users = c->users;
+	plan.recipients_max = c->recipients;
+	start_session(m, fd, &client, &plan);
+}
+
+static void watch_all(struct listener *l, short events) {
+	for (size_t i = 0; i < LISTEN_SOCKETS; i++)
+		if (l->socket[i].watch)
+			loop_watch_events(l->socket[i].watch, events);
+}
+
+static const struct listen_client any_user = { .tcp = false };
+
+/* Users wait in the socket while their pool is full; clients by TCP are told. */
+static void watch_users(struct listener *l) {
+	bool full = count_sessions(l, &any_user, false) >= LISTEN_UNIX_SESSIONS;
+	for (size_t i = 0; i < LISTEN_SOCKETS; i++)
+		if (l->socket[i].watch && !l->socket[i].tcp)
+			loop_watch_events(l->socket[i].watch, full ? 0 : POLLIN);
+	if (full && l->pause)
+		loop_timer_set(l->pause, ACCEPT_PAUSE_MS);
+}
+
+/* Room is made only for somebody. */
+static void look_for_users(struct listener *l) {
+	bool full = count_sessions(l, &any_user, false) >= LISTEN_UNIX_SESSIONS;
+	for (size_t i = 0; full && i < LISTEN_SOCKETS; i++) {
+		struct pollfd p = { .fd = l->socket[i].fd, .events = POLLIN };
+		if (l->socket[i].watch && !l->socket[i].tcp && poll(&p, 1, 0) > 0 &&
+		    make_room(l, &any_user, false))
+			return;
+	}
 }
 
 static void end_pause(void *ctx) {
 	struct listener *l = ctx;
-	if (l->watch && l->count < SESSIONS_MAX)
-		loop_watch_events(l->watch, POLLIN);
+	watch_all(l, POLLIN);
+	look_for_users(l);
+	watch_users(l);
 }
 
 /* Without a free descriptor a client goes on waiting in the socket, which stays readable:
  * polled all the time, it would keep the processor busy. */
-static void client_came(void *ctx, int fd, short revents) {
-	struct manager *m = ctx;
-	struct ucred who = { .uid = (uid_t)-1 };
-	socklen_t len = sizeof(who);
+void listener_accept(void *ctx, int fd, short revents) {
+	struct listen_socket *s = ctx;
+	struct manager *m = s->manager;
+	struct sockaddr_storage from = { .ss_family = AF_UNSPEC };
+	socklen_t len = sizeof(from);
 	(void)revents;
-	AUTO_FD int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (client < 0 && errno != EAGAIN && errno != EINTR) {
-		loop_watch_events(m->listener->watch, 0);
+	AUTO_FD int client =
+		accept4(fd, (struct sockaddr *)&from, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (client < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+		watch_all(m->listener, 0);
 		loop_timer_set(m->listener->pause, ACCEPT_PAUSE_MS);
 	}
 	if (client < 0)
 		return;
-	if (getsockopt(client, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0)
-		start_session(m, client, who.uid);
+	if (s->tcp) {
+		tcp_came(m, client, &from);
+		return;
+	}
+	user_came(m, client);
+	watch_users(m->listener);
+}
+
+/* A session that was killed may have queued a message, and not yet have told so. */
+static void look(void *ctx) {
+	struct manager *m = ctx;
+	m->listener->look_due = false;
+	if (m->stopping)
+		return;
+	scan_names(m);
+	manager_kick(m);
+}
+
+static void look_soon(struct listener *l) {
+	if (l->look_due || !l->look)
+		return;
+	l->look_due = true;
+	loop_timer_set(l->look, LOOK_MS);
 }
 
 void listener_reap(struct manager *m) {
 	struct listener *l = m->listener;
-	for (unsigned i = 0; l && i < SESSIONS_MAX; i++) {
+	bool any = false;
+	for (size_t i = 0; l && i < LISTEN_SLOTS; i++) {
+		struct listen_slot *s = &l->slot[i];
 		int status;
-		if (l->slot[i].pid == 0 ||
-		    waitpid(l->slot[i].pid, &status, WNOHANG) != l->slot[i].pid)
+		if (s->pid == 0 || waitpid(s->pid, &status, WNOHANG) != s->pid)
 			continue;
+		if (WIFSIGNALED(status))
+			look_soon(l);
 		if (WIFSIGNALED(status) && WTERMSIG(status) != SIGTERM &&
 		    WTERMSIG(status) != SIGKILL)
 			log_error("a session of uid %u ended: signal %d",
-				  (unsigned)l->slot[i].uid, WTERMSIG(status));
-		l->slot[i].pid = 0;
-		if (l->count-- == SESSIONS_MAX && l->watch)
-			loop_watch_events(l->watch, POLLIN);
+				  (unsigned)s->client.uid, WTERMSIG(status));
+		s->pid = 0;
+		l->count--;
+		any |= !s->client.tcp;
 	}
+	if (any)
+		watch_users(l);
+	if (m->stopping)
+		manager_kick(m);
 }
 
-static bool is_listening(int fd) {
-	int domain = 0, type = 0, listening = 0;
-	socklen_t len = sizeof(int);
-	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
-	       domain == AF_UNIX &&
-	       getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
-	       type == SOCK_STREAM &&
-	       getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 &&
-	       listening;
-}
-
-/* What the service manager opened for us (sd_listen_fds(3)): the socket named submit, or the
- * only one. Returns it, or -1. */
-static int take_passed(void) {
-	struct span names = span_str(getenv("LISTEN_FDNAMES")), name;
-	uint64_t pid, count = 0;
-	int found = -1;
-	if (!span_uint(span_str(getenv("LISTEN_PID")), INT32_MAX, &pid) ||
-	    (pid_t)pid != getpid() ||
-	    !span_uint(span_str(getenv("LISTEN_FDS")), PASSED_FDS_MAX, &count))
-		count = 0;
-	for (int i = 0; i < (int)count; i++) {
-		int fd = FIRST_PASSED_FD + i;
-		if (!span_take_until(&names, ':', &name)) {
-			name = names;
-			names = SPAN("");
-		}
-		if (found < 0 && (count == 1 || span_eq(name, SPAN(SUBMIT_NAME))) &&
-		    is_listening(fd) && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 &&
-		    fcntl(fd, F_SETFL, O_NONBLOCK) == 0) {
-			found = fd;
-			continue;
-		}
-		log_warn(
-			"a socket named \"%.*s\" was passed and is not used: wanted is a "
-			"listening Unix stream socket named " SUBMIT_NAME,
-			(int)name.len, name.p);
-		close(fd);
-	}
-	unsetenv("LISTEN_PID");
-	unsetenv("LISTEN_FDS");
-	unsetenv("LISTEN_FDNAMES");
-	return found;
-}
-
-static int make_socket(const char *path, mode_t mode, struct err *err) {
-	struct sockaddr_un addr;
-	socklen_t len;
-	if (control_address(path, &addr, &len, err) != 0)
-		return -1;
-	AUTO_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 || (file_unlink(AT_FDCWD, path) != 0 && errno != ENOENT) ||
-	    bind(fd, (struct sockaddr *)&addr, len) != 0 || chmod(path, mode) != 0 ||
-	    listen(fd, BACKLOG) != 0)
-		return err_sys(err, "%s: cannot listen", path);
-	return take_fd(&fd);
+bool listener_serves(const struct manager *m) {
+	return m->listener && m->listener->count > 0;
 }
 
 int listener_start(struct manager *m, struct err *err) {
-	AUTO_BUF struct buf path = BUF_INIT(4096);
-	m->listener = calloc(1, sizeof(*m->listener));
-	if (!m->listener)
+	struct listener *l = m->listener = calloc(1, sizeof(*l));
+	if (!l)
 		return err_set(err, ERR_MEMORY, "out of memory");
-	m->listener->fd = -1;
-	m->limits = limit_new();
-	m->listener->pause = loop_timer(m->loop, 0, end_pause, m->listener);
-	if (!m->limits || !m->listener->pause)
+	for (size_t i = 0; i < LISTEN_SOCKETS; i++)
+		l->socket[i].fd = -1;
+	l->idle_fd = l->limits_fd = -1;
+	m->limits = limit_new(&l->limits_fd);
+	l->idle_since = l->board = sharedmem_new(BOARD_SIZE, &l->idle_fd);
+	l->pause = loop_timer(m->loop, ACCEPT_PAUSE_MS, end_pause, l);
+	l->look = loop_timer(m->loop, LOOK_MS, look, m);
+	if (!m->limits || !l->idle_since || !l->pause || !l->look)
 		return err_set(err, ERR_MEMORY, "out of memory");
-	listener_settings(m);
-	buf_addf(&path, "%s/" SUBMIT_NAME, m->settings.rundir);
-	m->listener->fd = take_passed();
-	if (m->listener->fd < 0)
-		m->listener->fd =
-			make_socket(buf_str(&path),
-				    m->settings.mode == CONFIG_SYSTEM ? 0666 : 0600, err);
-	if (m->listener->fd < 0)
+	loop_timer_stop(l->pause);
+	loop_timer_stop(l->look);
+	if (listener_sockets_start(m, err) != 0)
 		return -1;
-	m->listener->watch = loop_watch(m->loop, m->listener->fd, POLLIN, client_came, m);
-	return m->listener->watch ? 0 : err_set(err, ERR_MEMORY, "out of memory");
+	listener_settings(m);
+	return 0;
 }
 
 void listener_settings(struct manager *m) {
 	limit_set(m->limits, m->settings.user_limit.per_hour,
 		  m->settings.user_limit.bytes);
+	listener_sockets_update(m);
 	m->drop_due = true; /* what was over the limit may not be any more */
 }
 
 void listener_stop(struct manager *m) {
 	struct listener *l = m->listener;
-	loop_unwatch(l->watch);
-	l->watch = NULL;
+	listener_sockets_close(l);
 	loop_timer_free(l->pause);
-	l->pause = NULL;
-	auto_close(&l->fd);
-	l->fd = -1;
-	for (unsigned i = 0; i < SESSIONS_MAX; i++)
+	loop_timer_free(l->look);
+	l->pause = l->look = NULL;
+	for (size_t i = 0; i < LISTEN_SLOTS; i++)
 		if (l->slot[i].pid > 0)
 			kill(l->slot[i].pid, SIGTERM);
 }
 
 void listener_free(struct manager *m) {
-	if (m->listener) {
+	struct listener *l = m->listener;
+	if (l) {
 		listener_stop(m);
-		pickup_release(&m->listener->pickup);
+		pickup_release(&l->pickup);
+		sharedmem_free(l->board, BOARD_SIZE);
+		auto_close(&l->idle_fd);
+		auto_close(&l->limits_fd);
 	}
-	free(m->listener);
+	free(l);
 	m->listener = NULL;
 	limit_free(m->limits);
 	m->limits = NULL;
@@ -302,12 +382,17 @@ static void dropped(void *ctx, const struct queue_id *id) {
 }
 
 bool listener_pick_up(struct manager *m) {
+	const struct settings *s = &m->settings;
 	struct pickup *p = &m->listener->pickup;
 	if (!m->drop_due)
 		return false;
 	p->queue = m->queue;
-	p->place = place_of(m);
-	p->host = host_of(m, 0);
+	p->place = (struct way_place){ s->dir, s->rundir, s->size_limit, s->reserve_bytes,
+				       s->reserve_inodes,
+				       s->long_lines == CONFIG_LONG_LINES_SEND };
+	p->host = (struct submit_host){ .hostname = s->hostname,
+					.domain = s->domain,
+					.from = s->from };
 	p->limits = m->limits;
 	p->found = dropped;
 	p->ctx = m;

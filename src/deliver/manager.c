@@ -21,7 +21,8 @@
 #define HOUR_MS (3600 * 1000LL)
 #define STOP_MS 30000
 #define COMPLAINTS_MAX (1u << 20)
-#define SOCKET_MODE 0600
+#define OWNER_MODE 0600
+#define PUBLIC_MODE 0666
 
 static int64_t earlier(int64_t a, int64_t b) {
 	return a < b ? a : b;
@@ -47,14 +48,18 @@ static void work(void *ctx) {
 	bool more = false;
 	m->kicked = false;
 	int64_t next = pool_finish(m, now);
-	if (m->stopping && pool_empty(m)) {
+	if (m->stopping && pool_empty(m) && !listener_serves(m)) {
 		loop_stop(m->loop, EX_OK);
 		return;
 	}
 	if (!m->stopping) {
+		bool kicked = m->kicked;
 		next = earlier(next, scan_replay(m, now));
+		wake_step(m);
 		more = listener_pick_up(m);
 		more |= scan_step(m);
+		m->kicked = kicked; /* what these ask for follows */
+		next = earlier(next, storm_step(m, now));
 		if (m->replayed)
 			next = earlier(next, care_step(m, now));
 		next = earlier(next, dispatch(m, now));
@@ -65,6 +70,8 @@ static void work(void *ctx) {
 		loop_timer_set(m->work_timer, 0);
 	else if (next != NEVER_MS)
 		loop_timer_set(m->work_timer, next - now);
+	else
+		loop_timer_stop(m->work_timer);
 }
 
 static void look_again(void *ctx) {
@@ -75,6 +82,7 @@ static void look_again(void *ctx) {
 	if (now >= m->hourly_at_ms) {
 		m->hourly_at_ms = now + HOUR_MS;
 		scan_hourly(m);
+		storm_hourly(m);
 	}
 	manager_tell(m);
 	loop_timer_set(m->rescan_timer, RESCAN_MS);
@@ -138,9 +146,11 @@ int manager_reload(struct manager *m, struct buf *complaints) {
 		set_complaints(m, &none);
 		relays_update(m);
 		listener_settings(m);
+		storm_settings(m);
 		messages_try_names(m);
 		m->paused_until_ms = 0;
 		log_info("configuration loaded again");
+		events_reload(m);
 	}
 	supervisor_tell("READY=1");
 	manager_tell(m);
@@ -215,9 +225,15 @@ static int open_spool(struct manager *m, struct err *err) {
 
 static int open_sockets(struct manager *m, struct err *err) {
 	AUTO_BUF struct buf path = BUF_INIT(4096);
+	/* Of a system all users may ask for their own mail. */
+	bool public = m->settings.mode == CONFIG_SYSTEM;
+	struct control_rules rules = {
+		.mode = public ? PUBLIC_MODE : OWNER_MODE,
+		.admin_group = public && getegid() != 0 ? getegid() : CONTROL_NO_GROUP,
+	};
 	buf_addf(&path, "%s/control", m->settings.rundir);
-	m->control = control_listen(m->loop, buf_str(&path), SOCKET_MODE, requests_take, m, err);
-	return m->control && scan_listen_wake(m, err) == 0 ? listener_start(m, err) : -1;
+	m->control = control_listen(m->loop, buf_str(&path), &rules, requests_take, m, err);
+	return m->control && wake_listen(m, err) == 0 ? listener_start(m, err) : -1;
 }
 
 struct manager *manager_new(const char *file, struct settings *settings,
@@ -234,6 +250,12 @@ struct manager *manager_new(const char *file, struct settings *settings,
 	buf_init(&m->complaints, COMPLAINTS_MAX);
 	set_complaints(m, complaints);
 	m->file = file ? span_dup(span_str(file)) : NULL;
+	m->events = events_new();
+	if (!m->events) {
+		err_set(err, ERR_MEMORY, "out of memory");
+		manager_free(m);
+		return NULL;
+	}
 	if (open_spool(m, err) != 0 || start_loop(m, err) != 0 || open_sockets(m, err) != 0) {
 		manager_free(m);
 		return NULL;
@@ -274,11 +296,16 @@ void manager_free(struct manager *m) {
 	loop_timer_free(m->rescan_timer);
 	loop_timer_free(m->shout_timer);
 	loop_timer_free(m->stop_timer);
+	loop_timer_free(m->doze_timer);
 	loop_free(m->loop);
 	for (size_t i = 0; i < m->relay_count; i++)
 		heap_release(&m->relay[i].heap);
 	heap_release(&m->care);
 	table_release(&m->messages);
+	storm_table_free(m->storms);
+	troubles_release(&m->troubles);
+	wishes_release(m);
+	events_free(m->events);
 	id_list_release(&m->pending);
 	id_list_release(&m->late);
 	queue_free(m->queue);

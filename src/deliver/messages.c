@@ -28,6 +28,7 @@ static void count_in(struct manager *m, struct message *msg, const struct queue_
 
 static void drop_message(struct manager *m, struct message *msg) {
 	limit_queued(m->limits, msg->uid, -((int64_t)msg->kib << 10));
+	trouble_drop(&m->troubles, &msg->trouble);
 	table_remove(&m->messages, msg);
 }
 
@@ -50,6 +51,12 @@ void message_forget(struct manager *m, struct message *msg) {
 	drop_message(m, msg);
 }
 
+void message_gone(struct manager *m, struct message *msg, const char *outcome,
+		  const struct queue_id *replacement) {
+	events_gone(m, msg, outcome, replacement);
+	message_forget(m, msg);
+}
+
 static bool notice_outstanding(const struct journal *j) {
 	size_t n = j->notices < JOURNAL_NOTICES_MAX ? j->notices : JOURNAL_NOTICES_MAX;
 	for (size_t i = 0; i < n; i++)
@@ -68,6 +75,18 @@ static bool may_have_a_name(const struct manager *m, const struct message *msg, 
 	return msg->nameless && (fresh || msg->generation != m->generation);
 }
 
+/* For status: whether somebody will not get it, and which destination it waits for. */
+static void note_trouble(struct manager *m, struct message *msg, const struct queue_message *q) {
+	trouble_drop(&m->troubles, &msg->trouble);
+	for (size_t i = 0; i < q->journal.to_count; i++) {
+		const struct journal_result *last = &q->journal.to[i].last;
+		msg->failed |= last->state == RECIPIENT_FAILED;
+		if (last->state == RECIPIENT_DEFERRED && msg->trouble == 0)
+			trouble_set(&m->troubles, &msg->trouble, q->env.to[i].address,
+				    last->reply);
+	}
+}
+
 /* fresh: of the time before us, when the configuration may have been another. */
 static void place(struct manager *m, struct message *msg, const struct queue_message *q,
 		  bool fresh) {
@@ -78,7 +97,12 @@ static void place(struct manager *m, struct message *msg, const struct queue_mes
 	msg->last = q->journal.last;
 	msg->nameless = journal_waits_for_name(&q->journal);
 	msg->owes = notice_outstanding(&q->journal);
-	if (needs_care(q))
+	note_trouble(m, msg, q);
+	msg->edited = (q->journal.edited || q->env.replaces) && !msg->edit_known;
+	if (!fresh)
+		msg->storm = journal_storm(&q->journal, NULL);
+	bool flood = msg->storm && !q->journal.held;
+	if (needs_care(q) || msg->edited || msg->digest || flood)
 		message_due(m, msg, true, now.boot_ms);
 	else if (may_have_a_name(m, msg, fresh))
 		message_due(m, msg, false, now.boot_ms);
@@ -111,7 +135,9 @@ void message_load(struct manager *m, const struct queue_id *id) {
 	struct message *msg = table_find(&m->messages, id);
 	if (queue_read(m->queue, id, false, &q, &damage, &err) != 0) {
 		struct queue_id copy = *id; /* may point into the message that goes */
-		if (msg)
+		if (msg && err.kind == ERR_MISSING) /* a worker's last word was lost */
+			message_gone(m, msg, msg->failed ? "bounced" : "delivered", NULL);
+		else if (msg)
 			message_forget(m, msg);
 		unreadable(m, &copy, damage, &err);
 		return;
@@ -123,6 +149,9 @@ void message_load(struct manager *m, const struct queue_id *id) {
 		if (fresh && (msg = table_add(&m->messages, id)) != NULL) {
 			msg->state = MESSAGE_HELD;
 			count_in(m, msg, &q);
+			storm_note(m, msg, &q);
+			if (q.env.created.wall_ms >= m->started.wall_ms)
+				events_queued(m, msg, &q);
 		}
 		if (msg)
 			place(m, msg, &q, fresh);

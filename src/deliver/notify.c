@@ -13,6 +13,7 @@
 
 #include "base/auto.h"
 #include "base/log.h"
+#include "deliver/storm.h"
 #include "mail/dsn_write.h"
 #include "mail/header.h"
 
@@ -151,8 +152,8 @@ static int write_notice(struct queue *q, struct queue_claim *c, const struct env
 	return queue_accept_commit(a, ret, err);
 }
 
-/* Accepts one notice. *ret: its claim; NULL when its file is there already. */
-static int make_notice(struct queue *q, struct queue_claim *c,
+/* A bounce or a delay notice. EEXIST: its file is there already. */
+static int make_report(struct queue *q, struct queue_claim *c,
 		       const struct settings *settings, size_t index,
 		       struct queue_claim **ret, struct err *err) {
 	const struct queue_message *m = queue_claim_message(c);
@@ -189,16 +190,28 @@ static int make_notice(struct queue *q, struct queue_claim *c,
 		.return_full = full,
 		.original_utf8 = m->env.smtputf8,
 	};
-	struct err why = ERR_INIT;
-	*ret = NULL;
 	if (count == 0) /* delayed, and delivered meanwhile: nothing to tell */
 		return 0;
-	if (write_notice(q, c, &e, &p, r, count, ret, &why) == 0 || why.sys == EEXIST)
+	return write_notice(q, c, &e, &p, r, count, ret, err);
+}
+
+/* Accepts one notice. *ret: its claim; NULL when its file is there already. */
+static int make_notice(struct queue *q, struct queue_claim *c,
+		       const struct settings *settings, size_t index,
+		       struct queue_claim **ret, struct err *err) {
+	const struct journal *j = &queue_claim_message(c)->journal;
+	struct queue_id_text original = queue_id_text(&queue_claim_message(c)->env.id);
+	struct err why = ERR_INIT;
+	bool digest = j->notice[index].digest;
+	*ret = NULL;
+	int r = digest ? storm_make_digest(q, c, settings, &j->notice[index].id, ret, &why)
+		       : make_report(q, c, settings, index, ret, &why);
+	if (r == 0 || why.sys == EEXIST)
 		return 0;
 	if (err)
 		*err = why;
-	return err_prefix(err, "id=%s: no notice to the sender could be queued",
-			  original.s);
+	return err_prefix(err, "id=%s: no %s could be queued", original.s,
+			  digest ? "digest of its storm" : "notice to the sender");
 }
 
 /* True when nothing will remain once the notices that are asked for exist. */
@@ -287,21 +300,38 @@ static void add_last_answer(struct buf *out, const char *reply,
 	}
 }
 
-int notify_fail_rest(struct queue_claim *c, const char *reply, bool *ret_bury,
-		     struct err *err) {
+static int record_failures(struct queue_claim *c, struct span records, const bool *failed,
+			   notify_failed_fn *fn, void *ctx, struct err *err) {
 	const struct queue_message *m = queue_claim_message(c);
+	if (records.len == 0)
+		return 0;
+	if (queue_claim_append(c, records, true, err) != 0)
+		return -1;
+	for (size_t i = 0; fn && i < m->env.to_count; i++)
+		if (failed[i])
+			fn(ctx, m, i);
+	return 0;
+}
+
+int notify_fail_rest(struct queue_claim *c, const char *reply, notify_failed_fn *fn,
+		     void *ctx, bool *ret_bury, struct err *err) {
+	const struct queue_message *m = queue_claim_message(c);
+	AUTO_FREE bool *fails = calloc(m->env.to_count, sizeof(*fails));
 	AUTO_BUF struct buf records = BUF_INIT(RECORDS_MAX);
 	struct queue_id notice = queue_id_notice(&m->env.id, m->journal.notices);
 	struct moment now = clock_now();
 	*ret_bury = m->env.from.len == 0;
 	if (*ret_bury)
 		return 0;
+	if (!fails)
+		return err_set(err, ERR_MEMORY, "out of memory");
 	bool room = notice_room(&m->journal) > 0;
 	for (size_t i = 0; i < m->env.to_count; i++) {
 		const struct journal_recipient *r = &m->journal.to[i];
 		AUTO_BUF struct buf words = BUF_INIT(REPLY_MAX);
 		if (!unsettled(r))
 			continue;
+		fails[i] = true;
 		add_last_answer(&words, reply, &r->last);
 		struct journal_result failed = {
 			.state = RECIPIENT_FAILED,
@@ -312,7 +342,7 @@ int notify_fail_rest(struct queue_claim *c, const char *reply, bool *ret_bury,
 	}
 	if (buf_failed(&records))
 		return err_set(err, ERR_MEMORY, "out of memory");
-	return records.len ? queue_claim_append(c, buf_span(&records), true, err) : 0;
+	return record_failures(c, buf_span(&records), fails, fn, ctx, err);
 }
 
 int notify_delay(struct queue_claim *c, bool *ret_wanted, struct err *err) {

@@ -20,8 +20,11 @@ int notify_settle(struct queue *q, struct queue_claim *c, const struct settings 
 
 /* Fails all unsettled recipients with the words (expired, bounced by hand) and records which
  * notice must exist; null senders get none: the message is to be buried by the caller when
- * *ret_bury. notify_settle() follows. */
-int notify_fail_rest(struct queue_claim *c, const char *reply, bool *ret_bury, struct err *err);
+ * *ret_bury. notify_settle() follows. fn (may be NULL) is told each recipient that failed, when
+ * that is recorded. */
+typedef void notify_failed_fn(void *ctx, const struct queue_message *m, size_t recipient);
+int notify_fail_rest(struct queue_claim *c, const char *reply, notify_failed_fn *fn, void *ctx,
+	bool *ret_bury, struct err *err);
 
 /* Records that a delay notice must exist, if the sender wants one and had none. */
 int notify_delay(struct queue_claim *c, bool *ret_wanted, struct err *err);

@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/proc.h"
+#include "base/sandbox.h"
 #include "creds/creds.h"
 #include "deliver/wire.h"
 #include "deliver/worker.h"
@@ -49,6 +50,8 @@ struct parent {
 	size_t bundle_count;
 	pid_t worker[SEGMENT_MAX]; /* by slot; 0: none */
 	unsigned workers;
+	struct sandbox *sandbox; /* of workers on this spool; NULL: none made yet */
+	char *sandbox_dir;
 	bool leaving;
 	char program[PATH_MAX];
 	struct stat program_st;
@@ -195,15 +198,48 @@ static int find_trust(struct parent *p, const struct config_relay *r,
 	return 0;
 }
 
+static void drop_sandbox(struct parent *p) {
+	sandbox_free(p->sandbox);
+	free(p->sandbox_dir);
+	p->sandbox = NULL;
+	p->sandbox_dir = NULL;
+}
+
+/* What workers on a spool are put into; made once, since they come often. */
+static int find_sandbox(struct parent *p, const struct wire_worker *w,
+			const struct sandbox **ret, struct err *err) {
+	const char *const writable[] = { w->dir };
+	*ret = NULL;
+	if (!w->sandbox)
+		return 0;
+	if (!p->sandbox || strcmp(p->sandbox_dir, w->dir) != 0) {
+		drop_sandbox(p);
+		p->sandbox_dir = span_dup(span_str(w->dir));
+		if (p->sandbox_dir)
+			p->sandbox = sandbox_new(writable, 1, SANDBOX_CONNECT, err);
+		if (!p->sandbox)
+			return err_prefix(err, "sandbox ('sandbox = off' does without)");
+		log_info("workers are confined by %s", sandbox_words(p->sandbox));
+	}
+	*ret = p->sandbox;
+	return 0;
+}
+
 _Noreturn static void be_worker(const struct wire_worker *w, int channel,
-				const struct tls_client *tls, const struct secret *secret,
-				pid_t parent) {
+				const struct tls_client *tls,
+				const struct sandbox *sandbox,
+				const struct secret *secret, pid_t parent) {
+	struct err err = ERR_INIT;
 	proc_die_with(parent, SIGTERM);
 	loop_signals_reset();
 	signal(SIGPIPE, SIG_IGN);
 	if (channel != WORKER_CHANNEL_FD && dup2(channel, WORKER_CHANNEL_FD) < 0)
 		_exit(EXIT_FAILURE);
 	closelog(); /* else syslog(3) would write to whatever gets its descriptor's number */
+	if (sandbox && sandbox_enter(sandbox, &err) != 0) {
+		log_error("sandbox: %s", err.msg);
+		_exit(EXIT_FAILURE);
+	}
 	proc_close_from(WORKER_CHANNEL_FD + 1);
 	_exit(worker_run(w, WORKER_CHANNEL_FD, tls, span_of(secret->p, secret->len)));
 }
@@ -212,9 +248,11 @@ static int start(struct parent *p, const struct wire_worker *w, int channel,
 		 struct err *err) {
 	struct secret secret = { .p = NULL, .len = 0 };
 	const struct tls_client *tls;
+	const struct sandbox *sandbox;
 	if (w->slot >= SEGMENT_MAX || p->worker[w->slot] != 0)
 		return err_set(err, ERR_LIMIT, "there is a worker %u already", w->slot);
-	if (find_trust(p, &w->relay, &tls, err) != 0)
+	if (find_trust(p, &w->relay, &tls, err) != 0 ||
+	    find_sandbox(p, w, &sandbox, err) != 0)
 		return -1;
 	if (w->relay.login && w->relay.password &&
 	    creds_fetch(span_str(w->relay.password), &secret, err) != 0)
@@ -222,7 +260,7 @@ static int start(struct parent *p, const struct wire_worker *w, int channel,
 	pid_t self = getpid();
 	pid_t pid = fork();
 	if (pid == 0)
-		be_worker(w, channel, tls, &secret, self);
+		be_worker(w, channel, tls, sandbox, &secret, self);
 	secret_release(&secret);
 	if (pid < 0)
 		return err_sys(err, "cannot start a worker");
@@ -282,6 +320,7 @@ int deliver_parent(int channel) {
 		result = loop_run(p.loop);
 	while (p.bundle_count > 0)
 		drop_bundle(&p, &p.bundle[0]);
+	drop_sandbox(&p);
 	loop_timer_free(p.idle);
 	loop_unwatch(p.watch);
 	loop_free(p.loop);

@@ -63,6 +63,7 @@ static int send_worker(struct manager *m, struct deliverer *d, const struct slot
 		.helo = m->settings.helo,
 		.domain = m->settings.domain,
 		.hostname = m->settings.hostname,
+		.sandbox = m->settings.sandbox == CONFIG_SANDBOX_AUTO,
 		.root = m->settings.root,
 		.from = m->settings.from,
 		.envelope_from = m->settings.envelope_from,

@@ -46,6 +46,9 @@ static struct relay *find(struct relay *list, size_t count, const char *name) {
 static void inherit(struct relay *r, struct relay *old) {
 	r->heap = old->heap;
 	r->state = old->state;
+	r->succeeded_ms = old->succeeded_ms;
+	r->failed_ms = old->failed_ms;
+	memcpy(r->last_reply, old->last_reply, sizeof(r->last_reply));
 	old->heap = (struct heap){ .item = NULL };
 	if (r->state.held)
 		breaker_restore_held(&r->breaker, clock_boot_ms());
@@ -119,6 +122,9 @@ void relay_failed(struct manager *m, struct relay *r, const char *words,
 	bool starts = !r->state.held;
 	AUTO_BUF struct buf line = BUF_INIT(4096);
 	set_reason(r, words, text);
+	r->failed_ms = now.wall_ms;
+	snprintf(r->last_reply, sizeof(r->last_reply), "%.*s",
+		 (int)sizeof(r->last_reply) - 1, text);
 	if (starts) {
 		set_name(r->state.relay, sizeof(r->state.relay), r->name);
 		r->state.held = true;
@@ -131,12 +137,15 @@ void relay_failed(struct manager *m, struct relay *r, const char *words,
 	buf_adds(&line, "; tried again in ");
 	term_duration(&line, r->breaker.probe_every_ms);
 	log_line(alert ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG, "%s", buf_str(&line));
+	if (starts)
+		events_relay(m, r);
 	manager_tell(m);
 	manager_kick(m);
 }
 
 void relay_succeeded(struct manager *m, struct relay *r) {
 	r->restart_delay_ms = 0;
+	r->succeeded_ms = clock_wall_ms();
 	if (r->breaker.state == BREAKER_UP)
 		return;
 	breaker_success(&r->breaker);
@@ -148,9 +157,18 @@ void relay_succeeded(struct manager *m, struct relay *r) {
 		buf_addf(&line, "relay %s works again after ", r->name);
 		term_duration(&line, clock_elapsed_ms(&r->state.since, &r->state.until));
 		log_info("%s", buf_str(&line));
+		events_relay(m, r);
 		manager_tell(m);
 	}
 	manager_kick(m);
+}
+
+struct span relays_words(const struct relay *r) {
+	struct span reason = span_str(r->state.reason);
+	for (size_t i = 0; i + 1 < reason.len; i++)
+		if (reason.p[i] == ':' && reason.p[i + 1] == ' ')
+			return span_head(reason, i);
+	return reason;
 }
 
 void relays_summary(struct manager *m, struct buf *out) {

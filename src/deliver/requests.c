@@ -1,11 +1,11 @@
 /*
  * The control socket's requests. What names messages becomes a job: the IDs are gathered
  * first, then done or described some at a time, so that a long list or a big deletion does
- * not keep the mail waiting.
+ * not keep the mail waiting. Who asks sees and changes what is theirs (requests_find.c).
  */
 
+#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/auto.h"
 #include "base/codec.h"
@@ -14,8 +14,11 @@
 #include "deliver/state.h"
 
 #define PIECE_BYTES 32768u
+#define PIECE_READS 100u
 #define PIECE_ACTS 20u
 #define COMPLAINTS_MAX (1u << 20)
+
+static const char not_understood[] = "the request is not understood";
 
 struct entry {
 	struct queue_id id;
@@ -24,6 +27,7 @@ struct entry {
 
 struct job {
 	struct manager *manager;
+	struct control_peer peer;
 	bool list;
 	enum verb_act act;
 	bool all;
@@ -53,6 +57,9 @@ static int job_add(struct job *j, const struct queue_id *id, bool dead) {
 
 static int add_name(void *ctx, const struct queue_id *id) {
 	struct job *j = ctx;
+	/* Whose a dead message is stands in its file: that is looked up piece by piece. */
+	if (!j->scan_dead && !find_may_see(j->manager, &j->peer, id, false))
+		return 0;
 	return job_add(j, id, j->scan_dead);
 }
 
@@ -63,7 +70,17 @@ static int by_time(const void *a, const void *b) {
 
 /* --- describing --- */
 
-struct verb_live requests_live(const struct manager *m, const struct queue_id *id) {
+/* What a server said of a login is the administrators' alone. */
+static const char *words_for(const struct relay *r, const struct control_peer *peer) {
+	static char words[sizeof(r->state.reason)];
+	if (peer->admin)
+		return r->state.reason;
+	snprintf(words, sizeof(words), "%.*s", (int)relays_words(r).len, r->state.reason);
+	return words;
+}
+
+struct verb_live requests_live(const struct manager *m, const struct queue_id *id,
+			       const struct control_peer *peer) {
 	const struct message *msg = table_find(&m->messages, id);
 	const struct relay *r = &m->relay[msg && msg->lane != LANE_CARE ? msg->lane : 0];
 	int64_t now = clock_boot_ms();
@@ -73,13 +90,13 @@ struct verb_live requests_live(const struct manager *m, const struct queue_id *i
 		.due_ms = msg ? msg->due_ms - now : 0,
 		.relay = r->name,
 		.relay_held = r->state.held,
-		.relay_words = r->state.reason,
+		.relay_words = words_for(r, peer),
 		.probe_ms = r->breaker.probe_at_ms - now,
 		.daemon = true,
 		.deliverable = r->config != NULL,
 	};
 	if (!live.deliverable) {
-		live.relay_words = m->complaint;
+		live.relay_words = peer->admin ? m->complaint : NULL;
 	} else if (m->paused_until_ms > now) {
 		live.relay_held = true;
 		live.relay_words = "delivery crashed five times within a minute";
@@ -91,9 +108,11 @@ struct verb_live requests_live(const struct manager *m, const struct queue_id *i
 static bool produce_list(void *ctx, struct buf *out) {
 	struct job *j = ctx;
 	size_t full = out->len + PIECE_BYTES;
-	while (j->next < j->count && out->len < full) {
+	for (unsigned i = 0; i < PIECE_READS && j->next < j->count && out->len < full; i++) {
 		const struct entry *e = &j->entry[j->next++];
-		struct verb_live live = requests_live(j->manager, &e->id);
+		if (e->dead && !find_may_see(j->manager, &j->peer, &e->id, true))
+			continue;
+		struct verb_live live = requests_live(j->manager, &e->id, &j->peer);
 		struct err err = ERR_INIT;
 		int r = verb_describe(j->manager->queue, &e->id, e->dead, &live, out, &err);
 		if (r != 0 && err.kind != ERR_MISSING && err.kind != ERR_SYNTAX)
@@ -123,27 +142,53 @@ static int flush(struct manager *m, struct message *msg, struct err *err) {
 }
 
 /* What is to follow the attempt; a flush asks for nothing that a wish before it denies. */
-static void remember(struct message *msg, enum verb_act act) {
+static void remember(struct message *msg, enum verb_act act, enum verb_by by) {
 	if (act != VERB_FLUSH || msg->verb == 0)
-		msg->verb = (uint8_t)(act + 1);
+		msg->verb = (uint8_t)((act + 1) | (by == VERB_BY_USER ? WISH_BY_USER : 0));
+}
+
+static const struct {
+	const char *event, *outcome; /* outcome: it leaves the queue */
+} acts[] = {
+	[VERB_FLUSH] = { "flushed", NULL },       [VERB_HOLD] = { "held", NULL },
+	[VERB_RELEASE] = { "released", NULL },    [VERB_DELETE] = { "deleted", "deleted" },
+	[VERB_BOUNCE] = { NULL, "bounced" },
+};
+
+static void given_up(void *ctx, const struct queue_message *q, size_t recipient) {
+	events_given_up(ctx, q, recipient);
+}
+
+int requests_act(struct manager *m, enum verb_act act, enum verb_by by,
+		 const struct queue_id *id, bool dead, struct err *err) {
+	struct verb_wish wish = { act, by, given_up, m };
+	struct queue_id copy = *id; /* may point into the message that goes */
+	if (verb_apply(m->queue, &m->settings, &wish, &copy, dead, err) != 0)
+		return -1;
+	log_info("id=%s %s on request%s", queue_id_text(&copy).s, verb_name(act),
+		 by == VERB_BY_USER ? " of its sender" : "");
+	struct message *msg = dead ? NULL : table_find(&m->messages, &copy);
+	if (msg && acts[act].event)
+		events_act(m, msg, acts[act].event, verb_by_name(by), NULL);
+	if (msg && acts[act].outcome)
+		message_gone(m, msg, acts[act].outcome, NULL);
+	message_load(m, &copy);
+	return 0;
 }
 
 /* 0: done; 1: after the attempt; -1. */
 static int act_on(struct job *j, const struct entry *e, struct err *err) {
 	struct manager *m = j->manager;
-	struct queue_id id = e->id;
-	struct message *msg = e->dead ? NULL : table_find(&m->messages, &id);
+	enum verb_by by = j->peer.admin ? VERB_BY_ADMIN : VERB_BY_USER;
+	struct message *msg = e->dead ? NULL : table_find(&m->messages, &e->id);
 	if (msg && msg->state == MESSAGE_ACTIVE) {
-		remember(msg, j->act);
+		remember(msg, j->act, by);
 		return 1;
 	}
-	if (msg && j->act == VERB_FLUSH)
-		return flush(m, msg, err);
-	if (verb_apply(m->queue, &m->settings, j->act, &id, e->dead, err) != 0)
-		return -1;
-	log_info("id=%s %s on request", queue_id_text(&id).s, verb_name(j->act));
-	message_load(m, &id);
-	return 0;
+	if (!msg || j->act != VERB_FLUSH)
+		return requests_act(m, j->act, by, &e->id, e->dead, err);
+	events_act(m, msg, "flushed", verb_by_name(by), NULL);
+	return flush(m, msg, err);
 }
 
 static void answer_one(struct buf *out, const struct entry *e, int result,
@@ -201,7 +246,7 @@ static int gather_one(struct job *j, struct span coded, struct err *err) {
 	bool dead;
 	if (codec_percent_decode(&ending, coded) != 0)
 		return err_set(err, ERR_SYNTAX, "an ID is not understood");
-	if (queue_find(j->manager->queue, buf_span(&ending), &id, &dead, err) != 0)
+	if (find_message(j->manager, &j->peer, buf_span(&ending), &id, &dead, err) != 0)
 		return -1;
 	return job_add(j, &id, dead) == 0 ? 0 : err_set(err, ERR_MEMORY, "out of memory");
 }
@@ -226,20 +271,16 @@ static int gather(struct job *j, struct span words, struct err *err) {
 	return named ? 0 : gather_all(j, err);
 }
 
-static void start_job(struct manager *m, struct control_client *c, bool list,
-		      enum verb_act act, struct span words) {
+static void start_job(struct manager *m, struct control_client *c,
+		      const struct control_peer *peer, bool list, enum verb_act act,
+		      struct span words) {
 	struct err err = ERR_INIT;
-	if (!m->replayed) {
-		control_end(c, "nightmaild is finishing what an earlier run left; "
-			       "try again in a moment");
-		return;
-	}
 	struct job *j = calloc(1, sizeof(*j));
 	if (!j) {
 		control_end(c, "out of memory");
 		return;
 	}
-	*j = (struct job){ .manager = m, .list = list, .act = act };
+	*j = (struct job){ .manager = m, .peer = *peer, .list = list, .act = act };
 	if (gather(j, words, &err) != 0) {
 		job_free(j);
 		control_fail(c, &err);
@@ -247,70 +288,12 @@ static void start_job(struct manager *m, struct control_client *c, bool list,
 	}
 	if (j->count > 0)
 		qsort(j->entry, j->count, sizeof(*j->entry), by_time);
-	if (!list && act == VERB_FLUSH)
+	if (!list && act == VERB_FLUSH && peer->admin)
 		probe_all(m);
 	control_stream(c, list ? produce_list : produce_acts, job_free, j);
 }
 
-/* --- status and reload --- */
-
-struct counts {
-	int64_t waiting, active, held;
-};
-
-static void count(void *ctx, struct message *msg) {
-	struct counts *n = ctx;
-	n->waiting += msg->state == MESSAGE_WAITING;
-	n->active += msg->state == MESSAGE_ACTIVE;
-	n->held += msg->state == MESSAGE_HELD;
-}
-
-static void add_relay(struct json *j, const struct relay *r, const struct moment *now) {
-	static const char *const states[] = {
-		[BREAKER_UNKNOWN] = "unknown",
-		[BREAKER_UP] = "up",
-		[BREAKER_HELD] = "held",
-	};
-	int64_t wait = r->breaker.probe_at_ms - now->boot_ms;
-	json_object(j, NULL);
-	json_str(j, "name", span_str(r->name));
-	json_str(j, "state", span_str(states[r->breaker.state]));
-	json_int(j, "connections", r->open);
-	json_int(j, "messages", (int64_t)r->heap.count);
-	if (r->state.held) {
-		json_str(j, "reason", span_str(r->state.reason));
-		json_int(j, "since", r->state.since.wall_ms / 1000);
-		json_int(j, "next", (now->wall_ms + (wait > 0 ? wait : 0)) / 1000);
-	}
-	json_end(j);
-}
-
-static void answer_status(struct manager *m, struct control_client *c) {
-	AUTO_BUF struct buf out = BUF_INIT(1u << 20);
-	struct json j = json_into(&out);
-	struct moment now = clock_now();
-	struct counts n = { 0, 0, 0 };
-	table_each(&m->messages, count, &n);
-	json_object(&j, NULL);
-	json_int(&j, "pid", getpid());
-	json_str(&j, "version", SPAN(VERSION));
-	json_int(&j, "since", m->started.wall_ms / 1000);
-	json_str(&j, "queue", span_str(m->settings.dir));
-	json_int(&j, "waiting", n.waiting);
-	json_int(&j, "active", n.active);
-	json_int(&j, "held", n.held);
-	json_str_or_null(&j, "complaint",
-			 m->complaint[0] ? span_str(m->complaint) : span_str(NULL));
-	json_array(&j, "relays");
-	for (size_t i = 0; i < m->relay_count; i++)
-		if (m->relay[i].config)
-			add_relay(&j, &m->relay[i], &now);
-	json_end(&j);
-	json_end(&j);
-	buf_addc(&out, '\n');
-	control_answer(c, buf_span(&out));
-	control_end(c, NULL);
-}
+/* --- the others --- */
 
 static void answer_reload(struct manager *m, struct control_client *c) {
 	AUTO_BUF struct buf complaints = BUF_INIT(COMPLAINTS_MAX),
@@ -331,22 +314,67 @@ static void answer_reload(struct manager *m, struct control_client *c) {
 			   : "the configuration has errors; the old one stays in force");
 }
 
-void requests_take(void *ctx, struct control_client *c, struct span line, uid_t uid) {
+/* events [id=ENDING] [format=words] */
+static void answer_events(struct manager *m, struct control_client *c,
+			  const struct control_peer *peer, struct span rest) {
+	AUTO_BUF struct buf ending = BUF_INIT(64);
+	struct err err = ERR_INIT;
+	struct queue_id id;
+	struct span key, value;
+	bool words = false, dead = false, valid = true, named = false;
+	while (valid && codec_word_take(&rest, &key, &value)) {
+		if (value.p && span_eq(key, SPAN("id")) && !named)
+			named = valid = codec_percent_decode(&ending, value) == 0;
+		else if (value.p && span_eq(key, SPAN("format")))
+			words = valid = span_eq(value, SPAN("words"));
+		else
+			valid = false;
+	}
+	if (!valid)
+		control_end(c, not_understood);
+	else if (!named)
+		events_follow(m, c, peer, NULL, false, words);
+	else if (find_message(m, peer, buf_span(&ending), &id, &dead, &err) == 0)
+		events_follow(m, c, peer, &id, dead, words);
+	else if (err.kind != ERR_MISSING ||
+		 !events_recall(m, c, peer, buf_span(&ending), words))
+		control_fail(c, &err);
+}
+
+static bool names_messages(struct span word) {
+	enum verb_act act;
+	return span_eq(word, SPAN("list")) || span_eq(word, SPAN("show")) ||
+	       span_eq(word, SPAN("edit")) || span_eq(word, SPAN("events")) ||
+	       verb_parse(word, &act);
+}
+
+void requests_take(void *ctx, struct control_client *c, struct span line,
+		   const struct control_peer *peer) {
 	struct manager *m = ctx;
 	struct span word, value;
 	enum verb_act act = VERB_FLUSH;
-	if (uid != 0 && uid != geteuid())
-		control_end(c, "not allowed: only root and the queue's owner may ask");
-	else if (!codec_word_take(&line, &word, &value) || value.p)
-		control_end(c, "the request is not understood");
+	wake_catch_up(m);
+	if (!codec_word_take(&line, &word, &value) || value.p)
+		control_end(c, not_understood);
+	else if (names_messages(word) && (!m->replayed || (!peer->admin && !m->scanned)))
+		control_end(c, "nightmaild is finishing what an earlier run left; "
+			       "try again in a moment");
 	else if (span_eq(word, SPAN("list")))
-		start_job(m, c, true, act, line);
+		start_job(m, c, peer, true, act, line);
 	else if (verb_parse(word, &act))
-		start_job(m, c, false, act, line);
+		start_job(m, c, peer, false, act, line);
+	else if (span_eq(word, SPAN("show")))
+		show_request(m, c, peer, line);
+	else if (span_eq(word, SPAN("edit")))
+		edit_request(m, c, peer, line);
+	else if (span_eq(word, SPAN("events")))
+		answer_events(m, c, peer, line);
 	else if (span_eq(word, SPAN("status")))
-		answer_status(m, c);
-	else if (span_eq(word, SPAN("reload")))
+		status_request(m, c, peer);
+	else if (!span_eq(word, SPAN("reload")))
+		control_end(c, not_understood);
+	else if (peer->admin)
 		answer_reload(m, c);
 	else
-		control_end(c, "the request is not understood");
+		control_end(c, "not allowed: only an administrator may ask for that");
 }

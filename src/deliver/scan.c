@@ -1,10 +1,9 @@
 /*
  * Reading the queue: the completion journals first, then the names, then, some at a time
- * and while mail flows already, each file's record. Later names come by wake-ups; once a
- * minute all names are compared with what is known, because a wake-up may be lost.
+ * and while mail flows already, each file's record. Later names come by wake-ups (wake.c);
+ * once a minute all names are compared with what is known, because a wake-up may be lost.
  */
 
-#include <poll.h>
 #include <stdlib.h>
 
 #include "base/auto.h"
@@ -12,9 +11,6 @@
 #include "deliver/state.h"
 
 #define BATCH 200u
-#define WAKES_A_ROUND 256u
-/* The kernel queues ten datagrams by default: so many at once, and some may have been lost. */
-#define WAKES_SUSPICIOUS 8u
 #define ORPHANS_EVERY_MS 100
 #define TROUBLE_EVERY_MS 5000
 #define INCOMPLETE_KEEP_MS (36 * 3600 * 1000LL)
@@ -58,6 +54,7 @@ void scan_names(struct manager *m) {
 	int64_t start = clock_boot_ms();
 	if (!m->replayed)
 		return;
+	m->names_due = false;
 	if (queue_scan(m->queue, false, note_name, m, &err) != 0)
 		log_error("the queue cannot be read: %s", err.msg);
 	m->rescanned_ms = clock_boot_ms();
@@ -80,43 +77,6 @@ bool scan_step(struct manager *m) {
 		log_info("in the queue: %zu", m->messages.count + m->late.count);
 	m->scanned = true;
 	return false;
-}
-
-/* Looks at all names soon, but spends at most a twentieth of the time on that. */
-static void rescan_soon(struct manager *m) {
-	int64_t since = clock_boot_ms() - m->rescanned_ms;
-	int64_t pause = 100 + 20 * m->rescan_cost_ms;
-	loop_timer_set(m->rescan_timer, since > pause ? 100 : pause);
-}
-
-static void woken(void *ctx, int fd, short revents) {
-	struct manager *m = ctx;
-	char text[QUEUE_ID_LEN + 1];
-	size_t len;
-	unsigned n = 0;
-	bool look = false;
-	(void)revents;
-	while (n < WAKES_A_ROUND && control_wake_take(fd, text, sizeof(text), &len)) {
-		struct queue_id id;
-		n++;
-		if (queue_id_parse(span_of(text, len), &id))
-			note_name(m, &id);
-		else
-			look = true;
-	}
-	if (look || n >= WAKES_SUSPICIOUS)
-		rescan_soon(m);
-	manager_kick(m);
-}
-
-int scan_listen_wake(struct manager *m, struct err *err) {
-	AUTO_BUF struct buf path = BUF_INIT(4096);
-	buf_addf(&path, "%s/wake", m->settings.rundir);
-	m->wake_fd = control_wake_listen(buf_str(&path), err);
-	if (m->wake_fd < 0)
-		return -1;
-	m->wake_watch = loop_watch(m->loop, m->wake_fd, POLLIN, woken, m);
-	return m->wake_watch ? 0 : err_set(err, ERR_MEMORY, "out of memory");
 }
 
 /* Removes one file from dead/ when its time is over. What cannot be read was never

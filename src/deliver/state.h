@@ -3,9 +3,10 @@
 
 /*
  * The manager's state, shared by its parts: messages.c (what is known of each message), care.c
- * (what the manager does with one itself), scan.c (reading the queue), deliverer.c, pool.c and
- * crash.c (processes), dispatch.c (handing over, reports), relays.c (held or not), requests.c
- * (control socket).
+ * (what the manager does with one itself), scan.c (reading the queue), wake.c (new mail),
+ * deliverer.c, pool.c and crash.c (processes), dispatch.c (handing over, reports), relays.c
+ * (held or not), requests.c, requests_find.c, status.c, show.c, wishes.c (control socket),
+ * events.c and events_happen.c (who is told what happens), storm_watch.c (mail that repeats).
  *
  * One rule joins them: whatever changes something calls manager_kick(), and the next round
  * does what is due then, in one place (manager.c), and sets the one timer for the next.
@@ -19,8 +20,12 @@
 #include "config/settings.h"
 #include "control/control.h"
 #include "deliver/breaker.h"
+#include "deliver/counts.h"
+#include "deliver/events.h"
 #include "deliver/heap.h"
 #include "deliver/manager.h"
+#include "deliver/storm_count.h"
+#include "deliver/trouble.h"
 #include "deliver/verb.h"
 #include "deliver/wire.h"
 #include "queue/queue.h"
@@ -43,6 +48,11 @@ struct relay {
 	unsigned open;            /* workers with a channel */
 	int64_t restart_at_ms;    /* no new worker before */
 	int64_t restart_delay_ms; /* doubles while workers die */
+
+	/* for status: the last connection and the last answers */
+	char host[300], tls[16], cipher[64], auth[32];
+	char last_reply[256];
+	int64_t succeeded_ms, failed_ms; /* wall times; 0: never */
 };
 
 /* One nightmail-deliver process; after a reload the old one lives on until its workers left. */
@@ -87,8 +97,10 @@ struct manager {
 	struct control_server *control;
 	int wake_fd;
 	struct loop_watch *wake_watch;
-	struct loop_timer *work_timer, *rescan_timer, *shout_timer, *stop_timer;
+	struct loop_timer *work_timer, *rescan_timer, *shout_timer, *stop_timer, *doze_timer;
 	bool kicked;
+	bool dozing;    /* wake-ups wait in their socket */
+	bool names_due; /* wake-ups may have been lost */
 	struct moment started;
 
 	struct table messages;
@@ -116,6 +128,14 @@ struct manager {
 	struct listener *listener;
 	struct limit_table *limits;
 	bool drop_due; /* there may be something in drop/ */
+	struct storm_table *storms; /* NULL: there is nothing to count, and no storm */
+
+	/* what the control socket tells */
+	struct events *events;
+	struct counts counts;
+	struct troubles troubles;
+	struct wish *wishes;     /* edits that wait for the end of an attempt */
+	int64_t dead_counted_ms; /* boot time at which status counted dead/; 0: never */
 };
 
 /* --- manager.c --- */
@@ -132,6 +152,9 @@ void message_take(struct manager *m, struct message *msg, enum message_state sta
 /* Puts it into its relay's heap, or for `care` into that of the manager's own work. */
 void message_due(struct manager *m, struct message *msg, bool care, int64_t due_ms);
 void message_forget(struct manager *m, struct message *msg);
+/* The same for one that has left the queue; whoever follows is told so. */
+void message_gone(struct manager *m, struct message *msg, const char *outcome,
+		  const struct queue_id *replacement);
 /* Reads its record and puts it where that says. Forgotten when gone. */
 void message_load(struct manager *m, const struct queue_id *id);
 /* Tries what waits for a local name to be known: there is a new configuration. */
@@ -146,6 +169,21 @@ int64_t care_step(struct manager *m, int64_t now_ms);
 void care_bury_damaged(struct manager *m, const struct queue_id *id, enum queue_damage damage,
 	const char *words);
 
+/* --- storm_watch.c: storm control --- */
+/* Takes new settings over. */
+void storm_settings(struct manager *m);
+/* Counts a message that was not known; sets msg->storm when it is one too many, or held for that. */
+void storm_note(struct manager *m, struct message *msg, const struct queue_message *q);
+/* Care: holds one that is too many. 0: the claim is freed; -1. */
+int storm_hold(struct manager *m, struct message *msg, struct queue_claim *c, struct err *err);
+/* Care: records that the digest of the storm that it began must exist. */
+int storm_ask_digest(struct manager *m, struct message *msg, struct queue_claim *c,
+		     struct err *err);
+/* Has digests made that are due. Returns when to come again, or NEVER_MS. */
+int64_t storm_step(struct manager *m, int64_t now_ms);
+/* Has buried what was held for too long. */
+void storm_hourly(struct manager *m);
+
 /* --- scan.c --- */
 /* Replays what workers of the time before us left. Returns when to come again, or NEVER_MS. */
 int64_t scan_replay(struct manager *m, int64_t now_ms);
@@ -153,13 +191,21 @@ int64_t scan_replay(struct manager *m, int64_t now_ms);
 bool scan_step(struct manager *m);
 /* Looks for names that are not known. */
 void scan_names(struct manager *m);
-int scan_listen_wake(struct manager *m, struct err *err);
 /* Once an hour: removes from dead/ what is past its time, and buries what has waited behind a
  * held relay for a month. */
 void scan_hourly(struct manager *m);
 
 /* A message that is in the queue now. */
 void scan_note(struct manager *m, const struct queue_id *id);
+
+/* --- wake.c --- */
+int wake_listen(struct manager *m, struct err *err);
+/* Takes and reads at once what waits in the socket. */
+void wake_rouse(struct manager *m);
+/* Reads also what did not get in: somebody asks for what is known. */
+void wake_catch_up(struct manager *m);
+/* The same when a new message would be delivered now. */
+void wake_step(struct manager *m);
 
 /* --- listener.c: the socket submit, and drop/ --- */
 int listener_start(struct manager *m, struct err *err);
@@ -168,6 +214,8 @@ void listener_settings(struct manager *m);
 /* Takes one message out of drop/ when something may be there; true: do it again. */
 bool listener_pick_up(struct manager *m);
 void listener_reap(struct manager *m);
+/* True while there is a session. */
+bool listener_serves(const struct manager *m);
 /* Nobody is let in any more; sessions end when nothing is half done. */
 void listener_stop(struct manager *m);
 void listener_free(struct manager *m);
@@ -181,6 +229,8 @@ void relay_failed(struct manager *m, struct relay *r, const char *words, const c
 void relay_succeeded(struct manager *m, struct relay *r);
 /* Adds words for systemctl status. */
 void relays_summary(struct manager *m, struct buf *out);
+/* Why it is held, in the few words that everybody may see. */
+struct span relays_words(const struct relay *r);
 
 /* --- pool.c --- */
 /* Starts a worker for the relay; on failure its restart is put off. */
@@ -215,14 +265,43 @@ bool crash_is_fault(int status);
 /* --- dispatch.c --- */
 /* Hands due messages to workers and starts more of them. Returns the next time to do so. */
 int64_t dispatch(struct manager *m, int64_t now_ms);
+/* Could a message that comes now be handed over, or have a worker started for it? */
+bool dispatch_can_take(const struct manager *m, int64_t now_ms);
 void dispatch_report(struct manager *m, struct slot *s, const struct wire_report *r);
 /* A request or a care result that waited for the end of an attempt. */
 void dispatch_verb(struct manager *m, struct message *msg);
 
 /* --- requests.c --- */
-void requests_take(void *ctx, struct control_client *c, struct span line, uid_t uid);
+void requests_take(void *ctx, struct control_client *c, struct span line,
+		   const struct control_peer *peer);
 /* What only the manager knows of a message; the strings live until the next event. */
-struct verb_live requests_live(const struct manager *m, const struct queue_id *id);
+struct verb_live requests_live(const struct manager *m, const struct queue_id *id,
+			       const struct control_peer *peer);
+
+/* Does a verb to a message that nobody delivers now, and says so in log and events. */
+int requests_act(struct manager *m, enum verb_act act, enum verb_by by,
+		 const struct queue_id *id, bool dead, struct err *err);
+
+/* --- requests_find.c: what a peer may see --- */
+/* Finds the message whose ID ends so. To other users than administrators the messages of
+ * others are not there. */
+int find_message(struct manager *m, const struct control_peer *peer, struct span ending,
+		 struct queue_id *ret, bool *ret_dead, struct err *err);
+bool find_may_see(struct manager *m, const struct control_peer *peer,
+		  const struct queue_id *id, bool dead);
+
+/* --- status.c, show.c, wishes.c: the requests of these names; `words` is what follows --- */
+void status_request(struct manager *m, struct control_client *c,
+		    const struct control_peer *peer);
+void show_request(struct manager *m, struct control_client *c, const struct control_peer *peer,
+		  struct span words);
+void edit_request(struct manager *m, struct control_client *c, const struct control_peer *peer,
+		  struct span words);
+/* Does what was wished while the message was being delivered. */
+void wishes_fulfil(struct manager *m, struct message *msg);
+void wishes_release(struct manager *m);
+#define WISH_EDIT 0x7fu /* in message.verb: the wish stands in the list */
+#define WISH_BY_USER 0x80u
 
 /* --- supervisor.c: the protocol of sd_notify(3) --- */
 void supervisor_tell(const char *state);

@@ -9,6 +9,7 @@
 
 #include "base/auto.h"
 #include "deliver/notify.h"
+#include "deliver/verb_edit.h"
 #include "queue/relaystate.h"
 
 #define RECORD_MAX 1024u
@@ -34,18 +35,45 @@ bool verb_parse(struct span word, enum verb_act *ret) {
 	return false;
 }
 
-static int bounce(struct queue *q, const struct settings *settings, struct queue_claim *c,
-		  struct err *err) {
+static const char *const by_names[] = {
+	[VERB_BY_ADMIN] = "admin",
+	[VERB_BY_USER] = "user",
+};
+
+const char *verb_by_name(enum verb_by by) {
+	return by_names[by];
+}
+
+static const struct {
+	const char *deleted, *returned, *buried;
+} words_by[] = {
+	[VERB_BY_ADMIN] = { "deleted by the administrator",
+			    "5.7.1 returned by the administrator",
+			    "returned by the administrator, but it has no sender" },
+	[VERB_BY_USER] = { "deleted by its sender", "5.7.1 returned at its sender's wish",
+			   "returned at its sender's wish, but it has no sender" },
+};
+
+static int bounce(struct queue *q, const struct settings *settings,
+		  const struct verb_wish *wish, struct queue_claim *c, struct err *err) {
 	bool bury, finished;
-	if (notify_fail_rest(c, "5.7.1 returned by the administrator", &bury, err) != 0) {
+	if (notify_fail_rest(c, words_by[wish->by].returned, wish->failed, wish->ctx, &bury,
+			     err) != 0) {
 		queue_claim_release(c);
 		return -1;
 	}
 	if (bury)
-		return queue_claim_bury(
-			c, "returned by the administrator, but it has no sender",
-			30 * DAY_MS, err);
+		return queue_claim_bury(c, words_by[wish->by].buried, 30 * DAY_MS, err);
 	return notify_settle(q, c, settings, NULL, NULL, &finished, err);
+}
+
+int verb_check_hold(enum verb_by by, const struct journal *j, struct err *err) {
+	if (by == VERB_BY_ADMIN || !j->held || journal_waits_for_name(j) ||
+	    journal_storm(j, NULL) ||
+	    strcmp(j->hold_reason, by_names[VERB_BY_USER]) == 0)
+		return 0;
+	return err_set(err, ERR_DENIED, "it is held by %s; only an administrator may change that",
+		       j->hold_reason);
 }
 
 /* How old it is when its wait ends: time in which it was held, or its relay was, does not
@@ -64,14 +92,17 @@ static int64_t age_of(struct queue *q, const struct journal *j, const struct mom
 }
 
 /* Appends the records of hold, release and flush. */
-static int record(struct queue *q, struct queue_claim *c, enum verb_act act, struct err *err) {
+static int record(struct queue *q, struct queue_claim *c, const struct verb_wish *wish,
+		  struct err *err) {
 	const struct journal *j = &queue_claim_message(c)->journal;
 	AUTO_BUF struct buf records = BUF_INIT(RECORD_MAX);
 	struct moment now = clock_now();
+	enum verb_act act = wish->act;
 	if (act == VERB_FLUSH && j->held)
 		return err_set(err, ERR_DENIED, "it is held; release it first");
-	if (act == VERB_HOLD && !j->held)
-		journal_add_hold(&records, "admin");
+	bool theirs = strcmp(j->hold_reason, verb_by_name(VERB_BY_USER)) == 0;
+	if (act == VERB_HOLD && (!j->held || (theirs && wish->by == VERB_BY_ADMIN)))
+		journal_add_hold(&records, verb_by_name(wish->by));
 	if (act == VERB_RELEASE && j->held)
 		journal_add_release(&records);
 	if (act == VERB_FLUSH || act == VERB_RELEASE)
@@ -80,19 +111,47 @@ static int record(struct queue *q, struct queue_claim *c, enum verb_act act, str
 }
 
 static int apply_claimed(struct queue *q, const struct settings *settings,
-			 enum verb_act act, struct queue_claim *c, struct err *err) {
-	if (act == VERB_DELETE)
-		return queue_claim_bury(c, "deleted by the administrator", DAY_MS, err);
-	if (act == VERB_BOUNCE)
-		return bounce(q, settings, c, err);
-	int r = record(q, c, act, err);
+			 const struct verb_wish *wish, struct queue_claim *c,
+			 struct err *err) {
+	struct queue_id id = queue_claim_message(c)->env.id;
+	bool replaced;
+	if (verb_edit_settle(q, c, &replaced, err) != 0)
+		return -1;
+	if (replaced)
+		return err_set(err, ERR_MISSING, "%s: no such message any more; it was edited",
+			       queue_id_text(&id).s);
+	int r = verb_check_hold(wish->by, &queue_claim_message(c)->journal, err);
+	if (r == 0 && wish->act == VERB_DELETE)
+		return queue_claim_bury(c, words_by[wish->by].deleted, DAY_MS, err);
+	if (r == 0 && wish->act == VERB_BOUNCE)
+		return bounce(q, settings, wish, c, err);
+	if (r == 0)
+		r = record(q, c, wish, err);
 	queue_claim_release(c);
 	return r;
 }
 
-static int apply_dead(struct queue *q, const struct settings *settings, enum verb_act act,
-		      const struct queue_id *id, struct err *err) {
-	switch (act) {
+/* A user may change their mind about what they deleted, and nothing else that is dead. */
+static int check_dead(struct queue *q, enum verb_by by, const struct queue_id *id,
+		      struct err *err) {
+	struct queue_message m;
+	if (by == VERB_BY_ADMIN)
+		return 0;
+	if (queue_read(q, id, true, &m, NULL, err) != 0)
+		return -1;
+	bool theirs = strcmp(m.journal.dead_reason, words_by[by].deleted) == 0;
+	queue_message_release(&m);
+	return theirs ? 0
+		      : err_set(err, ERR_DENIED,
+				"it is in dead/; only an administrator may change that");
+}
+
+static int apply_dead(struct queue *q, const struct settings *settings,
+		      const struct verb_wish *wish, const struct queue_id *id,
+		      struct err *err) {
+	if (check_dead(q, wish->by, id, err) != 0)
+		return -1;
+	switch (wish->act) {
 	case VERB_FLUSH:
 	case VERB_RELEASE:
 		return queue_dead_revive(q, id, err);
@@ -101,7 +160,7 @@ static int apply_dead(struct queue *q, const struct settings *settings, enum ver
 	case VERB_BOUNCE:
 		if (queue_dead_revive(q, id, err) != 0)
 			return -1;
-		return verb_apply(q, settings, act, id, false, err);
+		return verb_apply(q, settings, wish, id, false, err);
 	case VERB_HOLD:
 		break;
 	}
@@ -109,15 +168,15 @@ static int apply_dead(struct queue *q, const struct settings *settings, enum ver
 		       "it is in dead/ and stays there; release brings it back");
 }
 
-int verb_apply(struct queue *q, const struct settings *settings, enum verb_act act,
+int verb_apply(struct queue *q, const struct settings *settings, const struct verb_wish *wish,
 	       const struct queue_id *id, bool dead, struct err *err) {
 	enum queue_damage damage = QUEUE_SOUND;
 	if (dead)
-		return apply_dead(q, settings, act, id, err);
+		return apply_dead(q, settings, wish, id, err);
 	struct queue_claim *c = queue_claim(q, id, &damage, err);
 	if (c)
-		return apply_claimed(q, settings, act, c, err);
-	if (act == VERB_DELETE && damage != QUEUE_SOUND)
+		return apply_claimed(q, settings, wish, c, err);
+	if (wish->act == VERB_DELETE && wish->by == VERB_BY_ADMIN && damage != QUEUE_SOUND)
 		return queue_bury_damaged(q, id, err);
 	return -1;
 }

@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "config/settings.h"
+#include "deliver/notify.h"
 #include "queue/queue.h"
 
 /* What only a running manager knows of a message; all zero without one. */
@@ -26,6 +27,7 @@ struct verb_live {
 	int64_t probe_ms;      /* next try of a held relay, from now */
 	bool daemon;           /* a manager runs */
 	bool deliverable;      /* false: the configuration names no usable relay */
+	bool dropped;          /* it stands in drop/ still */
 };
 
 /*
@@ -37,17 +39,43 @@ struct verb_live {
  */
 int verb_describe(struct queue *q, const struct queue_id *id, bool dead,
 	const struct verb_live *live, struct buf *out, struct err *err);
+/* The same for a message that was read already. */
+int verb_describe_message(struct queue *q, const struct queue_message *m, bool dead,
+	const struct verb_live *live, struct buf *out, struct err *err);
+/* The state that it shows. */
+enum queue_state verb_state(struct queue *q, const struct queue_message *m, bool dead,
+	const struct verb_live *live);
+/* Appends the same object with uid, origin and journal (control/control.h): what happened to the
+ * message, record by record. */
+int verb_describe_fully(struct queue *q, const struct queue_id *id, bool dead,
+	const struct verb_live *live, struct buf *out, struct err *err);
+
+/* Who wishes it: an administrator, or the user whose message it is. What an administrator
+ * holds, and what is in dead/ for another reason than that its sender deleted it, is none of
+ * the user's business. */
+enum verb_by { VERB_BY_ADMIN, VERB_BY_USER };
+const char *verb_by_name(enum verb_by by); /* "admin", "user": also the reason of a hold */
 
 enum verb_act { VERB_FLUSH, VERB_HOLD, VERB_RELEASE, VERB_DELETE, VERB_BOUNCE };
 
+struct verb_wish {
+	enum verb_act act;
+	enum verb_by by;
+	notify_failed_fn *failed; /* told each recipient that BOUNCE gives up; or NULL */
+	void *ctx;
+};
+
 /*
- * Does it to one message, claiming it. ERR_DENIED: it is being delivered right now.
+ * Does it to one message, claiming it. ERR_DENIED: it is being delivered right now, or may not
+ * be changed so.
  * DELETE moves to dead/ for a day (from dead/: removes); RELEASE and FLUSH of a dead
  * message revive it; BOUNCE fails the undelivered recipients and makes the notice. The
  * settings give host name and lifetimes.
  */
-int verb_apply(struct queue *q, const struct settings *settings, enum verb_act act,
+int verb_apply(struct queue *q, const struct settings *settings, const struct verb_wish *wish,
 	const struct queue_id *id, bool dead, struct err *err);
+/* May it be changed by this one, as far as a hold goes? */
+int verb_check_hold(enum verb_by by, const struct journal *j, struct err *err);
 const char *verb_name(enum verb_act act);
 bool verb_parse(struct span word, enum verb_act *ret);
 

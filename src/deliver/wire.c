@@ -31,6 +31,7 @@ static const struct wire_field worker_fields[] = {
 	W("idle_ms", FIELD_INT64, idle_ms),
 	W("refused", FIELD_UNSIGNED, refused),
 	W("refused_from", FIELD_STRING, refused_from),
+	W("sandbox", FIELD_BOOL, sandbox),
 	W("relay", FIELD_STRING, relay.name),
 	W("host", FIELD_HOST, relay.host),
 	W("port", FIELD_PORT, relay.port),
@@ -75,6 +76,18 @@ static const struct wire_field skip_fields[] = { R("id", FIELD_ID, id),
 						 R("why", FIELD_WHY, why) };
 static const struct wire_field refused_fields[] = { R("count", FIELD_UNSIGNED, count),
 						    R("text", FIELD_CHARS, text) };
+static const struct wire_field result_fields[] = {
+	R("id", FIELD_ID, id),
+	R("state", FIELD_CHARS, state),
+	R("from", FIELD_CHARS, from),
+	R("to", FIELD_CHARS, to),
+	R("host", FIELD_CHARS, host),
+	R("text", FIELD_CHARS, text),
+	R("dsn", FIELD_CHARS, dsn),
+	R("queue_ms", FIELD_INT64, queue_ms),
+	R("connect_ms", FIELD_INT64, connect_ms),
+	R("send_ms", FIELD_INT64, send_ms),
+};
 static const struct wire_field exited_fields[] = {
 	R("slot", FIELD_UNSIGNED, slot),
 	R("status", FIELD_INT, status),
@@ -100,6 +113,7 @@ static const struct {
 	[WIRE_SKIP] = { "skip", skip_fields, COUNT(skip_fields) },
 	[WIRE_WINDOW_CLEAN] = { "window", NULL, 0 },
 	[WIRE_REFUSED] = { "refused", refused_fields, COUNT(refused_fields) },
+	[WIRE_RESULT] = { "result", result_fields, COUNT(result_fields) },
 	[WIRE_EXITED] = { "exited", exited_fields, COUNT(exited_fields) },
 	[WIRE_TROUBLE] = { "trouble", trouble_fields, COUNT(trouble_fields) },
 };

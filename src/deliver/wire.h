@@ -33,6 +33,10 @@
  *     back id=ID                    not tried
  *     skip id=ID why=busy|gone|damaged
  *     window                        a window of messages went out cleanly
+ *     result id=ID state=delivered|deferred|failed from= to= host= text=REPLY dsn= queue_ms=
+ *            connect_ms= send_ms=   what became of one recipient in this attempt: for whoever
+ *                                   watches; what counts is said by the lines above,
+ *                                   and these may be left out
  *     refused count=N text=SENDER   different senders refused in a row at MAIL, the last of them
  * Every message handed over is answered by exactly one of done, later, notice, held, back, skip,
  * unless the worker dies.
@@ -45,6 +49,7 @@
 #include "base/err.h"
 #include "base/span.h"
 #include "config/settings.h"
+#include "mail/addr.h"
 #include "queue/id.h"
 
 #define WIRE_BATCH 64u  /* messages a worker may have */
@@ -61,6 +66,7 @@ struct wire_worker {
 	int64_t idle_ms;  /* leave after so long without work */
 	unsigned refused; /* different senders refused in a row so far */
 	char *refused_from; /* the last of them */
+	bool sandbox;       /* base/sandbox.h */
 	struct config_relay relay;
 };
 
@@ -81,6 +87,7 @@ enum wire_kind {
 	WIRE_SKIP,
 	WIRE_WINDOW_CLEAN,
 	WIRE_REFUSED,
+	WIRE_RESULT,
 	WIRE_EXITED,
 	WIRE_TROUBLE
 };
@@ -90,7 +97,7 @@ struct wire_report {
 	enum wire_kind kind;
 	unsigned slot;      /* EXITED, TROUBLE */
 	int status;         /* EXITED: wait status */
-	struct queue_id id; /* DONE, LATER, NOTICE, HELD, BACK, SKIP */
+	struct queue_id id; /* DONE, LATER, NOTICE, HELD, BACK, SKIP, RESULT */
 	int64_t wait_ms, age_ms;
 	bool recorded;
 	enum wire_skip why;
@@ -98,7 +105,9 @@ struct wire_report {
 	int code;                                      /* DOWN */
 	bool verified;                                 /* UP */
 	char host[300], tls[16], cipher[64], auth[32]; /* UP */
-	char stage[16], words[96], text[512]; /* DOWN, BUSY, TROUBLE, REFUSED; raw bytes */
+	char stage[16], words[96], text[512]; /* DOWN, BUSY, TROUBLE, REFUSED, RESULT; raw bytes */
+	char state[16], dsn[16], from[ADDR_MAX + 1], to[ADDR_MAX + 1]; /* RESULT, and host */
+	int64_t queue_ms, connect_ms, send_ms;
 };
 
 /* Appends a `message` line: hands a message over. */

@@ -54,6 +54,13 @@ void worker_report(struct worker *w, const struct wire_report *r) {
 	}
 }
 
+void worker_report_result(struct worker *w, const struct wire_report *r) {
+	if (w->reports.len > REPORTS_FULL)
+		worker_send_reports(w);
+	if (w->reports.len <= REPORTS_FULL)
+		worker_report(w, r);
+}
+
 void worker_report_id(struct worker *w, enum wire_kind kind, const struct queue_id *id) {
 	struct wire_report r = { .kind = kind, .id = *id };
 	worker_report(w, &r);

@@ -199,6 +199,8 @@ struct worker {
 
 /* worker.c: the manager's side. */
 void worker_report(struct worker *w, const struct wire_report *r);
+/* For whoever watches: left out when the manager is behind, so that nothing waits for it. */
+void worker_report_result(struct worker *w, const struct wire_report *r);
 void worker_report_id(struct worker *w, enum wire_kind kind, const struct queue_id *id);
 /* Sends what was collected, if the manager takes it now. */
 void worker_send_reports(struct worker *w);
@@ -300,8 +302,8 @@ size_t worker_ranges(const struct worker_job *job, size_t first, size_t count,
 		     worker_pick_fn *pick, struct segment_range *ret);
 
 /* worker_log.c */
-/* One line: what became of a recipient in this attempt. */
-void worker_log_recipient(const struct worker *w, const struct worker_job *job,
+/* One line for the log and one for the manager: what became of a recipient in this attempt. */
+void worker_log_recipient(struct worker *w, const struct worker_job *job,
 			  const struct worker_recipient *to);
 void worker_log_relay(const struct worker *w, enum log_level level, const char *event,
 		      struct span words);

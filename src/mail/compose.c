@@ -11,14 +11,14 @@
 #include "mail/addr.h"
 #include "mail/chars.h"
 #include "mail/fixup.h"
-#include "mail/qp.h"
+#include "mail/mime.h"
 
 #define LIST_MAX (4u << 20)
 #define SUBJECT_MAX 8192u
 #define FIELDS_MAX (256u << 10)
-#define TEXT_LINE_MAX 998 /* RFC 5322 section 2.1.1 */
 #define FIELD_NAME_MAX 76 /* a line holds it whatever follows */
 #define FOLD_COLUMN 78
+#define URL_MAX 900u /* stands in one line */
 
 static const char *const list_names[COMPOSE_LISTS] = { "From", "To", "Cc", "Bcc",
 						       "Reply-To" };
@@ -36,6 +36,8 @@ void compose_init(struct compose *c) {
 		buf_init(&c->list[i], LIST_MAX);
 	buf_init(&c->subject, SUBJECT_MAX);
 	buf_init(&c->fields, FIELDS_MAX);
+	buf_init(&c->unsubscribe, FIELDS_MAX);
+	c->one_click = false;
 	c->used = false;
 }
 
@@ -44,6 +46,7 @@ void compose_release(struct compose *c) {
 		buf_release(&c->list[i]);
 	buf_release(&c->subject);
 	buf_release(&c->fields);
+	buf_release(&c->unsubscribe);
 }
 
 bool compose_used(const struct compose *c) {
@@ -163,46 +166,44 @@ int compose_field(struct compose *c, struct span text, struct err *err) {
 				      : 0;
 }
 
-/* What decides the encoding of a text. */
-struct text_facts {
-	bool has_nul, has_8bit, is_utf8, has_long_line;
-};
-
-static void look_at_line(struct span line, struct text_facts *f) {
-	uint32_t cp;
-	if (line.len > 0 && line.p[line.len - 1] == '\r')
-		line.len--;
-	f->has_long_line |= line.len > TEXT_LINE_MAX;
-	while (line.len > 0) {
-		f->has_8bit |= (unsigned char)line.p[0] >= 0x80;
-		f->has_nul |= line.p[0] == 0;
-		if (!span_take_utf8(&line, &cp)) {
-			f->is_utf8 = false;
-			line = span_from(line, 1);
-		}
-	}
+static bool is_url(struct span url) {
+	for (size_t i = 0; i < url.len; i++)
+		if (url.p[i] <= 0x20 || url.p[i] >= 0x7f || strchr("<>\"", url.p[i]))
+			return false;
+	return url.len <= URL_MAX;
 }
 
-static struct text_facts look_at(struct span text) {
-	struct text_facts f = { .is_utf8 = true };
-	while (text.len > 0) {
-		struct span line = span_head(text, span_find(text, '\n'));
-		text = span_from(text, line.len + 1);
-		look_at_line(line, &f);
-	}
-	return f;
+int compose_unsubscribe(struct compose *c, struct span url, struct err *err) {
+	bool by_post = span_starts_nocase(url, SPAN("https://"));
+	int shown = (int)(url.len < 100 ? url.len : 100);
+	c->used = true;
+	if (!by_post && !span_starts_nocase(url, SPAN("mailto:")))
+		return err_set(err, ERR_SYNTAX,
+			       "\"%.*s\" begins neither with https:// nor with mailto:",
+			       shown, url.p);
+	if (!is_url(url))
+		return err_set(
+			err, ERR_SYNTAX,
+			"\"%.*s\" is no URL: a byte of it has to be written as %%XX, "
+			"or it is longer than %u",
+			shown, url.p, URL_MAX);
+	c->one_click |= by_post;
+	buf_adds(&c->unsubscribe, c->unsubscribe.len ? ",\n <" : "<");
+	buf_add(&c->unsubscribe, url);
+	buf_addc(&c->unsubscribe, '>');
+	return buf_failed(&c->unsubscribe)
+		       ? err_set(err, ERR_LIMIT, "too many ways to unsubscribe")
+		       : 0;
 }
 
-static const char *charset_of(const struct text_facts *f) {
-	if (!f->has_8bit)
-		return "us-ascii";
-	return f->is_utf8 ? "utf-8" : "unknown-8bit";
-}
-
-static const char *encoding_of(const struct text_facts *f) {
-	if (f->has_long_line)
-		return "quoted-printable";
-	return f->has_8bit ? "8bit" : "7bit";
+static void add_unsubscribe(const struct compose *c, struct buf *header) {
+	if (!c->unsubscribe.len)
+		return;
+	buf_adds(header, "List-Unsubscribe: ");
+	buf_add(header, buf_span(&c->unsubscribe));
+	buf_addc(header, '\n');
+	if (c->one_click)
+		buf_adds(header, "List-Unsubscribe-Post: List-Unsubscribe=One-Click\n");
 }
 
 static void add_lists(const struct compose *c, struct buf *header) {
@@ -214,27 +215,43 @@ static void add_lists(const struct compose *c, struct buf *header) {
 		}
 }
 
-int compose_finish(struct compose *c, struct span text, struct buf *header,
-		   struct buf *encoded, struct span *ret_body, struct err *err) {
-	struct text_facts f = look_at(text);
-	struct span body = text;
-	if (f.has_nul)
-		return err_set(err, ERR_SYNTAX, "the text has a NUL byte");
+int compose_head(const struct compose *c, struct buf *header, struct err *err) {
 	add_lists(c, header);
 	if (c->subject.len) {
 		buf_adds(header, "Subject: ");
 		buf_add(header, buf_span(&c->subject));
 		buf_addc(header, '\n');
 	}
+	add_unsubscribe(c, header);
 	buf_add(header, buf_span(&c->fields));
+	buf_adds(header, "MIME-Version: 1.0\n");
+	return buf_failed(header) ? err_set(err, ERR_LIMIT, "the header is too long") : 0;
+}
+
+static enum mime_encoding encoding_of(const struct mime_facts *f) {
+	if (f->has_long_line)
+		return mime_text_encoding(f);
+	return f->octets_8bit > 0 ? MIME_8BIT : MIME_7BIT;
+}
+
+int compose_finish(struct compose *c, struct span text, struct buf *header,
+		   struct buf *encoded, struct span *ret_body, struct err *err) {
+	struct mime_facts f = { .octets = 0 };
+	mime_look(&f, text);
+	enum mime_encoding encoding = encoding_of(&f);
+	struct span body = text;
+	if (f.has_nul)
+		return err_set(err, ERR_SYNTAX, "the text has a NUL byte");
+	if (compose_head(c, header, err) != 0)
+		return -1;
 	buf_addf(header,
-		 "MIME-Version: 1.0\nContent-Type: text/plain; charset=%s\n"
+		 "Content-Type: text/plain; charset=%s\n"
 		 "Content-Transfer-Encoding: %s\n",
-		 charset_of(&f), encoding_of(&f));
+		 mime_charset(&f), mime_encoding_name(encoding));
 	if (buf_failed(header))
 		return err_set(err, ERR_LIMIT, "the header is too long");
 	if (f.has_long_line) {
-		if (qp_encode_text(text, encoded) != 0)
+		if (mime_encode_text(text, encoding, encoded) != 0)
 			return err_set(err, ERR_MEMORY, "out of memory");
 		body = buf_span(encoded);
 	}

@@ -22,7 +22,9 @@ enum compose_list { COMPOSE_FROM, COMPOSE_TO, COMPOSE_CC, COMPOSE_BCC, COMPOSE_R
 struct compose {
 	struct buf list[COMPOSE_LISTS]; /* header text, encoded; of Bcc nothing is used */
 	struct buf subject;
-	struct buf fields; /* further fields, encoded, with their line ends */
+	struct buf fields;      /* further fields, encoded, with their line ends */
+	struct buf unsubscribe; /* of List-Unsubscribe */
+	bool one_click;         /* one of these takes a POST */
 	bool used;
 };
 
@@ -41,10 +43,17 @@ int compose_subject(struct compose *c, struct span text);
  * fields, which would make this a message that somebody passes on. */
 int compose_field(struct compose *c, struct span text, struct err *err);
 
+/* Adds a way out of a list (RFC 2369): "https://...", which must take a POST that unsubscribes at
+ * once (RFC 8058), or "mailto:...". */
+int compose_unsubscribe(struct compose *c, struct span url, struct err *err);
+
+/* Appends the fields that do not depend on the content, and MIME-Version. ERR_LIMIT. */
+int compose_head(const struct compose *c, struct buf *header, struct err *err);
+
 /*
  * Appends the header block (without the empty line) for a UTF-8 text. The body is the
- * text itself (7bit or 8bit), or, when a line is over 998 octets, quoted-printable in
- * encoded; *ret_body is valid as long as both are. Text that is not UTF-8 is labelled
+ * text itself (7bit or 8bit), or, when a line is over 998 octets, quoted-printable or
+ * base64 in encoded; *ret_body is valid as long as both are. Text that is not UTF-8 is labelled
  * unknown-8bit. Errors: ERR_SYNTAX (NUL), ERR_LIMIT, ERR_MEMORY.
  */
 int compose_finish(struct compose *c, struct span text, struct buf *header,

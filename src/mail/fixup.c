@@ -22,6 +22,7 @@ enum {
 	FIELD_DROP = 16,
 	FIELD_RESENT = 32,
 	FIELD_TRACE = 64,
+	FIELD_HOP = 128,
 };
 
 struct known {
@@ -44,7 +45,7 @@ static const struct known known_fields[] = {
 	{ SPAN_INIT("Resent-Bcc"), FIELD_RESENT | FIELD_RECIPIENTS | FIELD_DROP },
 	{ SPAN_INIT("Resent-Sender"), FIELD_RESENT },
 	{ SPAN_INIT("Resent-Reply-To"), FIELD_RESENT },
-	{ SPAN_INIT("Received"), FIELD_TRACE },
+	{ SPAN_INIT("Received"), FIELD_TRACE | FIELD_HOP },
 	{ SPAN_INIT("Return-Path"), FIELD_TRACE },
 };
 
@@ -55,7 +56,7 @@ struct survey {
 	bool resent;
 	const char *resent_end; /* where that block ends, NULL while it may go on */
 	struct span id, resent_id;
-	size_t count;
+	size_t count, hops;
 };
 
 struct job {
@@ -97,6 +98,7 @@ static void survey_header(struct survey *v, struct span block) {
 	while (header_take(&block, &f)) {
 		unsigned flags = look_up(f.name);
 		v->count++;
+		v->hops += (flags & FIELD_HOP) != 0;
 		if (flags & (FIELD_RESENT | FIELD_TRACE)) {
 			survey_resent(v, &f, flags);
 			continue;
@@ -124,12 +126,33 @@ static void add_comment(struct buf *out, struct span s) {
 	}
 }
 
+/* A client's own name for itself, and the address we know it by: what cannot stand in a
+ * domain or an address literal becomes "-". */
+static void add_client(struct buf *out, struct span s) {
+	for (size_t i = 0; i < s.len; i++)
+		buf_addc(out, chars_is(s.p[i], CHARS_ATEXT) || strchr(".:[]() ", s.p[i])
+				      ? s.p[i]
+				      : '-');
+}
+
 static void add_received(const struct job *j) {
-	buf_adds(j->out, "Received: by ");
+	bool client = j->params->client.len > 0;
+	buf_adds(j->out, "Received: ");
+	if (client) {
+		buf_adds(j->out, "from ");
+		add_client(j->out, j->params->client);
+		buf_adds(j->out, "\r\n\t");
+	}
+	buf_adds(j->out, "by ");
 	add_atom(j->out, j->params->host);
 	buf_adds(j->out, " (nightmail, ");
 	add_comment(j->out, j->params->received);
-	buf_adds(j->out, ") id ");
+	buf_adds(j->out, ")");
+	if (client) {
+		buf_adds(j->out, "\r\n\twith ");
+		add_atom(j->out, j->params->protocol);
+	}
+	buf_adds(j->out, " id ");
 	add_atom(j->out, j->params->id);
 	buf_adds(j->out, ";\r\n\t");
 	date_add_rfc5322(j->out, j->params->wall_s);
@@ -244,6 +267,7 @@ int fixup_header(struct span block, const struct fixup_params *params,
 	header_take_mbox(&block);
 	survey_header(&j.survey, block);
 	result.has_header = j.survey.count > 0;
+	result.received = j.survey.hops;
 	size_t start = out->len;
 	if (params->received.len > 0)
 		add_received(&j);

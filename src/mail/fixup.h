@@ -33,6 +33,8 @@ struct fixup_params {
 	size_t recipients_max;
 	struct span host;       /* full host name: Received by, Message-ID */
 	struct span received;   /* "uid 1000" in Received's "(nightmail, uid 1000)"; empty: none is added */
+	struct span client;     /* "name ([192.0.2.7])" for Received; empty: nobody by TCP */
+	struct span protocol;   /* "ESMTPS", with a client */
 	struct span id;         /* queue ID for Received and Message-ID */
 	struct span from;       /* address for a missing From */
 	struct span from_name;  /* full name for a missing From; may be empty, UTF-8 */
@@ -42,6 +44,7 @@ struct fixup_params {
 /* What fixup_header() saw. */
 struct fixup_result {
 	bool has_8bit;     /* a byte >= 0x80 in the header: SMTPUTF8 */
+	size_t received;   /* fields of that name */
 	bool has_header;   /* false: the input began with the body */
 	char message_id[256]; /* the Message-ID with its brackets, cut if longer */
 };

@@ -22,6 +22,15 @@ static int refuse(struct err *err, const char *why) {
 		       LINE_MAX_OCTETS, why);
 }
 
+bool longline_any(struct span text) {
+	struct span line;
+	while (text.len > LINE_MAX_OCTETS) {
+		if (!span_take_line(&text, &line) || line.len > LINE_MAX_OCTETS)
+			return true;
+	}
+	return false;
+}
+
 static void begin_header(struct longline *l, bool is_message) {
 	l->mode = LONGLINE_HEADER;
 	l->is_message = is_message;

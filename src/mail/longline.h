@@ -54,6 +54,9 @@ struct longline {
 	size_t depth;
 };
 
+/* True when a line of this text is over the limit; text that is whole and has none needs no
+ * struct longline. */
+bool longline_any(struct span text);
 void longline_init(struct longline *l);
 void longline_release(struct longline *l);
 /* Takes some of a message in wire form, cut anywhere, and appends what can go. -1: ERR_SYNTAX,

@@ -43,6 +43,15 @@ int drop_create(const char *dir, gid_t group, struct err *err) {
 	return 0;
 }
 
+bool drop_group(const char *dir, gid_t *ret) {
+	AUTO_FD int spool = file_opendir(AT_FDCWD, dir);
+	struct stat st;
+	if (spool < 0 || fstatat(spool, SPOOL_DROP, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return false;
+	*ret = st.st_gid;
+	return true;
+}
+
 static int open_refused(const char *dir, struct err *err) {
 	if (errno == ENOENT || errno == ENOTDIR)
 		return err_set(err, ERR_MISSING, "%s/%s: is not there", dir, SPOOL_DROP);

@@ -23,6 +23,8 @@
 /* Makes drop/ for a group whose members may add files: mode 1770. Called by root or by the
  * spool's owner. */
 int drop_create(const char *dir, gid_t group, struct err *err);
+/* The group of drop/, whose members may read what is in it. False: there is no drop/. */
+bool drop_group(const char *dir, gid_t *ret);
 /* Opens drop/ alone, to accept messages into it: files get mode 0440. ERR_MISSING: there is
  * no drop/, ERR_DENIED: not for us. */
 struct queue *drop_open(const char *dir, struct err *err);

@@ -5,7 +5,7 @@
  *   id ID
  *   created wall_ms=N boot_ms=N boot_id=HEX
  *   uid N
- *   origin WORD
+ *   origin WORD [replaces=ID]
  *   from PATH [ret=FULL|HDRS] [envid=TEXT] [body=8BITMIME] [smtputf8]
  *   to ADDRESS [notify=WORD[,WORD...]] [orcpt=TEXT]          one or more
  *   (empty line)
@@ -60,6 +60,8 @@ int envelope_write(const struct envelope *e, struct buf *out) {
 	words_add_moment(out, &e->created);
 	buf_addf(out, "\nuid %lu\norigin ", (unsigned long)e->uid);
 	codec_percent_add(out, e->origin);
+	if (e->replaces)
+		buf_addf(out, " replaces=%s", queue_id_text(&e->replaced).s);
 	buf_adds(out, "\nfrom ");
 	codec_percent_add(out, e->from);
 	if (e->ret.len > 0)
@@ -117,6 +119,16 @@ static int read_created_line(struct reader *r) {
 	return seen == WORDS_MOMENT_ALL ? 0 : bad(r, "incomplete time of creation");
 }
 
+static bool read_replaced(struct reader *r, struct span line) {
+	struct span key, value, more, none;
+	if (!codec_word_take(&line, &key, &value))
+		return true;
+	r->e.replaces = true;
+	return value.p && span_eq(key, SPAN("replaces")) &&
+	       queue_id_parse(value, &r->e.replaced) &&
+	       !codec_word_take(&line, &more, &none);
+}
+
 static int read_submitter_lines(struct reader *r) {
 	struct span line;
 	uint64_t uid;
@@ -124,7 +136,7 @@ static int read_submitter_lines(struct reader *r) {
 		return bad(r, "no valid uid");
 	r->e.uid = (uint32_t)uid;
 	if (!take_line(r, SPAN("origin"), &line) || !take_plain(r, &line, &r->e.origin) ||
-	    line.len > 0)
+	    !read_replaced(r, line))
 		return bad(r, "no valid origin");
 	return 0;
 }

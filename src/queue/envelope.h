@@ -32,6 +32,8 @@ struct envelope {
 	struct moment created;
 	uint32_t uid;         /* who submitted it */
 	struct span origin;   /* "local", "bounce", ... */
+	bool replaces;        /* it was edited: the message `replaced` must go first */
+	struct queue_id replaced;
 	struct span from;     /* reverse-path; empty: null */
 	struct span ret;      /* "FULL", "HDRS" or empty */
 	struct span envid;

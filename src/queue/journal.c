@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/auto.h"
 #include "base/codec.h"
 #include "queue/words.h"
 
@@ -28,15 +29,17 @@ enum {
 	W_NOTICE = 1 << 11,
 	W_REASON = 1 << 12, W_KEEP = 1 << 13,
 	W_ADDRESS = 1 << 14,
+	W_HELD = 1 << 15,
+	W_LAST = 1 << 16,
 	W_RANGE = W_FIRST | W_COUNT,
 };
 
 struct record {
 	unsigned has;
 	struct moment at;
-	int64_t age_ms, wait_ms, first, count, keep_ms;
-	struct span relay, state, reply, host, reason, notice_text, address;
-	struct queue_id notice;
+	int64_t age_ms, wait_ms, first, count, keep_ms, held;
+	struct span relay, state, reply, host, reason, notice_text, address, last_text;
+	struct queue_id notice, last;
 	enum recipient_state state_value;
 };
 
@@ -51,12 +54,14 @@ static const struct {
 	{ "first", W_FIRST, offsetof(struct record, first), 0 },
 	{ "count", W_COUNT, offsetof(struct record, count), 0 },
 	{ "keep_ms", W_KEEP, offsetof(struct record, keep_ms), 0 },
+	{ "held", W_HELD, offsetof(struct record, held), 0 },
 	{ "relay", W_RELAY, 0, offsetof(struct record, relay) },
 	{ "state", W_STATE, 0, offsetof(struct record, state) },
 	{ "reply", W_REPLY, 0, offsetof(struct record, reply) },
 	{ "host", W_HOST, 0, offsetof(struct record, host) },
 	{ "reason", W_REASON, 0, offsetof(struct record, reason) },
 	{ "address", W_ADDRESS, 0, offsetof(struct record, address) },
+	{ "last", W_LAST, 0, offsetof(struct record, last_text) },
 	{ "notice", W_NOTICE, 0, offsetof(struct record, notice_text) },
 };
 
@@ -99,6 +104,8 @@ static bool interpret(struct record *r, size_t to_count) {
 		return false;
 	if ((r->has & W_NOTICE) && !queue_id_parse(r->notice_text, &r->notice))
 		return false;
+	if ((r->has & W_LAST) && !queue_id_parse(r->last_text, &r->last))
+		return false;
 	if (!(r->has & W_RANGE))
 		return true;
 	return r->first >= 0 && r->count > 0 && (uint64_t)r->first < to_count &&
@@ -130,6 +137,7 @@ static bool add_notice(struct journal *j, const struct queue_id *id, bool delaye
 		return false;
 	j->notice[slot].id = *id;
 	j->notice[slot].delayed = delayed;
+	j->notice[slot].digest = false;
 	j->notice[slot].done = false;
 	j->notices++;
 	return true;
@@ -193,6 +201,18 @@ static bool apply_delayed(struct journal *j, const struct record *r) {
 	return add_notice(j, &r->notice, true);
 }
 
+static bool apply_digest(struct journal *j, const struct record *r) {
+	if (r->held < 1 || !add_notice(j, &r->notice, false))
+		return false;
+	for (size_t i = 0; i < notice_slots(j); i++)
+		if (queue_id_cmp(&j->notice[i].id, &r->notice) == 0)
+			j->notice[i].digest = true;
+	j->digest.asked = true;
+	j->digest.held = r->held;
+	j->digest.last = r->last;
+	return true;
+}
+
 static bool apply_noticed(struct journal *j, const struct record *r) {
 	for (size_t i = 0; i < notice_slots(j); i++)
 		if (queue_id_cmp(&j->notice[i].id, &r->notice) == 0)
@@ -203,6 +223,12 @@ static bool apply_noticed(struct journal *j, const struct record *r) {
 static bool apply_hold(struct journal *j, const struct record *r) {
 	j->held = true;
 	copy_text(j->hold_reason, sizeof(j->hold_reason), r->reason);
+	return true;
+}
+
+static bool apply_edited(struct journal *j, const struct record *r) {
+	j->edited = true;
+	j->replacement = r->notice;
 	return true;
 }
 
@@ -252,15 +278,19 @@ static const struct {
 	{ "twice", W_RANGE, 0, apply_twice },
 	{ "reached", W_RANGE | W_ADDRESS, 0, apply_reached },
 	{ "delayed", W_WALL | W_NOTICE, 0, apply_delayed },
+	{ "digest", W_WALL | W_NOTICE | W_HELD | W_LAST, 0, apply_digest },
 	{ "noticed", W_NOTICE, 0, apply_noticed },
 	{ "hold", W_REASON, 0, apply_hold },
+	{ "edited", W_NOTICE, 0, apply_edited },
 	{ "release", 0, 0, apply_release },
 	{ "flush", W_MOMENT | W_AGE, 0, apply_flush },
 	{ "dead", W_WALL | W_REASON | W_KEEP, 0, apply_dead },
 	{ "revived", W_MOMENT, 0, apply_revived },
 };
 
-static bool replay_record(struct journal *j, struct span text) {
+/* Reads one record; its texts are decoded in place. *ret_kind: its row of the table. */
+static bool read_record(char *storage, size_t to_count, struct span text, struct record *ret,
+			size_t *ret_kind) {
 	struct span kind, key, value;
 	struct record r = { .has = 0 };
 	if (!codec_word_take(&text, &kind, &value) || value.p)
@@ -272,11 +302,22 @@ static bool replay_record(struct journal *j, struct span text) {
 	if (i == sizeof(kind_table) / sizeof(kind_table[0]))
 		return false;
 	while (codec_word_take(&text, &key, &value))
-		if (!read_word(&r, j->storage, key, value))
+		if (!read_word(&r, storage, key, value))
 			return false;
-	return (r.has & kind_table[i].needs) == kind_table[i].needs &&
-	       (r.has & ~(kind_table[i].needs | kind_table[i].may)) == 0 &&
-	       interpret(&r, j->to_count) && kind_table[i].apply(j, &r);
+	if ((r.has & kind_table[i].needs) != kind_table[i].needs ||
+	    (r.has & ~(kind_table[i].needs | kind_table[i].may)) != 0 ||
+	    !interpret(&r, to_count))
+		return false;
+	*ret = r;
+	*ret_kind = i;
+	return true;
+}
+
+static bool replay_record(struct journal *j, struct span text) {
+	struct record r;
+	size_t kind;
+	return read_record(j->storage, j->to_count, text, &r, &kind) &&
+	       kind_table[kind].apply(j, &r);
 }
 
 int journal_parse(struct span bytes, size_t to_count, const struct moment *created,
@@ -300,6 +341,32 @@ int journal_parse(struct span bytes, size_t to_count, const struct moment *creat
 	return 0;
 }
 
+int journal_each(struct span bytes, size_t to_count, journal_entry_fn *fn, void *ctx) {
+	AUTO_FREE char *storage = span_dup(bytes);
+	struct span rest = span_of(storage, bytes.len), text;
+	struct record r;
+	size_t kind;
+	if (!storage)
+		return -1;
+	while (words_record_take(&rest, &text) &&
+	       read_record(storage, to_count, text, &r, &kind)) {
+		struct journal_entry e = {
+			.kind = kind_table[kind].name,
+			.wall_ms = r.at.wall_ms,
+			.first = (size_t)r.first,
+			.count = (size_t)r.count,
+			.state = r.state,
+			.reply = r.reply,
+			.host = r.host,
+			.relay = r.relay,
+			.reason = r.reason,
+			.wait_ms = r.wait_ms,
+		};
+		fn(ctx, &e);
+	}
+	return 0;
+}
+
 void journal_release(struct journal *j) {
 	free(j->to);
 	free(j->reached);
@@ -316,6 +383,17 @@ bool journal_has_reached(const struct journal *j, size_t to, struct span address
 
 bool journal_waits_for_name(const struct journal *j) {
 	return j->held && strcmp(j->hold_reason, JOURNAL_LOCAL_NAME) == 0;
+}
+
+bool journal_storm(const struct journal *j, struct queue_id *ret) {
+	struct span reason = span_str(j->hold_reason);
+	struct queue_id id;
+	if (!j->held || !span_take_lit(&reason, SPAN(JOURNAL_STORM)) ||
+	    !queue_id_parse(reason, &id))
+		return false;
+	if (ret)
+		*ret = id;
+	return true;
 }
 
 bool journal_finished(const struct journal *j) {

@@ -34,6 +34,8 @@ struct journal_recipient {
 };
 
 #define JOURNAL_NOTICES_MAX 64
+/* The hold reason of a message that is part of a storm: this and the ID of the first one held. */
+#define JOURNAL_STORM "storm="
 /* The hold reason of a message whose only open recipients are names that nobody knows. */
 #define JOURNAL_LOCAL_NAME "local-name"
 
@@ -59,12 +61,20 @@ struct journal {
 	bool no_memory;        /* while it was read */
 	bool maybe_twice;      /* any recipient has it */
 	bool delay_noticed;    /* a delay notice was asked for */
+	bool edited;           /* unless `replacement` was never made, it takes this one's place */
+	struct queue_id replacement;
 	unsigned notices;      /* notices asked for so far: the next one's sequence number */
 	struct {
 		struct queue_id id;
-		bool delayed;  /* a delay notice, else a bounce */
+		bool delayed;  /* a delay notice; with neither of these a bounce */
+		bool digest;   /* what is told of a storm that this message began */
 		bool done;     /* `noticed` is recorded */
 	} notice[JOURNAL_NOTICES_MAX];
+	struct {
+		bool asked;            /* one notice of this message is the digest */
+		int64_t held;          /* messages of the storm, this one included */
+		struct queue_id last;  /* of these */
+	} digest;
 	char dead_reason[128]; /* of a message in dead/, else "" */
 	int64_t dead_wall_ms;
 	int64_t dead_keep_ms;  /* how long dead/ keeps it */
@@ -88,9 +98,14 @@ int journal_add_reached(struct buf *out, size_t to, struct span address);
 int journal_add_maybe_twice(struct buf *out, size_t first, size_t count);
 /* A delay notice must exist. */
 int journal_add_delayed(struct buf *out, const struct moment *now, const struct queue_id *notice);
+/* The digest of the storm that this message began must exist: so many are held, the last is that. */
+int journal_add_digest(struct buf *out, const struct moment *now, const struct queue_id *notice,
+	int64_t held, const struct queue_id *last);
 /* The notice exists durably. */
 int journal_add_noticed(struct buf *out, const struct queue_id *notice);
 int journal_add_hold(struct buf *out, const char *reason);
+/* That message takes this one's place once it exists (queue_claim_replace()). */
+int journal_add_edited(struct buf *out, const struct queue_id *replacement);
 int journal_add_release(struct buf *out);
 /* "Try at once": the wait is over. */
 int journal_add_flush(struct buf *out, const struct moment *now, int64_t age_ms);
@@ -106,10 +121,24 @@ int journal_parse(struct span bytes, size_t to_count, const struct moment *creat
 	struct journal *ret);
 void journal_release(struct journal *j);
 
+/* One record as people want to see it; what it does not have is empty or zero. */
+struct journal_entry {
+	const char *kind;
+	int64_t wall_ms;
+	size_t first, count; /* recipients; count 0: none named */
+	struct span state, reply, host, relay, reason;
+	int64_t wait_ms;
+};
+typedef void journal_entry_fn(void *ctx, const struct journal_entry *e);
+/* Calls fn for each sound record. -1: no memory. */
+int journal_each(struct span bytes, size_t to_count, journal_entry_fn *fn, void *ctx);
+
 /* True when that address of recipient `to` has the message already. */
 bool journal_has_reached(const struct journal *j, size_t to, struct span address);
 /* True when it is held, and for no other reason than names that nobody knows. */
 bool journal_waits_for_name(const struct journal *j);
+/* True when it is held as part of a storm; ret (may be NULL): which. */
+bool journal_storm(const struct journal *j, struct queue_id *ret);
 /* True when no recipient is pending or deferred and no notice is outstanding: the file can go. */
 bool journal_finished(const struct journal *j);
 /* Age now; held_ms of the time since j->last does not count. */

@@ -75,6 +75,17 @@ int journal_add_delayed(struct buf *out, const struct moment *now,
 	return words_record_end(out, begin);
 }
 
+int journal_add_digest(struct buf *out, const struct moment *now,
+		       const struct queue_id *notice, int64_t held,
+		       const struct queue_id *last) {
+	size_t begin = words_record_begin(out, "digest");
+	codec_word_add_int(out, "wall_ms", now->wall_ms);
+	add_id(out, notice);
+	codec_word_add_int(out, "held", held);
+	codec_word_add(out, "last", span_str(queue_id_text(last).s));
+	return words_record_end(out, begin);
+}
+
 int journal_add_noticed(struct buf *out, const struct queue_id *notice) {
 	size_t begin = words_record_begin(out, "noticed");
 	add_id(out, notice);
@@ -84,6 +95,12 @@ int journal_add_noticed(struct buf *out, const struct queue_id *notice) {
 int journal_add_hold(struct buf *out, const char *reason) {
 	size_t begin = words_record_begin(out, "hold");
 	codec_word_add(out, "reason", span_str(reason));
+	return words_record_end(out, begin);
+}
+
+int journal_add_edited(struct buf *out, const struct queue_id *replacement) {
+	size_t begin = words_record_begin(out, "edited");
+	add_id(out, replacement);
 	return words_record_end(out, begin);
 }
 

@@ -34,6 +34,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/span.h"
 #include "queue/envelope.h"
@@ -113,6 +114,9 @@ enum queue_damage {
  * QUEUE_ACTIVE needs queue_is_claimed(). */
 int queue_read(struct queue *q, const struct queue_id *id, bool dead, struct queue_message *ret,
 	enum queue_damage *ret_damage, struct err *err);
+/* Appends the valid part of its journal as it stands in the file. */
+int queue_read_journal(struct queue *q, const struct queue_message *m, bool dead,
+	struct buf *out, struct err *err);
 /* True when somebody holds the claim now. */
 bool queue_is_claimed(struct queue *q, const struct queue_id *id);
 /* Opens the file for reading the content (pread at content_offset). -1 with errno. */
@@ -126,6 +130,10 @@ int queue_scan(struct queue *q, bool dead, queue_scan_fn *fn, void *ctx, struct 
  * ERR_MISSING: none; ERR_LIMIT: several. */
 int queue_find(struct queue *q, struct span ending, struct queue_id *ret, bool *ret_dead,
 	struct err *err);
+/* The same among those messages alone for which fn is true; the others are as if not there. */
+typedef bool queue_pick_fn(void *ctx, const struct queue_id *id, bool dead);
+int queue_find_if(struct queue *q, struct span ending, queue_pick_fn *fn, void *ctx,
+	struct queue_id *ret, bool *ret_dead, struct err *err);
 
 /* --- claim --- */
 

@@ -229,3 +229,20 @@ int queue_open_content(struct queue *q, const struct queue_id *id, bool dead) {
 	return file_openat(dirfd, queue_id_text(id).s, O_RDONLY | O_NOFOLLOW | O_NONBLOCK,
 			   0);
 }
+
+int queue_read_journal(struct queue *q, const struct queue_message *m, bool dead,
+		       struct buf *out, struct err *err) {
+	AUTO_FD int fd = queue_open_content(q, &m->env.id, dead);
+	size_t len = m->journal.valid;
+	char *room = buf_room(out, len);
+	if (!room)
+		return err_set(err, ERR_MEMORY, "out of memory");
+	ssize_t n = fd < 0 ? -1
+			   : file_pread_all(fd, room, len,
+					    (int64_t)(m->content_offset + m->content_len));
+	if (n < 0)
+		return err_sys(err, "%s: cannot read the journal",
+			       queue_id_text(&m->env.id).s);
+	buf_grew(out, (size_t)n);
+	return 0;
+}

@@ -63,6 +63,8 @@ struct finder {
 	struct queue_id found;
 	bool in_dead, found_dead;
 	unsigned count;
+	queue_pick_fn *pick; /* NULL: all */
+	void *ctx;
 };
 
 static int look_at(void *ctx, const struct queue_id *id) {
@@ -71,6 +73,8 @@ static int look_at(void *ctx, const struct queue_id *id) {
 	if (!span_ends_nocase(span_str(name.s), f->ending))
 		return 0;
 	if (f->count > 0 && queue_id_cmp(&f->found, id) == 0)
+		return 0;
+	if (f->pick && !f->pick(f->ctx, id, f->in_dead))
 		return 0;
 	f->found = *id;
 	f->found_dead = f->in_dead;
@@ -96,7 +100,8 @@ static int find_whole(struct queue *q, struct finder *f, struct err *err) {
 	for (unsigned i = 0; i < 2 && f->count == 0; i++) {
 		f->found_dead = i == 1;
 		f->count = faccessat(dirfds[i], queue_id_text(&f->found).s, F_OK,
-				     AT_SYMLINK_NOFOLLOW) == 0;
+				     AT_SYMLINK_NOFOLLOW) == 0 &&
+			   (!f->pick || f->pick(f->ctx, &f->found, f->found_dead));
 	}
 	return 0;
 }
@@ -111,7 +116,12 @@ static int find_ending(struct queue *q, struct finder *f, struct err *err) {
 
 int queue_find(struct queue *q, struct span ending, struct queue_id *ret, bool *ret_dead,
 	       struct err *err) {
-	struct finder f = { .ending = ending };
+	return queue_find_if(q, ending, NULL, NULL, ret, ret_dead, err);
+}
+
+int queue_find_if(struct queue *q, struct span ending, queue_pick_fn *fn, void *ctx,
+		  struct queue_id *ret, bool *ret_dead, struct err *err) {
+	struct finder f = { .ending = ending, .pick = fn, .ctx = ctx };
 	if (!is_id_ending(ending))
 		return err_set(err, ERR_SYNTAX,
 			       "a queue id has %d to %d characters 0-9 and A-V",

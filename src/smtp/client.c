@@ -19,8 +19,8 @@
 #define OUT_MAX (SIZE_MAX / 4)
 #define IN_MAX (SIZE_MAX / 4)
 #define COMMAND_MAX 65536
-/* Space given to the output at once, so that growing leaves no copy of a secret behind: the
- * longest line of AUTH (RFC 4954 section 4) and more. */
+/* Space given to the output at once where there is a login, so that growing leaves no copy of a
+ * secret behind: the longest line of AUTH (RFC 4954 section 4) and more. */
 #define OUT_FIRST 16384
 
 static smtp_reply_fn on_quit;
@@ -63,7 +63,8 @@ struct smtp_client *smtp_client_new(const struct smtp_client_params *params) {
 	buf_init(&c->out, OUT_MAX);
 	buf_init(&c->scratch, COMMAND_MAX);
 	buf_init(&c->auth.delayed, COMMAND_MAX);
-	if (!buf_room(&c->out, OUT_FIRST) || !buf_room(&c->scratch, OUT_FIRST)) {
+	size_t room = params->auth ? OUT_FIRST : 0;
+	if (!buf_room(&c->out, room) || !buf_room(&c->scratch, room)) {
 		smtp_client_free(c);
 		return NULL;
 	}

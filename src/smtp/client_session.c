@@ -44,7 +44,8 @@ static void refused(struct smtp_client *c, enum smtp_stage stage) {
 void smtp_client_forget_auth(struct smtp_client *c) {
 	buf_wipe(&c->auth.delayed);
 	buf_release(&c->auth.delayed);
-	buf_wipe(&c->scratch);
+	if (c->params.auth)
+		buf_wipe(&c->scratch);
 }
 
 static void respond(struct smtp_client *c, struct span raw) {

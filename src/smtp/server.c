@@ -18,6 +18,7 @@
 #define IN_MAX (1024 * 1024)
 #define OUT_MAX (1024 * 1024)
 #define ANSWER_MAX 480
+#define TOO_MANY_ERRORS "421 4.7.0 too many errors"
 
 struct smtp_server *smtp_server_new(const struct smtp_server_params *params) {
 	struct smtp_server *s = calloc(1, sizeof *s);
@@ -82,7 +83,7 @@ void smtp_server_reply(struct smtp_server *s, const char *line) {
 
 enum smtp_server_event smtp_server_complain(struct smtp_server *s, const char *line) {
 	if (++s->errors > s->params.errors_max) {
-		smtp_server_reply(s, "421 4.7.0 too many errors");
+		smtp_server_reply(s, TOO_MANY_ERRORS);
 		s->closing = true;
 	} else {
 		smtp_server_reply(s, line);
@@ -114,6 +115,7 @@ static void put_extension(struct smtp_server *s, bool offered, const char *keywo
 static void answer_hello(struct smtp_server *s) {
 	const struct smtp_server_params *p = &s->params;
 	s->greeted = true;
+	s->esmtp = s->ehlo;
 	s->want_reset = s->mail;
 	s->mail = false;
 	if (!s->ehlo) {
@@ -126,6 +128,7 @@ static void answer_hello(struct smtp_server *s) {
 	put_extension(s, p->eightbitmime, "8BITMIME");
 	put_extension(s, p->smtputf8, "SMTPUTF8");
 	put_extension(s, p->dsn, "DSN");
+	put_extension(s, p->chunking, "CHUNKING");
 	put_extension(s, p->offer_starttls && !s->tls, "STARTTLS");
 	if (smtp_server_mechanisms(s))
 		buf_addf(&s->out, "250-AUTH %s\r\n", smtp_server_mechanisms(s));
@@ -136,6 +139,7 @@ static void answer_hello(struct smtp_server *s) {
 static void note_accepted(struct smtp_server *s, enum smtp_server_event ev) {
 	if (ev == SMTP_SERVER_MAIL) {
 		s->mail = true;
+		s->chunk.begun = false;
 		s->recipients = 0;
 	} else if (ev == SMTP_SERVER_RCPT) {
 		s->recipients++;
@@ -151,6 +155,8 @@ static void answer_ok(struct smtp_server *s, enum smtp_server_event ev) {
 	} else if (ev == SMTP_SERVER_RCPT) {
 		note_accepted(s, ev);
 		smtp_server_reply(s, "250 2.1.5 recipient ok");
+	} else if (ev == SMTP_SERVER_DATA && s->chunk.pending) {
+		smtp_server_chunk_answer(s, true);
 	} else if (ev == SMTP_SERVER_DATA) {
 		smtp_server_data_begin(s);
 		smtp_server_reply(s, "354 end with a dot on a line of its own");
@@ -165,6 +171,28 @@ static void unsay_starttls(struct smtp_server *s) {
 	while (at > s->out_taken && s->out.data[at - 1] != '\n')
 		at--;
 	buf_truncate(&s->out, at);
+}
+
+/* Commands in one flight with the end of data are PIPELINING, which HELO does not know: where
+ * somebody sends them all the same, one of us two is wrong about where the data ended. */
+static void end_of_data(struct smtp_server *s, bool accepted) {
+	s->mail = false;
+	if (accepted)
+		s->idle = 0;
+	if (s->esmtp || s->closing || smtp_server_left(s).len == 0)
+		return;
+	smtp_server_reply(s, "421 4.7.0 commands behind the end of data need EHLO");
+	s->closing = true;
+}
+
+static void refused(struct smtp_server *s, enum smtp_server_event ev, int code) {
+	if (ev == SMTP_SERVER_MAIL && code >= 500 &&
+	    ++s->errors > s->params.errors_max) {
+		smtp_server_reply(s, TOO_MANY_ERRORS);
+		s->closing = true;
+	}
+	if (ev == SMTP_SERVER_DATA && s->chunk.pending)
+		smtp_server_chunk_answer(s, false);
 }
 
 void smtp_server_answer(struct smtp_server *s, int code, const char *text) {
@@ -183,11 +211,13 @@ void smtp_server_answer(struct smtp_server *s, int code, const char *text) {
 		put_answer(s, code, text);
 		if (code < 300 && !handshake)
 			note_accepted(s, s->pending);
-		if (code == 354 && s->pending == SMTP_SERVER_DATA)
+		else if (code == 354 && s->pending == SMTP_SERVER_DATA)
 			smtp_server_data_begin(s);
+		else if (!handshake)
+			refused(s, s->pending, code);
 	}
 	if (!handshake && s->pending == SMTP_SERVER_DATA_END)
-		s->mail = false;
+		end_of_data(s, code < 300);
 }
 
 void smtp_server_auth_challenge(struct smtp_server *s, struct span challenge) {
@@ -267,8 +297,15 @@ enum smtp_server_event smtp_server_next(struct smtp_server *s,
 		if (s->state == SMTP_SERVER_STATE_HANDSHAKE &&
 		    smtp_server_left(s).len > 0)
 			return close_now(s);
-		if (s->state == SMTP_SERVER_STATE_DATA)
-			return smtp_server_data(s, note);
+		enum smtp_server_state content = s->state;
+		if (content == SMTP_SERVER_STATE_DATA ||
+		    content == SMTP_SERVER_STATE_CHUNK) {
+			ev = content == SMTP_SERVER_STATE_DATA ? smtp_server_data(s, note)
+							       : smtp_server_chunk(s, note);
+			if (s->state == content && !s->closing)
+				return ev;
+			continue;
+		}
 		if (s->state != SMTP_SERVER_STATE_COMMAND &&
 		    s->state != SMTP_SERVER_STATE_AUTH)
 			return ev;

@@ -3,7 +3,7 @@
 
 /*
  * The server side of SMTP as a machine without I/O (RFC 5321, 1870, 2920, 3207, 3461, 4954,
- * 6152, 6531). Bytes from the client go in, bytes for the client come out, events ask the
+ * 6152, 6531, and CHUNKING of 3030 without BINARYMIME). Bytes from the client go in, bytes for the client come out, events ask the
  * caller, who decides what is accepted:
  *
  *     s = smtp_server_new(&params)
@@ -14,7 +14,9 @@
  *
  * Events marked (answer) stop the machine until smtp_server_answer(). Only CRLF.CRLF ends
  * data; a bare CR or LF inside is told in the note of DATA_END, NUL likewise; the end of
- * input inside DATA discards the message.
+ * input inside DATA discards the message. A chunk of BDAT is content whatever it looks like,
+ * and one that is refused is swallowed. What stands behind the end of data in one flight is
+ * read as commands only after EHLO; after HELO the session ends there.
  */
 
 #include <stdbool.h>
@@ -31,19 +33,21 @@ struct smtp_server_params {
 	uint64_t size_max;     /* bytes; announced by SIZE */
 	size_t recipients_max; /* a transaction; over it 452 4.5.3 */
 	unsigned errors_max;   /* bad commands until 421 and close */
+	unsigned idle_max;     /* NOOP, RSET and the like between messages until 421; 0: any */
 	bool offer_starttls;
 	bool require_tls;  /* MAIL before STARTTLS: 530 5.7.0 */
 	bool require_auth; /* MAIL before AUTH: 530 5.7.0 */
 	/* Mechanisms offered without and under TLS, separated by spaces, or NULL. */
 	const char *auth_clear, *auth_tls;
 	bool tls; /* the connection is TLS from the start */
-	bool pipelining, eightbitmime, smtputf8, dsn; /* extensions to offer */
+	bool pipelining, eightbitmime, smtputf8, dsn, chunking; /* extensions to offer */
+	bool lenient_newlines; /* a bare CR or LF in content is no flaw (and ends nothing) */
 	bool local_names; /* MAIL and RCPT may have a name without a domain */
 };
 
 enum smtp_server_event {
 	SMTP_SERVER_NONE,
-	/* (answer) note.text is the client's name; 0 accepts. */
+	/* (answer) note.text is the client's name, note.esmtp tells EHLO; 0 accepts. */
 	SMTP_SERVER_HELO,
 	/* Output was filled with 220: drain it, do the handshake, then tls_done(). */
 	SMTP_SERVER_WANT_TLS,
@@ -55,7 +59,8 @@ enum smtp_server_event {
 	SMTP_SERVER_MAIL,
 	/* (answer) note.path, notify, orcpt. */
 	SMTP_SERVER_RCPT,
-	/* (answer) 354 on 0. */
+	/* (answer) DATA: 354 on 0. The first BDAT of a message: its chunk follows on 0, else the
+	 * transaction is over. */
 	SMTP_SERVER_DATA,
 	/* note.data: content, dots unstuffed, CRLF as it came. */
 	SMTP_SERVER_CONTENT,
@@ -81,7 +86,7 @@ struct smtp_server_note {
 	struct span data;
 	struct span path; /* MAIL, RCPT: without brackets; empty: null */
 	uint64_t size;    /* MAIL SIZE=, 0 none */
-	bool body_8bit, smtputf8;
+	bool esmtp, body_8bit, smtputf8;
 	struct span ret, envid, notify, orcpt; /* decoded xtext; empty: none */
 	enum smtp_server_flaw flaw;
 };

@@ -21,6 +21,7 @@ static enum smtp_server_event hello(struct smtp_server *s, struct span args, boo
 	if (args.len == 0 || args.len > NAME_MAX_HELLO)
 		return smtp_server_complain(s, "501 5.5.4 say who you are: EHLO name");
 	note->text = args;
+	note->esmtp = ehlo;
 	s->ehlo = ehlo;
 	return smtp_server_ask(s, SMTP_SERVER_HELO);
 }
@@ -140,7 +141,7 @@ static enum smtp_server_event on_mail(struct smtp_server *s, struct span args,
 
 static enum smtp_server_event on_rcpt(struct smtp_server *s, struct span args,
 				      struct smtp_server_note *note) {
-	if (!s->mail)
+	if (!s->mail || s->chunk.begun)
 		return smtp_server_complain(s, "503 5.5.1 MAIL first");
 	if (!take_path(s, &args, SPAN("TO:"), &note->path) || note->path.len == 0)
 		return smtp_server_complain(s, "501 5.1.3 syntax: RCPT TO:<address>");
@@ -161,8 +162,11 @@ static enum smtp_server_event on_data(struct smtp_server *s, struct span args,
 	(void)args, (void)note;
 	if (!s->mail)
 		return smtp_server_complain(s, "503 5.5.1 MAIL first");
+	if (s->chunk.begun)
+		return smtp_server_complain(s, "503 5.5.1 this message comes by BDAT");
 	if (s->recipients == 0)
 		return smtp_server_complain(s, "554 5.5.1 no valid recipient");
+	s->chunk.pending = false;
 	return smtp_server_ask(s, SMTP_SERVER_DATA);
 }
 
@@ -222,19 +226,34 @@ static enum smtp_server_event on_quit(struct smtp_server *s, struct span args,
 	return SMTP_SERVER_QUIT;
 }
 
+/* NEEDS_HELLO: only after a greeting. TAKES_ARGS: may have some. IDLE: brings no message on,
+ * so it may not go on for ever. */
+enum { NEEDS_HELLO = 1, TAKES_ARGS = 2, IDLE = 4 };
+
 static const struct {
 	const char *verb;
 	command_fn *run;
-	bool needs_hello;
-	bool takes_args;
+	unsigned traits;
 } commands[] = {
-	{ "HELO", on_helo, false, true },         { "EHLO", on_ehlo, false, true },
-	{ "STARTTLS", on_starttls, true, false }, { "AUTH", on_auth, true, true },
-	{ "MAIL", on_mail, true, true },          { "RCPT", on_rcpt, true, true },
-	{ "DATA", on_data, true, false },         { "RSET", on_rset, false, false },
-	{ "NOOP", on_noop, false, true },         { "VRFY", on_vrfy, false, true },
-	{ "HELP", on_help, false, true },         { "QUIT", on_quit, false, false },
+	{ "HELO", on_helo, TAKES_ARGS | IDLE },
+	{ "EHLO", on_ehlo, TAKES_ARGS | IDLE },
+	{ "STARTTLS", on_starttls, NEEDS_HELLO },
+	{ "AUTH", on_auth, NEEDS_HELLO | TAKES_ARGS },
+	{ "MAIL", on_mail, NEEDS_HELLO | TAKES_ARGS },
+	{ "RCPT", on_rcpt, NEEDS_HELLO | TAKES_ARGS },
+	{ "DATA", on_data, NEEDS_HELLO },
+	{ "RSET", on_rset, IDLE },
+	{ "NOOP", on_noop, TAKES_ARGS | IDLE },
+	{ "VRFY", on_vrfy, TAKES_ARGS | IDLE },
+	{ "HELP", on_help, TAKES_ARGS | IDLE },
+	{ "QUIT", on_quit, 0 },
 };
+
+static enum smtp_server_event too_idle(struct smtp_server *s) {
+	smtp_server_reply(s, "421 4.7.0 too many commands without a message");
+	s->closing = true;
+	return SMTP_SERVER_NONE;
+}
 
 enum smtp_server_event smtp_server_command(struct smtp_server *s, struct span line,
 					   struct smtp_server_note *note) {
@@ -245,12 +264,18 @@ enum smtp_server_event smtp_server_command(struct smtp_server *s, struct span li
 	if (!smtp_take_keyword(&line, &verb) || (line.len > 0 && line.p[0] != ' '))
 		return smtp_server_complain(s, "500 5.5.2 no such command");
 	span_take_char(&line, ' ');
+	if (s->params.chunking && span_eq_nocase(verb, SPAN("BDAT")))
+		return smtp_server_bdat(s, line, note);
 	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
 		if (!span_eq_nocase(verb, span_str(commands[i].verb)))
 			continue;
-		if (commands[i].needs_hello && !s->greeted)
+		unsigned traits = commands[i].traits;
+		if ((traits & NEEDS_HELLO) && !s->greeted)
 			return smtp_server_complain(s, "503 5.5.1 EHLO first");
-		if (!commands[i].takes_args && span_trim(line).len > 0)
+		if ((traits & IDLE) && s->params.idle_max > 0 &&
+		    ++s->idle > s->params.idle_max)
+			return too_idle(s);
+		if (!(traits & TAKES_ARGS) && span_trim(line).len > 0)
 			return smtp_server_complain(
 				s, "501 5.5.4 this command has no argument");
 		return commands[i].run(s, line, note);

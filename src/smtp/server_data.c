@@ -12,6 +12,9 @@
 
 #include "smtp/server_machine.h"
 
+/* Beyond the limit on a message's size: what is swallowed of one that is too big. */
+#define SWALLOWED_MAX (UINT64_C(64) << 20)
+
 void smtp_server_data_begin(struct smtp_server *s) {
 	s->state = SMTP_SERVER_STATE_DATA;
 	s->line_start = true;
@@ -19,9 +22,24 @@ void smtp_server_data_begin(struct smtp_server *s) {
 	s->flaw = SMTP_FLAW_NONE;
 }
 
-static void note_flaw(struct smtp_server *s, enum smtp_server_flaw flaw) {
+void smtp_server_flaw(struct smtp_server *s, enum smtp_server_flaw flaw) {
+	if (flaw == SMTP_FLAW_BARE_NEWLINE && s->params.lenient_newlines)
+		return;
 	if (s->flaw == SMTP_FLAW_NONE)
 		s->flaw = flaw;
+}
+
+bool smtp_server_count(struct smtp_server *s, uint64_t n) {
+	uint64_t max = s->params.size_max;
+	s->content += n;
+	if (max == 0 || s->content <= max)
+		return true;
+	s->flaw = SMTP_FLAW_TOO_BIG;
+	if (s->content - max > SWALLOWED_MAX) {
+		smtp_server_reply(s, "552 5.3.4 message too big");
+		s->closing = true;
+	}
+	return false;
 }
 
 /* Looks through bytes up to and with an LF (or to the end, without one). Returns true when
@@ -31,7 +49,7 @@ static bool scan_line(struct smtp_server *s, struct span line) {
 	bool crlf = lf && line.len > 1 && line.p[line.len - 2] == '\r';
 	size_t body = line.len - (crlf ? 2 : 0);
 	if ((lf && !crlf) || span_find(span_head(line, body), '\r') < body)
-		note_flaw(s, SMTP_FLAW_BARE_NEWLINE);
+		smtp_server_flaw(s, SMTP_FLAW_BARE_NEWLINE);
 	return crlf;
 }
 
@@ -51,7 +69,7 @@ static size_t scan(struct smtp_server *s, struct span in) {
 			break;
 	}
 	if (span_find(span_head(in, done), '\0') < done)
-		note_flaw(s, SMTP_FLAW_NUL);
+		smtp_server_flaw(s, SMTP_FLAW_NUL);
 	return done;
 }
 
@@ -84,12 +102,11 @@ enum smtp_server_event smtp_server_data(struct smtp_server *s,
 		if (n == 0)
 			return SMTP_SERVER_NONE;
 		s->in_taken += n;
-		s->content += n;
-		if (s->params.size_max > 0 && s->content > s->params.size_max) {
-			s->flaw = SMTP_FLAW_TOO_BIG;
-			continue;
+		if (smtp_server_count(s, n)) {
+			note->data = span_head(in, n);
+			return SMTP_SERVER_CONTENT;
 		}
-		note->data = span_head(in, n);
-		return SMTP_SERVER_CONTENT;
+		if (s->closing)
+			return SMTP_SERVER_NONE;
 	}
 }

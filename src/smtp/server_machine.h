@@ -4,7 +4,7 @@
 /*
  * Inside of the server machine, for server*.c only. server.c moves bytes and answers events,
  * server_command.c has the verbs, server_params.c the parameters of MAIL and RCPT,
- * server_data.c the content.
+ * server_data.c the content, server_chunk.c that of BDAT.
  */
 
 #include "smtp/server.h"
@@ -14,6 +14,7 @@ enum smtp_server_state {
 	SMTP_SERVER_STATE_ANSWER, /* `pending` waits for the caller */
 	SMTP_SERVER_STATE_AUTH, /* a challenge was sent: the next line is the response */
 	SMTP_SERVER_STATE_DATA,
+	SMTP_SERVER_STATE_CHUNK,
 	SMTP_SERVER_STATE_HANDSHAKE,
 	SMTP_SERVER_STATE_CLOSED,
 };
@@ -28,15 +29,25 @@ struct smtp_server {
 	enum smtp_server_event pending;
 	bool tls, greeted, authenticated;
 	bool ehlo;           /* the pending HELO is an EHLO */
+	bool esmtp;          /* the last one that was accepted was */
 	bool mail, smtputf8; /* a transaction is open; with SMTPUTF8 */
 	size_t recipients;
-	unsigned errors;
+	unsigned errors, idle;
 	bool too_long;            /* the rest of this line is thrown away */
 	bool want_reset, closing; /* events to come */
 
 	bool line_start;  /* of the content: a dot here is special */
 	uint64_t content; /* bytes of it so far */
 	enum smtp_server_flaw flaw;
+
+	struct {
+		bool begun;    /* the open message comes by BDAT */
+		bool pending;  /* the DATA that waits for its answer is a BDAT */
+		bool last;     /* of this chunk */
+		bool refused;  /* this chunk is swallowed */
+		bool after_cr; /* the last byte of content was a CR */
+		uint64_t left; /* bytes of this chunk to come */
+	} chunk;
 };
 
 /* server.c */
@@ -64,7 +75,19 @@ const char *smtp_server_rcpt_params(struct smtp_server *s, struct span in,
 
 /* server_data.c */
 void smtp_server_data_begin(struct smtp_server *s);
+void smtp_server_flaw(struct smtp_server *s, enum smtp_server_flaw flaw);
+/* Counts n bytes of content; false when they are too many to be given out, and the session
+ * ends when far more are sent than could ever be taken. */
+bool smtp_server_count(struct smtp_server *s, uint64_t n);
 enum smtp_server_event smtp_server_data(struct smtp_server *s,
 					struct smtp_server_note *note);
+
+/* server_chunk.c */
+enum smtp_server_event smtp_server_bdat(struct smtp_server *s, struct span args,
+					struct smtp_server_note *note);
+/* The caller's answer to the first chunk. */
+void smtp_server_chunk_answer(struct smtp_server *s, bool accepted);
+enum smtp_server_event smtp_server_chunk(struct smtp_server *s,
+					 struct smtp_server_note *note);
 
 #endif

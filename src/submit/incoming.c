@@ -12,8 +12,10 @@
 #include "mail/addr.h"
 #include "mail/fixup.h"
 #include "mail/header.h"
+#include "mail/longline.h"
 
 #define FIRST_PIECE (256u << 10)
+#define HOPS_MAX 100u /* RFC 5321 section 6.3 */
 #define HELD_MAX (2 * HEADER_BLOCK_MAX)
 #define STEP 65536u
 #define HEADER_OUT_MAX (2 * HEADER_BLOCK_MAX + (64u << 10))
@@ -44,7 +46,8 @@ void incoming_clear(struct incoming *m) {
 	m->envelope = (struct envelope){ .id = queue_id_new(),
 					 .created = clock_now(),
 					 .uid = m->host->uid,
-					 .origin = SPAN("local"),
+					 .origin = span_str(m->host->origin ? m->host->origin
+									    : "local"),
 					 .to = to };
 	m->begun = m->failed = false;
 	eol_init(&m->eol);
@@ -122,7 +125,7 @@ static bool is_signed(struct span block) {
 static void find_author(const struct incoming *m, struct buf *address, struct buf *name) {
 	const struct submit_host *h = m->host;
 	struct user user;
-	bool known = user_by_uid(h->uid, &user);
+	bool known = !h->client && user_by_uid(h->uid, &user);
 	if (known)
 		buf_adds(name, user.full_name);
 	if (m->envelope.from.len > 0)
@@ -131,7 +134,7 @@ static void find_author(const struct incoming *m, struct buf *address, struct bu
 		buf_adds(address, h->from);
 	else if (known)
 		buf_addf(address, "%s@%s", user.name, h->domain);
-	else
+	else if (!h->client)
 		buf_addf(address, "uid%u@%s", (unsigned)h->uid, h->domain);
 }
 
@@ -141,14 +144,19 @@ static int fix_header(struct incoming *m, struct span block, struct buf *head,
 	struct fixup_recipients none = { .count = 0 };
 	AUTO_BUF struct buf address = BUF_INIT(1024), name = BUF_INIT(1024);
 	struct queue_id_text id = queue_id_text(&m->envelope.id);
-	char received[64];
-	snprintf(received, sizeof(received), "uid %u", (unsigned)m->host->uid);
+	char received[512];
+	if (m->host->client)
+		snprintf(received, sizeof(received), "%s", m->host->who);
+	else
+		snprintf(received, sizeof(received), "uid %u", (unsigned)m->host->uid);
 	if (!is_signed(block))
 		find_author(m, &address, &name);
 	struct fixup_params p = {
 		.recipients_max = ENVELOPE_RECIPIENTS_MAX,
 		.host = span_str(m->host->hostname),
 		.received = way_is_traced(m->way) ? SPAN("") : span_str(received),
+		.client = span_str(m->host->client),
+		.protocol = span_str(m->host->protocol),
 		.id = span_str(id.s),
 		.from = buf_span(&address),
 		.from_name = buf_span(&name),
@@ -156,6 +164,10 @@ static int fix_header(struct incoming *m, struct span block, struct buf *head,
 	};
 	int result = fixup_header(block, &p, &none, head, &seen, err);
 	fixup_recipients_release(&none);
+	if (result == 0 && seen.received > HOPS_MAX)
+		return err_set(err, ERR_SYNTAX,
+			       "%zu Received fields: the message goes round in a circle",
+			       seen.received);
 	m->envelope.body_8bit |= m->eol.has_8bit || seen.has_8bit;
 	m->envelope.smtputf8 |= seen.has_8bit;
 	return result;
@@ -171,6 +183,8 @@ static int begin(struct incoming *m, size_t header_len, bool all, struct err *er
 		return -1;
 	m->envelope.body_8bit |= !all;
 	m->begun = true;
+	if (all && !longline_any(buf_span(&head)) && !longline_any(body))
+		way_has_short_lines(m->way);
 	if (way_begin(m->way, &m->envelope, all ? head.len + body.len : 0, err) != 0 ||
 	    way_write(m->way, buf_span(&head), err) != 0 ||
 	    way_write(m->way, body, err) != 0)

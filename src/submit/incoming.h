@@ -25,6 +25,11 @@ struct submit_host {
 	const char *hostname, *domain;
 	const char *from; /* default sender, or NULL */
 	uid_t uid;
+	/* A client by TCP; NULL: a user of this machine, known by uid. */
+	const char *client;   /* "its-name ([192.0.2.7])" */
+	const char *protocol; /* "ESMTPS" */
+	const char *who;      /* "user printer, TLS1.3" */
+	const char *origin;   /* for the envelope; NULL: "local" */
 };
 
 struct incoming {

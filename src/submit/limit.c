@@ -9,12 +9,15 @@
 
 #include <stdatomic.h>
 #include <stddef.h>
-#include <sys/mman.h>
+#include <stdio.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/sharedmem.h"
 
 #define USERS_MAX 1024u
 #define HOUR_US (3600 * INT64_C(1000000))
+#define LAST_PERSON 0x7fffffffu /* above are clients of the listener */
 
 struct user_count {
 	_Atomic uint64_t uid; /* + 1; 0: free */
@@ -28,15 +31,22 @@ struct limit_table {
 	struct user_count user[USERS_MAX];
 };
 
-struct limit_table *limit_new(void) {
-	void *p = mmap(NULL, sizeof(struct limit_table), PROT_READ | PROT_WRITE,
-		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	return p == MAP_FAILED ? NULL : p;
+struct limit_table *limit_new(int *ret_fd) {
+	int fd;
+	struct limit_table *t = sharedmem_new(sizeof(*t), &fd);
+	if (t && ret_fd)
+		*ret_fd = fd;
+	else if (t)
+		close(fd);
+	return t;
+}
+
+struct limit_table *limit_open(int fd) {
+	return sharedmem_open(fd, sizeof(struct limit_table));
 }
 
 void limit_free(struct limit_table *t) {
-	if (t)
-		munmap(t, sizeof(*t));
+	sharedmem_free(t, sizeof(*t));
 }
 
 void limit_set(struct limit_table *t, unsigned per_hour, uint64_t bytes) {
@@ -95,20 +105,23 @@ int limit_may(const struct limit_table *t, uid_t uid, uint64_t bytes, struct err
 	const struct user_count *u = look_up(t, uid);
 	unsigned per_hour = t->per_hour;
 	uint64_t most = t->bytes;
+	char who[32] = "this client";
 	if (!u)
 		return 0;
+	if (uid <= LAST_PERSON)
+		snprintf(who, sizeof(who), "uid %u", (unsigned)uid);
 	if (per_hour > 0 && u->even_us - now_us() > HOUR_US - HOUR_US / per_hour)
 		return err_set(
 			err, ERR_TIMEOUT,
-			"uid %u has sent %u messages within an hour, "
+			"%s has sent %u messages within an hour, "
 			"the limit of user-limit in nightmail.conf; try again later",
-			(unsigned)uid, per_hour);
+			who, per_hour);
 	int64_t queued = u->bytes;
 	if (most > 0 && bytes + (uint64_t)(queued > 0 ? queued : 0) > most)
 		return err_set(err, ERR_TIMEOUT,
-			       "%lld KiB of uid %u wait in the queue, near the "
+			       "%lld KiB of %s wait in the queue, near the "
 			       "limit of user-limit in nightmail.conf; try again later",
-			       (long long)(queued / 1024), (unsigned)uid);
+			       (long long)(queued / 1024), who);
 	return 0;
 }
 

@@ -2,7 +2,7 @@
 #define NIGHTMAIL_SUBMIT_LIMIT_H
 
 /*
- * What one user may submit: so many messages an hour, so many bytes in the queue at a time.
+ * What one user, or client of the listener, may submit: so many messages an hour, so many bytes in the queue at a time.
  * One table in memory that the daemon shares with its sessions. The daemon alone makes
  * entries and counts queued bytes; sessions count messages, without locks, so that one which
  * dies takes nothing with it. Queued bytes are counted when the daemon has seen the message:
@@ -17,8 +17,10 @@
 
 struct limit_table;
 
-/* NULL: no memory. */
-struct limit_table *limit_new(void);
+/* NULL: no memory. *ret_fd (may be NULL) is for limit_open() in another program. */
+struct limit_table *limit_new(int *ret_fd);
+/* NULL: that is no such memory. */
+struct limit_table *limit_open(int fd);
 void limit_free(struct limit_table *t);
 /* 0 for either: no limit. */
 void limit_set(struct limit_table *t, unsigned per_hour, uint64_t bytes);

@@ -47,13 +47,14 @@ static void refuse(struct session *s, const struct err *e) {
 	struct verdict v = verdict_of(e);
 	char text[REPLY_MAX];
 	snprintf(text, sizeof(text), "%s %s", v.status, e->msg);
+	session_refusal_log(s, v.code, text);
 	smtp_server_answer(s->smtp, v.code, text);
 }
 
 void session_forget(struct session *s) {
 	if (s->content)
 		way_abort(s->params->way);
-	s->content = false;
+	s->content = s->in_hand = false;
 	s->declared = s->bytes = 0;
 	s->trouble = (struct err)ERR_INIT;
 	incoming_clear(&s->message);
@@ -61,9 +62,16 @@ void session_forget(struct session *s) {
 
 static int may_submit(const struct session *s, uint64_t bytes, struct err *err) {
 	const struct session_params *p = s->params;
-	if (p->limits && limit_may(p->limits, p->host->uid, bytes, err) != 0)
+	if (p->limits && limit_may(p->limits, s->host.uid, bytes, err) != 0)
 		return -1;
 	return way_room(p->way, bytes, err);
+}
+
+static void on_helo(struct session *s, const struct smtp_server_note *note) {
+	snprintf(s->helo, sizeof(s->helo), "%.*s", (int)note->text.len, note->text.p);
+	s->esmtp = note->esmtp;
+	session_client_known(s);
+	smtp_server_answer(s->smtp, 0, NULL);
 }
 
 static void on_mail(struct session *s, const struct smtp_server_note *note) {
@@ -76,12 +84,19 @@ static void on_mail(struct session *s, const struct smtp_server_note *note) {
 		.smtputf8 = note->smtputf8,
 	};
 	session_forget(s);
+	session_client_known(s);
 	s->declared = note->size;
-	if (incoming_sender(&s->message, &e, &err) != 0 ||
-	    may_submit(s, note->size, &err) != 0)
+	if (s->params->right == SESSION_MAY_NOT)
+		err_set(&err, ERR_DENIED, "%s may not send mail through this relay",
+			s->params->address);
+	else if (incoming_sender(&s->message, &e, &err) == 0)
+		may_submit(s, note->size, &err);
+	if (err.kind != ERR_NONE) {
 		refuse(s, &err);
-	else
-		smtp_server_answer(s->smtp, 0, NULL);
+		return;
+	}
+	s->in_hand = true;
+	smtp_server_answer(s->smtp, 0, NULL);
 }
 
 static void on_rcpt(struct session *s, const struct smtp_server_note *note) {
@@ -126,6 +141,7 @@ static void tell(const struct session *s, const struct queue_id *id) {
 	log_field_int(&line, "nrcpt", (int64_t)e->to_count);
 	log_field_int(&line, "uid", (int64_t)e->uid);
 	log_field(&line, "via", span_str(s->params->via));
+	session_client_log(s, &line);
 	log_field(&line, "status", SPAN("queued"));
 	log_info("%s", buf_str(&line));
 }
@@ -166,7 +182,7 @@ static void on_end(struct session *s, enum smtp_server_flaw flaw) {
 	    way_commit(s->params->way, &id, &s->trouble) == 0) {
 		s->content = false;
 		if (s->params->limits)
-			limit_took(s->params->limits, s->params->host->uid);
+			limit_took(s->params->limits, s->host.uid);
 		tell(s, &id);
 		snprintf(text, sizeof(text), "2.0.0 queued as %s", queue_id_text(&id).s);
 		smtp_server_answer(s->smtp, 250, text);
@@ -180,7 +196,7 @@ void session_event(struct session *s, enum smtp_server_event event,
 		   const struct smtp_server_note *note) {
 	switch (event) {
 	case SMTP_SERVER_HELO:
-		smtp_server_answer(s->smtp, 0, NULL);
+		on_helo(s, note);
 		break;
 	case SMTP_SERVER_MAIL:
 		on_mail(s, note);
@@ -200,10 +216,15 @@ void session_event(struct session *s, enum smtp_server_event event,
 	case SMTP_SERVER_RESET:
 		session_forget(s);
 		break;
-	case SMTP_SERVER_WANT_TLS: /* neither is offered */
+	case SMTP_SERVER_WANT_TLS:
+		session_tls_event(s);
+		break;
 	case SMTP_SERVER_AUTH:
+		session_auth_event(s, note);
+		break;
 	case SMTP_SERVER_QUIT:
 	case SMTP_SERVER_CLOSE:
+		session_flush(s, 0);
 		s->over = true;
 		break;
 	case SMTP_SERVER_NONE:

@@ -31,6 +31,10 @@ void way_keep_long_lines(struct way *w) {
 	w->keep_long_lines = true;
 }
 
+void way_has_short_lines(struct way *w) {
+	w->short_lines = true;
+}
+
 bool way_is_traced(const struct way *w) {
 	return w->ops->traced;
 }
@@ -41,7 +45,9 @@ int way_room(struct way *w, uint64_t bytes, struct err *err) {
 
 int way_begin(struct way *w, const struct envelope *e, uint64_t size, struct err *err) {
 	forget_lines(w);
-	if (!w->keep_long_lines) {
+	bool any = !w->keep_long_lines && !w->short_lines;
+	w->short_lines = false;
+	if (any) {
 		w->lines = malloc(sizeof(*w->lines));
 		if (!w->lines)
 			return err_set(err, ERR_MEMORY, "out of memory");

@@ -46,6 +46,9 @@ void way_free(struct way *w);
 /* From now on lines over 998 octets go as they are (mail/longline.h). */
 void way_keep_long_lines(struct way *w);
 
+/* The message that begins next was seen to have none: nothing of it need be held back. */
+void way_has_short_lines(struct way *w);
+
 /* True when the other side adds Received and knows by itself who we are. */
 bool way_is_traced(const struct way *w);
 /* Is there room for so many bytes? Asked before the content is sent. */
@@ -74,6 +77,7 @@ struct way_ops {
 struct way {
 	const struct way_ops *ops;
 	bool keep_long_lines;
+	bool short_lines;       /* of the next message */
 	struct longline *lines; /* what holds the message back; NULL: nothing does */
 };
 /* Writes what is held back; a commit that way_commit() does not know of begins with it. */

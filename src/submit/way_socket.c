@@ -24,7 +24,7 @@
 #define REPLY_MS 330000 /* longer than the daemon waits for us */
 #define BUSY_TRIES 40
 #define BUSY_PAUSE_NS 250000000
-#define READ_BYTES 16384
+#define READ_BYTES 4096 /* replies are short */
 #define DRAIN_AT 65536u
 #define NOTIFY_TEXT_MAX 32
 

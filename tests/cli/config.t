@@ -41,7 +41,7 @@ host = smtp.example.net
 login = a\b
 password = file:pw
 END
-: >"$dir/pw"
+(umask 077 && : >"$dir/pw")
 run config check --config "$dir/good.conf"
 is 'check of a valid file exits 0' "$code" 0
 is 'check says so' "$(printf '%s' "$out" | sed -n 1p)" "# private mode: $dir/good.conf"
@@ -100,6 +100,16 @@ is 'a relative name is repeated as it was given' "$(sed -n 1p "$dir/err" | cut -
 NIGHTMAIL_CONFIG=$dir/good.conf "$nightmail" config show >"$dir/out" 2>/dev/null
 is 'NIGHTMAIL_CONFIG names the file' "$(grep -c '^queue dir' "$dir/out")" 1
 
+chmod 644 "$dir/pw"
+run config check --config "$dir/good.conf"
+is 'a password that others may read is a warning' "$code:$(without_root_warning)" \
+	"0:warning: password of [relay default]: file:$dir/pw: open to other users (mode 0644): chmod 600 it"
+rm "$dir/pw"
+run config check --config "$dir/good.conf"
+is 'so is one that is missing' "$code:$(without_root_warning)" \
+	"0:$dir/good.conf:6:1: warning: password: there is no file $dir/pw"
+(umask 077 && : >"$dir/pw")
+
 printf '[relay office]\nhost = b.example\n' >>"$dir/good.conf"
 run config check --config "$dir/good.conf"
 is 'a relay that nothing uses is no error' "$code" 0
@@ -140,6 +150,38 @@ is 'config --help exits 0' "$code" 0
 is 'its lines fit' "$(awk 'length > 90' "$dir/out")" ''
 run --version
 is '--version exits 0' "$code:$(printf '%s' "$out" | cut -d' ' -f1-2)" '0:nightmail (nightmail)'
+
+# --- [listen]: what its files hold ---
+cat >"$dir/listen.conf" <<'END'
+[queue]
+dir = spool
+[relay default]
+host = smtp.example.net
+[listen]
+tls = cert.pem key.pem
+users = users
+allow = ::/0
+tcp = 127.0.0.1:0
+END
+echo nonsense | tee "$dir/cert.pem" >"$dir/key.pem"
+echo 'printer secret' >"$dir/users"
+chmod 600 "$dir/key.pem" "$dir/users"
+run config check --config "$dir/listen.conf"
+is 'a configuration with a listener has no error' "$code" 0
+is 'an open relay is a warning' \
+	"$(printf '%s\n' "$err" | grep -c 'listen.conf:8:1: warning: allow: ::/0 makes this an open relay')" 1
+is 'so is a network that cannot come' \
+	"$(printf '%s\n' "$err" | grep -c 'listen.conf:8:1: warning: allow: tcp listens on the loopback alone')" 1
+is 'a certificate that is none is told' \
+	"$(printf '%s\n' "$err" | grep -c 'listen.conf:6:1: warning: tls: .*no usable certificate and key')" 1
+is 'users that are none are told, without the password' \
+	"$(printf '%s\n' "$err" | grep -c 'listen.conf:7:1: warning: users: 1: there is no colon; write login:password$')" 1
+chmod 644 "$dir/key.pem" "$dir/users"
+run config check --config "$dir/listen.conf"
+is 'a key that all may read is told' \
+	"$(printf '%s\n' "$err" | grep -c 'listen.conf:6:1: warning: tls: file:.*key.pem: open to other')" 1
+is 'so are users' \
+	"$(printf '%s\n' "$err" | grep -c 'listen.conf:7:1: warning: users: file:.*users: open to other')" 1
 
 # The sample: as it is nothing can leave; with every key uncommented it is valid.
 cp src/etc/nightmail.conf "$dir/sample.conf"

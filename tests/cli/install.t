@@ -29,6 +29,7 @@ done <<-'END'
 	755 usr/sbin/sendmail
 	755 usr/libexec/nightmail
 	755 usr/libexec/nightmail/nightmail-deliver
+	755 usr/libexec/nightmail/nightmail-session
 	2755 usr/libexec/nightmail/nightmail-drop
 	755 etc/nightmail
 	644 usr/lib/systemd/system/nightmail.service
@@ -120,6 +121,14 @@ is "uninstall-mta brings back what was there" "$? $(link lib/sendmail)" "0 ../sb
 is "and leaves no link" \
 	"$(find "$root/usr" -lname '*/sbin/sendmail'; find "$root/usr" -name '*-nightmail')" ""
 
+rm -rf "$root"
+make_in install-files DESTDIR="$root" PREFIX=/usr MTADIR=/usr/libexec/nightmail
+is "MTADIR keeps sendmail and mailq away from the names that all MTAs have" \
+	"$(cd "$root" && find . -name sendmail -type f -o -name mailq -type f | grep -v complet | sort)" \
+	"$(printf './usr/libexec/nightmail/mailq\n./usr/libexec/nightmail/sendmail')"
+make_in install-mta DESTDIR="$root" PREFIX=/usr MTADIR=/usr/libexec/nightmail
+is "and install-mta gives them these names" "$(link sbin/sendmail) $(link bin/mailq)" \
+	"/usr/libexec/nightmail/sendmail /usr/libexec/nightmail/mailq"
 rm -rf "$root"
 mkdir -p "$root/usr/sbin" "$root/usr/bin"
 echo other >"$root/usr/sbin/sendmail"

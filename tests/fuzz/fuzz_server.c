@@ -1,7 +1,8 @@
 /*
- * The server machine: the first byte chooses what is offered, the second how the input is
- * cut and what the caller answers. Checked: replies are whole lines without control bytes,
- * nothing is accepted in content but through CRLF dot CRLF, no event follows the last one.
+ * The server machine: the first and third byte choose what is offered and how the input is
+ * cut, the second what the caller answers. Checked: replies are whole lines without control
+ * bytes, content that is said to have no flaw has none, also across the chunks of BDAT, no
+ * more is given out than may be, and no event follows the last one.
  */
 
 #include <stdint.h>
@@ -14,9 +15,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 struct run {
 	struct smtp_server *s;
 	uint8_t mood;
+	uint64_t max;
+	bool lenient;
 	unsigned count;
 	bool over, in_mail;
 	size_t recipients;
+	bool bare, nul, after_cr; /* of the content so far */
+	uint64_t content;
 };
 
 static void check_output(struct smtp_server *s) {
@@ -43,6 +48,33 @@ static bool answer(struct run *r) {
 	return yes;
 }
 
+static void begin_content(struct run *r) {
+	r->bare = r->nul = r->after_cr = false;
+	r->content = 0;
+}
+
+static void on_content(struct run *r, struct span data) {
+	if (data.len == 0)
+		abort();
+	for (size_t i = 0; i < data.len; i++) {
+		if (r->after_cr != (data.p[i] == '\n'))
+			r->bare = true;
+		r->after_cr = data.p[i] == '\r';
+		r->nul |= data.p[i] == '\0';
+	}
+	r->content += data.len;
+	if (r->max && r->content > r->max)
+		abort();
+}
+
+static void on_data_end(struct run *r, enum smtp_server_flaw flaw) {
+	bool bare = (r->bare || r->after_cr) && !r->lenient;
+	if (flaw == SMTP_FLAW_NONE && (bare || r->nul))
+		abort();
+	answer(r);
+	r->in_mail = false;
+}
+
 static void on_event(struct run *r, enum smtp_server_event ev,
 		     const struct smtp_server_note *n) {
 	if (ev == SMTP_SERVER_HELO) {
@@ -59,13 +91,12 @@ static void on_event(struct run *r, enum smtp_server_event ev,
 	} else if (ev == SMTP_SERVER_DATA) {
 		if (!r->in_mail || r->recipients == 0)
 			abort();
+		begin_content(r);
 		answer(r);
 	} else if (ev == SMTP_SERVER_CONTENT) {
-		if (n->data.len == 0)
-			abort();
+		on_content(r, n->data);
 	} else if (ev == SMTP_SERVER_DATA_END) {
-		answer(r);
-		r->in_mail = false;
+		on_data_end(r, n->flaw);
 	} else if (ev == SMTP_SERVER_RESET) {
 		r->in_mail = false;
 	} else if (ev == SMTP_SERVER_AUTH) {
@@ -98,8 +129,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		.eightbitmime = data[0] & 64,
 		.smtputf8 = data[0] & 64,
 		.dsn = data[0] & 128,
+		.chunking = (data[2] & 16) == 0,
+		.lenient_newlines = data[2] & 32,
+		.idle_max = data[2] & 64 ? 5 : 0,
 	};
-	struct run r = { .s = smtp_server_new(&params), .mood = data[1] };
+	struct run r = {
+		.s = smtp_server_new(&params),
+		.mood = data[1],
+		.max = params.size_max,
+		.lenient = params.lenient_newlines,
+	};
 	size_t step = data[2] % 16 ? data[2] % 16u : size;
 	for (size_t i = 3; i < size; i += step) {
 		size_t n = size - i < step ? size - i : step;

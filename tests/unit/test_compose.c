@@ -215,9 +215,48 @@ static void test_whole(void) {
 	compose_release(&c);
 }
 
+static const struct {
+	const char *label, *first, *second, *want; /* want NULL: refused */
+} ways_out[] = {
+	{ "by one click", "https://x.example/u?a=%20", NULL,
+	  "List-Unsubscribe: <https://x.example/u?a=%20>\n"
+	  "List-Unsubscribe-Post: List-Unsubscribe=One-Click\n" },
+	{ "by mail", "mailto:u@x.example", NULL,
+	  "List-Unsubscribe: <mailto:u@x.example>\n" },
+	{ "by either", "mailto:u@x.example", "HTTPS://x.example/",
+	  "List-Unsubscribe: <mailto:u@x.example>,\n <HTTPS://x.example/>\n"
+	  "List-Unsubscribe-Post: List-Unsubscribe=One-Click\n" },
+	{ "without TLS", "http://x.example/", NULL, NULL },
+	{ "nothing", "", NULL, NULL },
+	{ "with a blank", "https://x.example/a b", NULL, NULL },
+	{ "with a line end", "https://x.example/\nBcc: a@b.example", NULL, NULL },
+	{ "with a bracket", "https://x.example/>", NULL, NULL },
+	{ "beyond ASCII", "https://x.example/\xc3\xbc", NULL, NULL },
+};
+
+static void test_ways_out(void) {
+	for (size_t i = 0; i < sizeof(ways_out) / sizeof(*ways_out); i++) {
+		struct compose c;
+		AUTO_BUF struct buf header = BUF_INIT(4096), want = BUF_INIT(4096);
+		compose_init(&c);
+		int r = compose_unsubscribe(&c, span_str(ways_out[i].first), NULL);
+		if (r == 0 && ways_out[i].second)
+			r = compose_unsubscribe(&c, span_str(ways_out[i].second), NULL);
+		compose_head(&c, &header, NULL);
+		if (ways_out[i].want)
+			buf_adds(&want, ways_out[i].want);
+		buf_adds(&want, "MIME-Version: 1.0\n");
+		ok((r == 0) == (ways_out[i].want != NULL), "a way out of a list: %s",
+		   ways_out[i].label);
+		is_str(buf_str(&header), buf_str(&want), "and its fields");
+		compose_release(&c);
+	}
+}
+
 int main(void) {
 	test_addresses();
 	test_folding();
+	test_ways_out();
 	test_fields();
 	test_texts();
 	ok(!is_encoded(998, "\n"), "a line of 998 octets stays as it is");

@@ -45,11 +45,29 @@ static void feed(void *ctx) {
 	set_descriptors_max(1024);
 }
 
-static void request(void *ctx, struct control_client *c, struct span line, uid_t uid) {
+static struct control_client *follower; /* in the server */
+static int lefts;
+
+static void left(void *ctx) {
+	if (follower == ctx)
+		follower = NULL;
+	lefts++;
+}
+
+/* More than is kept for a client that does not read. */
+static void stuff(struct control_client *c) {
+	static const char line[1024] = "{\"n\":\"xxx\"}";
+	for (unsigned i = 0; i < CONTROL_FOLLOW_MAX / sizeof(line) + 10; i++)
+		control_push(c, span_of(line, sizeof(line)));
+}
+
+static void request(void *ctx, struct control_client *c, struct span line,
+		    const struct control_peer *peer) {
 	(void)ctx;
 	if (span_eq(line, SPAN("who"))) {
 		char text[64];
-		snprintf(text, sizeof(text), "{\"uid\":%u}\n", (unsigned)uid);
+		snprintf(text, sizeof(text), "{\"uid\":%u,\"admin\":%s}\n",
+			 (unsigned)peer->uid, peer->admin ? "true" : "false");
 		control_answer(c, span_str(text));
 		control_end(c, NULL);
 	} else if (span_eq(line, SPAN("long"))) {
@@ -66,6 +84,18 @@ static void request(void *ctx, struct control_client *c, struct span line, uid_t
 			 (long)(clock() / (CLOCKS_PER_SEC / 1000)));
 		control_answer(c, span_str(text));
 		control_end(c, NULL);
+	} else if (span_eq(line, SPAN("follow")) || span_eq(line, SPAN("stuff"))) {
+		control_follow(c, left, c);
+		follower = span_eq(line, SPAN("follow")) ? c : NULL;
+		control_push(c, SPAN("{\"n\":0}\n"));
+		if (!follower)
+			stuff(c);
+	} else if (span_eq(line, SPAN("event"))) {
+		if (follower)
+			control_push(follower, SPAN("{\"n\":1}\n"));
+		control_end(c, NULL);
+	} else if (span_eq(line, SPAN("left"))) {
+		control_end(c, lefts > 0 ? NULL : "nobody left");
 	} else if (span_eq(line, SPAN("die"))) {
 		_exit(0);
 	} else {
@@ -73,14 +103,14 @@ static void request(void *ctx, struct control_client *c, struct span line, uid_t
 	}
 }
 
-static pid_t serve(void) {
+static pid_t serve(struct control_rules rules) {
 	pid_t parent = getpid(), pid = fork();
 	if (pid != 0)
 		return pid;
 	struct err err = ERR_INIT;
 	loop = loop_new();
 	alarm(60);
-	if (!loop || !control_listen(loop, path, 0600, request, NULL, &err) ||
+	if (!loop || !control_listen(loop, path, &rules, request, NULL, &err) ||
 	    getppid() != parent)
 		_exit(1);
 	_exit(loop_run(loop));
@@ -175,6 +205,83 @@ static void check_endless_line(void) {
 	close(fd);
 }
 
+static bool read_until(int fd, const char *text) {
+	static char bytes[2 * CONTROL_FOLLOW_MAX];
+	size_t len = 0;
+	for (;;) {
+		ssize_t n = recv(fd, bytes + len, sizeof(bytes) - len, 0);
+		if (n <= 0)
+			return false;
+		len += (size_t)n;
+		if (memmem(bytes, len, text, strlen(text)))
+			return true;
+	}
+}
+
+static bool say(int fd, const char *line) {
+	return send(fd, line, strlen(line), MSG_NOSIGNAL) == (ssize_t)strlen(line);
+}
+
+static void check_followers(void) {
+	struct heard h;
+	struct err err = ERR_INIT;
+	int fd = connect_raw();
+	ok(say(fd, "follow\n") && read_until(fd, "{\"n\":0}\n"), "who follows gets what there is");
+	is_int(ask("event", &h, &err), 0, "something happens");
+	ok(read_until(fd, "{\"n\":1}\n"), "and what happens later");
+	close(fd);
+	int gone = -1;
+	for (int i = 0; i < 1000 && gone != 0; i++) {
+		usleep(10000);
+		gone = ask("left", &h, NULL);
+	}
+	is_int(gone, 0, "when it closes the server lets it go");
+	fd = connect_raw();
+	ok(say(fd, "stuff\n") && read_until(fd, "too slow: events were lost"),
+	   "one that does not read is told so");
+	char byte;
+	is_int(recv(fd, &byte, 1, 0), 0, "and closed");
+	close(fd);
+	is_int(ask("who", &h, &err), 0, "the others are served as before");
+}
+
+/* Another user, as far as we may become one. */
+static void check_users(void) {
+	struct heard h;
+	int status = -1;
+	if (getuid() != 0) {
+		skip("another user is no administrator", "needs root");
+		return;
+	}
+	if (chmod(dir, 0711) != 0 || chmod(path, 0666) != 0)
+		return;
+	fflush(stdout);
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct err err = ERR_INIT;
+		int fd[CONTROL_CLIENTS_A_USER], result = 0;
+		if (setgid(54321) != 0 || setuid(54321) != 0)
+			_exit(100);
+		if (ask("who", &h, &err) != 0 || !strstr(h.first, "\"admin\":false"))
+			result |= 1;
+		for (unsigned i = 0; i < CONTROL_CLIENTS_A_USER; i++)
+			fd[i] = connect_raw();
+		if (ask("who", &h, &err) == 0 || !strstr(err.msg, "too many things"))
+			result |= 2;
+		for (unsigned i = 0; i < CONTROL_CLIENTS_A_USER; i++)
+			close(fd[i]);
+		int again = -1;
+		for (int i = 0; i < 1000 && again != 0; i++) {
+			usleep(10000);
+			again = ask("who", &h, &err);
+		}
+		_exit(result | (again != 0) << 2);
+	}
+	waitpid(pid, &status, 0);
+	is_int(status, 0, "another user is no administrator, and has so many connections only");
+	is_int(ask("who", &h, NULL), 0, "which disturbs nobody");
+}
+
 static void check_wake(void) {
 	struct err err = ERR_INIT;
 	char text[32];
@@ -214,7 +321,7 @@ int main(void) {
 	is_int(ask("who", &h, &err), -1, "asking nobody fails");
 	is_int(err.kind, ERR_MISSING, "and says that nobody is there");
 	ok(!control_reachable(path), "nobody is reachable");
-	pid_t pid = serve();
+	pid_t pid = serve((struct control_rules){ 0600, CONTROL_NO_GROUP });
 	for (int i = 0; i < 1000 && !control_reachable(path); i++)
 		usleep(10000);
 	ok(control_reachable(path), "the server is reachable");
@@ -222,7 +329,7 @@ int main(void) {
 	   "only its owner may connect");
 	is_int(ask("who", &h, &err), 0, "a request is answered (%s)", err.msg);
 	char want[64];
-	snprintf(want, sizeof(want), "{\"uid\":%u}", (unsigned)getuid());
+	snprintf(want, sizeof(want), "{\"uid\":%u,\"admin\":true}", (unsigned)getuid());
 	is_str(h.first, want, "the handler learns who asks");
 	is_int(ask("long", &h, &err), 0, "a long answer comes to its end");
 	is_int(h.lines, LINES, "with all its lines");
@@ -239,6 +346,8 @@ int main(void) {
 	check_crowd();
 	check_starved();
 	check_endless_line();
+	check_followers();
+	check_users();
 	is_int(ask("die", &h, &err), -1, "an answer that breaks off is a failure");
 	is_int(err.kind, ERR_REMOTE, "and told as such");
 	waitpid(pid, NULL, 0);

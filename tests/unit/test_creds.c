@@ -274,6 +274,47 @@ static void test_credential(void) {
 	   "an absent credential is missing");
 }
 
+/* What keeps another user from reading a file, told from outside. */
+static void test_check(void) {
+	const struct user us = { .uid = geteuid(), .gid = getegid(), .name = "us" };
+	const struct user other = { .uid = geteuid() + 4711, .gid = 4711, .name = "other" };
+	char ref[220];
+	static const struct {
+		const char *label;
+		mode_t mode;
+		bool ours;
+		const char *want; /* of the words; NULL: nothing is wrong */
+	} cases[] = {
+		{ "a file of one's own is fine", 0600, true, NULL },
+		{ "one open to others is not", 0644, true, "chmod 600" },
+		{ "nor is somebody else's", 0600, false, "other" },
+	};
+	snprintf(ref, sizeof(ref), "file:%s/checked", dir);
+	struct err err = ERR_INIT;
+	ok(creds_check(span_str(ref), &us, &err) == -1 && err.kind == ERR_MISSING,
+	   "a missing file is told");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct err why = ERR_INIT;
+		write_file("checked", cases[i].mode, "pw\n", 3);
+		int r = creds_check(span_str(ref), cases[i].ours ? &us : &other, &why);
+		ok(cases[i].want ? r == -1 && (strstr(why.msg, cases[i].want) ||
+					       strstr(why.msg, "chown"))
+				 : r == 0,
+		   "%s (%s)", cases[i].label, why.msg);
+	}
+	ok(creds_check(SPAN("command:false"), &other, &err) == 0,
+	   "of a command nothing can be told");
+	if (geteuid() != 0)
+		return;
+	char path[200];
+	snprintf(path, sizeof(path), "%s/checked", dir);
+	write_file("checked", 0640, "pw\n", 3);
+	ok(chown(path, 0, other.gid) == 0 && creds_check(span_str(ref), &other, &err) == 0,
+	   "a file of root's is fine for a group that may read it");
+	ok(chown(path, 0, 0) == 0 && creds_check(span_str(ref), &other, &err) == -1,
+	   "and for no other");
+}
+
 int main(void) {
 	if (!mkdtemp(dir))
 		return 99;
@@ -286,6 +327,7 @@ int main(void) {
 	test_command();
 	test_command_words();
 	test_credential();
+	test_check();
 	if (fork() == 0)
 		execlp("rm", "rm", "-rf", dir, (char *)NULL);
 	return done_testing();

@@ -19,7 +19,7 @@ static unsigned take(struct limit_table *t, uid_t uid, unsigned n) {
 }
 
 int main(void) {
-	struct limit_table *t = limit_new();
+	struct limit_table *t = limit_new(NULL);
 	struct err err = ERR_INIT;
 	limit_set(t, 60, 1000);
 	ok(limit_may(t, 1000, 5000, &err) == 0, "who is not known yet is not limited");

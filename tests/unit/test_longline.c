@@ -255,7 +255,35 @@ static void test_late(void) {
 	   "unless a long line comes late: %s", err.msg);
 }
 
+/* Looked for in text that is whole: a line of 998 octets is none, one of 999 is. */
+static void test_any(void) {
+	static const struct {
+		const char *label;
+		size_t before, line;
+		const char *after;
+		bool want;
+	} rows_any[] = {
+		{ "no text has no long line", 0, 0, "", false },
+		{ "998 octets are not long", 0, 998, "\r\n", false },
+		{ "999 octets are long", 0, 999, "\r\n", true },
+		{ "so they are after other lines", 3000, 999, "\r\nend\r\n", true },
+		{ "and without a line end", 3000, 999, "", true },
+		{ "many short lines are not one long one", 3000, 998, "\r\nend\r\n", false },
+	};
+	for (size_t i = 0; i < sizeof(rows_any) / sizeof(*rows_any); i++) {
+		AUTO_BUF struct buf text = BUF_INIT(8192);
+		while (text.len < rows_any[i].before)
+			buf_adds(&text, "short\r\n");
+		for (size_t n = 0; n < rows_any[i].line; n++)
+			buf_addc(&text, 'x');
+		buf_adds(&text, rows_any[i].after);
+		is_int(longline_any(buf_span(&text)), rows_any[i].want, "%s",
+		       rows_any[i].label);
+	}
+}
+
 int main(void) {
+	test_any();
 	test_rows();
 	test_refusals();
 	test_limit();

@@ -47,7 +47,7 @@ static int round_of(struct queue *q, const struct queue_id *id, enum what what) 
 	if (what == WHAT_DELAY)
 		r = notify_delay(c, &bury, NULL);
 	else
-		r = notify_fail_rest(c, "5.4.7 not delivered within 5 d", &bury, NULL);
+		r = notify_fail_rest(c, "5.4.7 not delivered within 5 d", NULL, NULL, &bury, NULL);
 	if (r != 0) {
 		queue_claim_release(c);
 		return -1;
@@ -349,7 +349,7 @@ static void check_row(size_t i) {
 	if (rows[i].delay)
 		notify_delay(c, &wanted, NULL);
 	else
-		notify_fail_rest(c, "5.4.7 not delivered within 5 d", &bury, NULL);
+		notify_fail_rest(c, "5.4.7 not delivered within 5 d", NULL, NULL, &bury, NULL);
 	bool right = bury == rows[i].bury;
 	if (bury)
 		queue_claim_release(c);
@@ -412,7 +412,7 @@ static void check_two_notices(void) {
 	c = queue_claim(q, &id, NULL, NULL);
 	notify_delay(c, &wanted, NULL);
 	ok(!wanted, "there is only one");
-	notify_fail_rest(c, "5.4.7 too old", &bury, NULL);
+	notify_fail_rest(c, "5.4.7 too old", NULL, NULL, &bury, NULL);
 	notify_settle(q, c, &settings, count_made, &made, &finished, NULL);
 	ok(finished && made == 2, "a bounce follows and ends it");
 	is_int(count_names(q), 2, "both notices are queued");

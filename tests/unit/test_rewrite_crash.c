@@ -22,41 +22,6 @@ static const char *const recipients[MESSAGES] = { "part,c0@x.org", "all",
 						  "a2@x.org,stranger", "part" };
 
 static char host[] = "h.example", aliases_path[4096];
-static unsigned countdown;
-
-static int die_at(void *ctx, const struct file_event *ev) {
-	(void)ctx, (void)ev;
-	if (--countdown == 0)
-		_exit(99);
-	return 0;
-}
-
-static void arm(void *ctx) {
-	static const struct file_hook hook = { .before = die_at };
-	countdown = *(const unsigned *)ctx;
-	file_set_hook(&hook);
-}
-
-/* How often the server took a message for this address. */
-static unsigned taken(const struct delivery *d, const char *who) {
-	unsigned n = 0;
-	char path[64];
-	snprintf(path, sizeof(path), "<%s@x.org>", who);
-	for (const char *p = strstr(d->peer.seen->accepted, path); p;
-	     p = strstr(p + 1, path))
-		n++;
-	return n;
-}
-
-static bool is_flagged(struct delivery *d, unsigned i) {
-	struct queue_message m;
-	if (!delivery_read(d, i, &m))
-		return false;
-	bool flagged = m.journal.maybe_twice;
-	queue_message_release(&m);
-	return flagged;
-}
-
 static bool waits_for_name(struct delivery *d, unsigned i) {
 	struct queue_message m;
 	if (!delivery_read(d, i, &m))
@@ -72,11 +37,12 @@ static bool sound(const struct delivery *d, const bool flags[MESSAGES], unsigned
 		const char *who;
 		unsigned want;
 		unsigned one, other; /* messages for it */
-	} people[] = { { "a0", 2, 0, 3 }, { "b0", 2, 0, 3 }, { "c0", 1, 0, 0 },
-		       { "a1", 1, 1, 1 }, { "b1", 1, 1, 1 }, { "a2", 1, 2, 2 } };
+	} people[] = { { "a0@x.org", 2, 0, 3 }, { "b0@x.org", 2, 0, 3 },
+		       { "c0@x.org", 1, 0, 0 }, { "a1@x.org", 1, 1, 1 },
+		       { "b1@x.org", 1, 1, 1 }, { "a2@x.org", 1, 2, 2 } };
 	bool fine = true;
 	for (size_t i = 0; i < sizeof(people) / sizeof(people[0]); i++) {
-		unsigned n = taken(d, people[i].who), most = people[i].want;
+		unsigned n = delivery_taken(d, people[i].who), most = people[i].want;
 		most += flags[people[i].one];
 		most += people[i].other != people[i].one && flags[people[i].other];
 		bool good = n >= people[i].want && n <= most;
@@ -98,11 +64,11 @@ static bool one_cut(unsigned cut, bool *ret_sound, unsigned *ret_flagged) {
 	file_replace(AT_FDCWD, aliases_path, 0600, SPAN(aliases), NULL);
 	for (unsigned i = 0; i < MESSAGES; i++)
 		delivery_queue(&d, recipients[i], NULL);
-	delivery_run(&d, 0, MESSAGES, DELIVERY_ANSWERED, arm, &cut);
+	delivery_run(&d, 0, MESSAGES, DELIVERY_ANSWERED, delivery_die_at, &cut);
 	bool died = d.status != 0;
 	*ret_flagged = 0;
 	for (unsigned i = 0; i < MESSAGES; i++)
-		*ret_flagged += flags[i] = is_flagged(&d, i);
+		*ret_flagged += flags[i] = delivery_flagged(&d, i);
 	delivery_run(&d, 0, MESSAGES, DELIVERY_ANSWERED, NULL, NULL);
 	*ret_sound = sound(&d, flags, cut) && !delivery_gone(&d, 0) &&
 		     delivery_gone(&d, 1) && waits_for_name(&d, 2) &&

@@ -148,14 +148,25 @@ static const struct smtp_server_params usual = {
 	.eightbitmime = true,
 	.smtputf8 = true,
 	.dsn = true,
+	.chunking = true,
+	.idle_max = 8,
 };
 
-#define HELLO "HELO me\r\n"
-#define HELLO_OK "250 mx.example\r\n"
+#define EXTENSIONS \
+	"250-mx.example\r\n250-PIPELINING\r\n250-SIZE 1000\r\n250-8BITMIME\r\n" \
+	"250-SMTPUTF8\r\n250-DSN\r\n250-CHUNKING\r\n"
+#define HELLO "EHLO me\r\n"
+#define HELLO_OK \
+	EXTENSIONS "250-STARTTLS\r\n250-AUTH SCRAM-SHA-256\r\n250 ENHANCEDSTATUSCODES\r\n"
+#define HELO_OK "250 mx.example\r\n"
 #define OK_MAIL "250 2.1.0 sender ok\r\n"
 #define OK_RCPT "250 2.1.5 recipient ok\r\n"
 #define OK_DATA "354 end with a dot on a line of its own\r\n"
 #define OK_END "250 2.0.0 accepted\r\n"
+#define CHUNKS "MAIL FROM:<a@b.c>\r\nRCPT TO:<d@e.f>\r\n"
+#define CHUNKS_OK OK_MAIL OK_RCPT
+#define BAD_END "554 5.6.0 bad content\r\n"
+#define SO_FAR(n) "250 2.0.0 " #n " bytes so far\r\n"
 #define ENVELOPE "MAIL FROM:<a@b.c>\r\nRCPT TO:<d@e.f>\r\nDATA\r\n"
 #define ENVELOPE_OK OK_MAIL OK_RCPT OK_DATA
 #define ENVELOPE_EVENTS "MAIL a@b.c;RCPT d@e.f;"
@@ -165,9 +176,7 @@ static const struct {
 	const char *label, *input, *said, *events;
 } dialogues[] = {
 	{ "EHLO lists the extensions", "EHLO me.example\r\n",
-	  "250-mx.example\r\n250-PIPELINING\r\n250-SIZE 1000\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n"
-	  "250-DSN\r\n250-STARTTLS\r\n250-AUTH SCRAM-SHA-256\r\n250 ENHANCEDSTATUSCODES\r\n",
-	  " HELO=me.example;" },
+	  HELLO_OK, " HELO=me.example;" },
 	{ "EHLO without a name", "EHLO  \r\n", "501 5.5.4 say who you are: EHLO name\r\n",
 	  "" },
 	{ "a whole transaction in one flight",
@@ -181,9 +190,9 @@ static const struct {
 	  " HELO=me;" ENVELOPE_EVENTS "END[x\r\n];" ENVELOPE_EVENTS "END[y\r\n];" },
 	{ "commands in any case, blanks behind the colon",
 	  "helo me\r\nmail from: <> size=10\r\nrcpt to: <d@e.f>\r\n",
-	  HELLO_OK OK_MAIL OK_RCPT, " HELO=me;MAIL  size=10;RCPT d@e.f;" },
+	  HELO_OK OK_MAIL OK_RCPT, " HELO=me;MAIL  size=10;RCPT d@e.f;" },
 	{ "commands that end in a bare LF", "HELO me\nNOOP x\n",
-	  HELLO_OK "250 2.0.0 ok\r\n", " HELO=me;" },
+	  HELO_OK "250 2.0.0 ok\r\n", " HELO=me;" },
 	{ "every parameter",
 	  HELLO "MAIL FROM:<a@b.c> SIZE=5 BODY=8bitmime SMTPUTF8 RET=HDRS ENVID=q+2Bq\r\n"
 		"RCPT TO:<d@e.f> NOTIFY=success,Delay ORCPT=rfc822;x+3Dy@z\r\n",
@@ -247,7 +256,7 @@ static const struct {
 	  HELLO_OK OK_MAIL "250 2.0.0 ok\r\n503 5.5.1 MAIL first\r\n",
 	  " HELO=me;MAIL ;RESET;" },
 	{ "EHLO forgets the envelope", HELLO "MAIL FROM:<>\r\nHELO you\r\nDATA\r\n",
-	  HELLO_OK OK_MAIL HELLO_OK "503 5.5.1 MAIL first\r\n",
+	  HELLO_OK OK_MAIL HELO_OK "503 5.5.1 MAIL first\r\n",
 	  " HELO=me;MAIL ; HELO=you;RESET;" },
 	{ "an answer never becomes two lines", HELLO "MAIL FROM:<smuggler@b.c>\r\n",
 	  HELLO_OK "550 5.7.1 no??250 yes\r\n", " HELO=me;MAIL smuggler@b.c;" },
@@ -270,8 +279,7 @@ static const struct {
 	{ "nothing is known behind QUIT", "QUIT\r\nNOOP\r\n", "221 2.0.0 bye\r\n",
 	  "QUIT;" },
 	{ "STARTTLS", "EHLO me\r\nMAIL FROM:<>\r\nSTARTTLS\r\nRSET\r\nSTARTTLS now\r\n",
-	  "250-mx.example\r\n250-PIPELINING\r\n250-SIZE 1000\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n"
-	  "250-DSN\r\n250-STARTTLS\r\n250-AUTH SCRAM-SHA-256\r\n250 ENHANCEDSTATUSCODES\r\n" OK_MAIL
+	  HELLO_OK OK_MAIL
 	  "503 5.5.1 not now\r\n250 2.0.0 ok\r\n501 5.5.4 this command has no argument\r\n",
 	  " HELO=me;MAIL ;RESET;" },
 	{ "AUTH with a challenge", HELLO "AUTH scram-sha-256\r\nb2s=\r\n",
@@ -328,6 +336,65 @@ static const struct {
 	{ "a NUL in content", HELLO ENVELOPE "x\\0y\r\n.\r\n",
 	  HELLO_OK ENVELOPE_OK "554 5.6.0 bad content\r\n",
 	  " HELO=me;" ENVELOPE_EVENTS "END nul[x\\0y\r\n];" },
+	{ "BDAT with all in one chunk", HELLO CHUNKS "BDAT 5 LAST\r\n.\r\nx\r\nQUIT\r\n",
+	  HELLO_OK CHUNKS_OK BAD_END "500 5.5.2 no such command\r\n221 2.0.0 bye\r\n",
+	  " HELO=me;" ENVELOPE_EVENTS "END newline[.\r\nx\r];QUIT;" },
+	{ "BDAT in chunks that look like commands and dots",
+	  HELLO CHUNKS "BDAT 8\r\n.\r\n..a\r\nBDAT 0\r\nbdat 6 last\r\nQUIT\r\n" CHUNKS
+		       "BDAT 0 LAST\r\n",
+	  HELLO_OK CHUNKS_OK SO_FAR(8) SO_FAR(8) OK_END CHUNKS_OK OK_END,
+	  " HELO=me;" ENVELOPE_EVENTS "END[.\r\n..a\r\nQUIT\r\n];" ENVELOPE_EVENTS "END[];" },
+	{ "BDAT cut between CR and LF", HELLO CHUNKS "BDAT 2\r\nx\rBDAT 1 LAST\r\n\n",
+	  HELLO_OK CHUNKS_OK SO_FAR(2) OK_END, " HELO=me;" ENVELOPE_EVENTS "END[x\r\n];" },
+	{ "BDAT with a CR at the border and no LF",
+	  HELLO CHUNKS "BDAT 2\r\nx\rBDAT 3 LAST\r\ny\r\n",
+	  HELLO_OK CHUNKS_OK SO_FAR(2) BAD_END,
+	  " HELO=me;" ENVELOPE_EVENTS "END newline[x\ry\r\n];" },
+	{ "BDAT with an LF at the border and no CR",
+	  HELLO CHUNKS "BDAT 1\r\nxBDAT 4 LAST\r\n\ny\r\n",
+	  HELLO_OK CHUNKS_OK SO_FAR(1) BAD_END,
+	  " HELO=me;" ENVELOPE_EVENTS "END newline[x\ny\r\n];" },
+	{ "BDAT with a bare LF in a chunk", HELLO CHUNKS "BDAT 4 LAST\r\nx\ny\n",
+	  HELLO_OK CHUNKS_OK BAD_END, " HELO=me;" ENVELOPE_EVENTS "END newline[x\ny\n];" },
+	{ "BDAT with a NUL", HELLO CHUNKS "BDAT 4 LAST\r\nx\\0\r\n",
+	  HELLO_OK CHUNKS_OK BAD_END, " HELO=me;" ENVELOPE_EVENTS "END nul[x\\0\r\n];" },
+	{ "BDAT without MAIL is swallowed, so are those behind it",
+	  HELLO "BDAT 6\r\nQUIT\r\nBDAT 6 LAST\r\nNOOP\r\n" CHUNKS "BDAT 0 LAST\r\n",
+	  HELLO_OK "503 5.5.1 MAIL first\r\n503 5.5.1 MAIL first\r\n" CHUNKS_OK OK_END,
+	  " HELO=me;" ENVELOPE_EVENTS "END[];" },
+	{ "BDAT without a recipient ends the transaction",
+	  HELLO "MAIL FROM:<a@b.c>\r\nBDAT 6\r\nQUIT\r\nBDAT 0 LAST\r\n" CHUNKS,
+	  HELLO_OK OK_MAIL "554 5.5.1 no valid recipient\r\n503 5.5.1 MAIL first\r\n" CHUNKS_OK,
+	  " HELO=me;MAIL a@b.c;RESET;" ENVELOPE_EVENTS },
+	{ "RSET between chunks", HELLO CHUNKS "BDAT 1\r\nxRSET\r\nBDAT 1 LAST\r\ny",
+	  HELLO_OK CHUNKS_OK SO_FAR(1) "250 2.0.0 ok\r\n503 5.5.1 MAIL first\r\n",
+	  " HELO=me;" ENVELOPE_EVENTS "RESET;" },
+	{ "BDAT and DATA do not mix",
+	  HELLO CHUNKS "BDAT 1\r\nxDATA\r\nRCPT TO:<x@y.z>\r\nBDAT 2 LAST\r\n\r\n",
+	  HELLO_OK CHUNKS_OK SO_FAR(1)
+	  "503 5.5.1 this message comes by BDAT\r\n503 5.5.1 MAIL first\r\n" OK_END,
+	  " HELO=me;" ENVELOPE_EVENTS "END[x\r\n];" },
+	{ "BDAT of unknown length ends the session", HELLO CHUNKS "BDAT 1x\r\nNOOP\r\n",
+	  HELLO_OK CHUNKS_OK "501 5.5.4 syntax: BDAT size [LAST]\r\n",
+	  " HELO=me;" ENVELOPE_EVENTS "CLOSE;" },
+	{ "BDAT without LAST, no message", HELLO CHUNKS "BDAT 3\r\nx\r\n",
+	  HELLO_OK CHUNKS_OK SO_FAR(3), " HELO=me;" ENVELOPE_EVENTS },
+	{ "BINARYMIME is refused", HELLO "MAIL FROM:<> BODY=BINARYMIME\r\n",
+	  HELLO_OK "501 5.5.4 BODY is 7BIT or 8BITMIME\r\n", " HELO=me;" },
+	{ "commands that lead nowhere", HELLO "NOOP\r\nRSET\r\nNOOP\r\nRSET\r\nVRFY a\r\n"
+		"HELP\r\nNOOP\r\nNOOP\r\n",
+	  HELLO_OK "250 2.0.0 ok\r\n250 2.0.0 ok\r\n250 2.0.0 ok\r\n250 2.0.0 ok\r\n"
+		   "252 2.5.2 send mail to find out\r\n214 2.0.0 this is SMTP as in RFC 5321\r\n"
+		   "250 2.0.0 ok\r\n421 4.7.0 too many commands without a message\r\n",
+	  " HELO=me;RESET;RESET;CLOSE;" },
+	{ "a client that is refused for ever",
+	  HELLO "MAIL FROM:<refused@b.c>\r\nMAIL FROM:<refused@b.c>\r\n"
+		"MAIL FROM:<refused@b.c>\r\nMAIL FROM:<refused@b.c>\r\nNOOP\r\n",
+	  HELLO_OK "550 5.1.1 no such user\r\n550 5.1.1 no such user\r\n"
+		   "550 5.1.1 no such user\r\n550 5.1.1 no such user\r\n"
+		   "421 4.7.0 too many errors\r\n",
+	  " HELO=me;MAIL refused@b.c;MAIL refused@b.c;MAIL refused@b.c;MAIL refused@b.c;"
+	  "CLOSE;" },
 	{ "no end of data, no message", HELLO ENVELOPE "x\r\n.\r", HELLO_OK ENVELOPE_OK,
 	  " HELO=me;" ENVELOPE_EVENTS },
 };
@@ -395,6 +462,80 @@ static void test_long_lines(void) {
 	caller_release(&c);
 }
 
+/* Only what stands behind the data in the same flight counts, so not byte by byte. */
+static void test_behind_data(void) {
+	struct caller c;
+	caller_init(&c, &usual);
+	buf_reset(&c.said);
+	feed(&c, SPAN("HELO me\r\n" ENVELOPE "x\r\n.\r\nMAIL FROM:<>\r\n"), 1000);
+	is_str(buf_str(&c.said),
+	       HELO_OK ENVELOPE_OK OK_END
+	       "421 4.7.0 commands behind the end of data need EHLO\r\n",
+	       "after HELO what stands behind the data is no command");
+	is_str(buf_str(&c.events), " HELO=me;" ENVELOPE_EVENTS "END[x\r\n];CLOSE;",
+	       "the message is taken and the session ends");
+	caller_release(&c);
+
+	caller_init(&c, &usual);
+	buf_reset(&c.said);
+	feed(&c, SPAN("HELO me\r\n" ENVELOPE "x\r\n.\r\n"), 1000);
+	feed(&c, SPAN("QUIT\r\n"), 1000);
+	is_str(buf_str(&c.said), HELO_OK ENVELOPE_OK OK_END "221 2.0.0 bye\r\n",
+	       "a command sent after the reply is one");
+	caller_release(&c);
+}
+
+static void test_refused_chunks(void) {
+	struct smtp_server_params params = usual;
+	struct caller c;
+	struct smtp_server_note n;
+	caller_init(&c, &params);
+	feed(&c, SPAN(HELLO CHUNKS), 1000);
+	buf_reset(&c.said);
+	smtp_server_input(c.s, SPAN("BDAT 6\r\nQUIT\r\nBDAT 6 LAST\r\nDATA\r\nNOOP\r\n"));
+	is_int(smtp_server_next(c.s, &n), SMTP_SERVER_DATA, "the first chunk asks");
+	smtp_server_answer(c.s, 452, "4.3.1 the disk is full");
+	is_int(smtp_server_next(c.s, &n), SMTP_SERVER_RESET, "a refusal ends the transaction");
+	act(&c);
+	is_str(buf_str(&c.said),
+	       "452 4.3.1 the disk is full\r\n503 5.5.1 MAIL first\r\n250 2.0.0 ok\r\n",
+	       "its chunks are swallowed");
+	caller_release(&c);
+
+	caller_init(&c, &params);
+	feed(&c, SPAN(HELLO CHUNKS "BDAT 1100\r\n"), 1000);
+	buf_reset(&c.said);
+	for (int i = 0; i < 110; i++)
+		feed(&c, SPAN("12345678\r\n"), 10);
+	feed(&c, SPAN("BDAT 0 LAST\r\nNOOP\r\n"), 1000);
+	ok(c.content.len <= usual.size_max && strstr(buf_str(&c.events), "END big"),
+	   "chunks that are too big together are told at the end");
+	caller_release(&c);
+
+	caller_init(&c, &params);
+	feed(&c, SPAN(HELLO CHUNKS "BDAT 99999999999\r\n"), 1000);
+	AUTO_FREE char *junk = calloc(1, 1 << 20);
+	for (int i = 0; i < 66 && !strstr(buf_str(&c.events), "CLOSE"); i++) {
+		smtp_server_input(c.s, span_of(junk, 1 << 20));
+		act(&c);
+	}
+	ok(strstr(buf_str(&c.events), "CLOSE") && strstr(buf_str(&c.said), "552 5.3.4"),
+	   "what is far too big is not swallowed for ever");
+	caller_release(&c);
+}
+
+static void test_lenient(void) {
+	struct smtp_server_params params = usual;
+	params.lenient_newlines = true;
+	struct caller c;
+	caller_init(&c, &params);
+	feed(&c, SPAN(HELLO ENVELOPE "x\n.\ny\r.\r\n.\r\n" CHUNKS "BDAT 3 LAST\r\nx\ny"), 1000);
+	is_str(buf_str(&c.events),
+	       " HELO=me;" ENVELOPE_EVENTS "END[x\n.\ny\r.\r\n];" ENVELOPE_EVENTS "END[x\ny];",
+	       "with lenient newlines they are no flaw, and end nothing");
+	caller_release(&c);
+}
+
 static void test_tls(void) {
 	struct smtp_server_params params = usual;
 	params.require_tls = params.require_auth = true;
@@ -412,8 +553,7 @@ static void test_tls(void) {
 	     1);
 	is_str(buf_str(&c.said),
 	       "503 5.5.1 EHLO first\r\n"
-	       "250-mx.example\r\n250-PIPELINING\r\n250-SIZE 1000\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n"
-	       "250-DSN\r\n250-AUTH SCRAM-SHA-256 PLAIN\r\n250 ENHANCEDSTATUSCODES\r\n"
+	       EXTENSIONS "250-AUTH SCRAM-SHA-256 PLAIN\r\n250 ENHANCEDSTATUSCODES\r\n"
 	       "530 5.7.0 AUTH first\r\n235 2.7.0 authenticated\r\n" OK_MAIL,
 	       "under TLS everything begins again, and AUTH is required");
 	caller_release(&c);
@@ -495,6 +635,9 @@ int main(void) {
 	}
 	test_size();
 	test_long_lines();
+	test_behind_data();
+	test_refused_chunks();
+	test_lenient();
 	test_tls();
 	test_bare();
 	test_secrets();

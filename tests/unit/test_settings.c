@@ -185,7 +185,7 @@ static const struct {
 	  "FILE:5:2: unknown section \"queu\"; did you mean \"queue\"?\n" },
 	{ "a section of other versions is unknown", DEFAULT "[route lan]\nrelay = x\n",
 	  "FILE:5:2: unknown section \"route\"; this version of nightmail knows [relay NAME], "
-	  "[identity] and [queue]\n" },
+	  "[identity], [queue] and [listen]\n" },
 	{ "a mistyped [relay default] is not missed again",
 	  QUEUE "[realy default]\nhost = a\n",
 	  "FILE:3:2: unknown section \"realy\"; did you mean \"relay\"?\n" },
@@ -315,6 +315,34 @@ static const struct {
 	  "FILE:5:1: expected [section], key = value, or a comment line that begins with #\n" },
 	{ "control characters of a key are made visible", DEFAULT "a\"\xe2\x80\xae = b\n",
 	  "FILE:5:1: unknown key \"a\"\\u{202e}\" in [relay default]\n" },
+	{ "an address to listen on has a port", DEFAULT "[listen]\ntcp = 127.0.0.1:25 ::1\n",
+	  "FILE:6:20: tcp: \"::1\" is no address with a port; write it like 127.0.0.1:25 or "
+	  "[::1]:25, with blanks between several\n" },
+	{ "a port is one", DEFAULT "[listen]\ntcp = 127.0.0.1:99999\n",
+	  "FILE:6:7: tcp: \"127.0.0.1:99999\": a port is a number up to 65535\n" },
+	{ "an address twice", DEFAULT "[listen]\ntrust-local = yes\ntcp = [::1]:25 [::1]:25\n",
+	  "FILE:7:16: tcp: \"[::1]:25\" stands here twice\n" },
+	{ "a network is one", DEFAULT "[listen]\nallow = 192.0.2.0/24 10.0.0.0/40\n",
+	  "FILE:6:22: allow: \"10.0.0.0/40\": behind the / stand 0 to 32 bits\n" },
+	{ "half the world is no network", DEFAULT "[listen]\nallow = 0.0.0.0/1 128.0.0.0/1\n",
+	  "FILE:6:9: allow: \"0.0.0.0/1\" is larger than any network; everybody is 0.0.0.0/0\n" },
+	{ "yes is yes", DEFAULT "[listen]\ntrust-local = true\n",
+	  "FILE:6:15: trust-local: \"true\" is neither yes nor no\n" },
+	{ "three files of TLS", DEFAULT "[listen]\ntls = a b c\n",
+	  "FILE:6:11: tls: \"c\" is one file too many: they are the certificate and its key\n" },
+	{ "a bad path of TLS is told at its place", DEFAULT "[listen]\ntls = /a /b%x\n",
+	  "FILE:6:12: tls: after % only H, h, u and % may stand; a percent sign is written %%\n" },
+	{ "users need TLS", DEFAULT "[listen]\nusers = /u\n",
+	  "FILE:6:1: users log in under TLS only; add tls = CERTIFICATE KEY to [listen]\n" },
+	{ "a private listener is not open by chance", DEFAULT "[listen]\ntcp = 127.0.0.1:25\n",
+	  "FILE:6:1: everybody on this machine could send mail in your name through this port; "
+	  "add trust-local = yes to [listen] if they may, or users and tls\n" },
+	{ "sessions are two numbers", DEFAULT "[listen]\nsessions = 5\n",
+	  "FILE:6:12: sessions: 2 values are needed, not 1\n" },
+	{ "one client has no more sessions than all", DEFAULT "[listen]\nsessions = 5 6\n",
+	  "FILE:6:12: sessions: the second number, of one client, is above the first, of all\n" },
+	{ "sessions have a bound", DEFAULT "[listen]\nsessions = 1001 1\n",
+	  "FILE:6:12: sessions: \"1001\" is not a number from 1 to 1000\n" },
 	{ "no [relay default] is an error that says what to write", QUEUE,
 	  "FILE: there is no [relay default], so mail is accepted but cannot leave; add the "
 	  "lines \"[relay default]\" and \"host = smtp.example.org\" with the name of your mail "
@@ -324,7 +352,7 @@ static const struct {
 	  "FILE:6:7: tls: \"x\" is no TLS mode; there are starttls, implicit, opportunistic and "
 	  "none\n"
 	  "FILE:8:2: unknown section \"nix\"; this version of nightmail knows [relay NAME], "
-	  "[identity] and [queue]\n"
+	  "[identity], [queue] and [listen]\n"
 	  "FILE:7:1: [relay default] has a login but no password; add password = file:PATH\n" },
 };
 
@@ -352,6 +380,47 @@ static void test_bad(void) {
 			   bad[i].label);
 		config_release(&s);
 	}
+}
+
+static void test_listen(void) {
+	struct settings s;
+	AUTO_BUF struct buf errors = BUF_INIT(10000), shown = BUF_INIT(100000),
+			    warnings = BUF_INIT(10000), got = BUF_INIT(10000);
+	int r = load_text(DEFAULT "[listen]\n"
+				  "tcp = 127.0.0.1:25 [::1]:0 [::1]:0\n"
+				  "unix = run/submit\n"
+				  "allow = 192.0.2.0/24 0.0.0.0/0\n"
+				  "lenient-newlines = yes\n"
+				  "tls = cert.pem key.pem\n"
+				  "users = users\n"
+				  "sessions = 10 2\n"
+				  "timeout = 30s\n",
+			  &s, &errors);
+	is_int(r, 0, "a listener is read");
+	is_str(buf_str(&errors), "", "without a complaint");
+	is_int((int)s.listen.tcp_count, 3, "with its addresses");
+	is_int((int)s.listen.allow_count, 2, "and networks");
+	ok(s.listen.lenient_newlines && !s.listen.trust_local, "yes is yes, and no the default");
+	is_str(s.listen.tls.key, path(4, "key.pem"), "files begin at the file's folder");
+	is_int(s.listen.sessions.each, 2, "sessions of one client");
+	is_int(s.listen.timeout_ms, 30000, "the time-out");
+	is_int(s.listen.recipients, 1000, "1000 recipients");
+	config_show(&s, &shown);
+	ok(strstr(buf_str(&shown), "listen tcp = 127.0.0.1:25 [::1]:0 [::1]:0  #") &&
+		   strstr(buf_str(&shown), "listen allow = 192.0.2.0/24 0.0.0.0/0  #") &&
+		   strstr(buf_str(&shown), "listen sessions = 10 2  #"),
+	   "they are shown as they are written");
+	config_warnings(&s, &warnings);
+	shorten(&got, buf_str(&warnings));
+	ok(strstr(buf_str(&got), "FILE:8:1: warning: allow: 0.0.0.0/0 makes this an open relay"),
+	   "an open relay is warned of (%s)", buf_str(&got));
+	ok(strstr(buf_str(&got), "FILE:10:1: warning: tls: there is no file "),
+	   "so is a missing file");
+	config_release(&s);
+
+	is_int(load_text(DEFAULT "[listen]\ntls = both.pem\n", &s, NULL), 0, "one file");
+	is_str(s.listen.tls.key, path(4, "both.pem"), "is certificate and key");
+	config_release(&s);
 }
 
 static void test_private_places(void) {
@@ -703,6 +772,7 @@ int main(void) {
 	test_values();
 	test_defaults();
 	test_bad();
+	test_listen();
 	test_private_places();
 	test_socket_path();
 	test_bad_dir();

@@ -1,6 +1,6 @@
 /* "did you mean": distances, and when a word is near enough to be offered. */
 
-#include "config/suggest.h"
+#include "base/suggest.h"
 
 #include <limits.h>
 

@@ -270,7 +270,7 @@ static void check_sequence(size_t i) {
 	start();
 	spool_accept(q, id, 1, SPAN(CONTENT));
 	for (const char *v = sequences[i].verbs; *v; v++)
-		r = verb_apply(q, &settings, act_of(*v), &id, (*v & 0x20) == 0, NULL);
+		r = verb_apply(q, &settings, &(struct verb_wish){ .act = act_of(*v) }, &id, (*v & 0x20) == 0, NULL);
 	is_int(r, sequences[i].result, "%s", sequences[i].label);
 	is_str(place(&id), sequences[i].place, "%s: its place", sequences[i].label);
 	if (strpbrk(sequences[i].verbs, "bB")) {
@@ -286,7 +286,7 @@ static void check_active(void) {
 	start();
 	spool_accept(q, id, 1, SPAN(CONTENT));
 	struct queue_claim *c = queue_claim(q, &id, NULL, NULL);
-	is_int(verb_apply(q, &settings, VERB_HOLD, &id, false, &err), -1,
+	is_int(verb_apply(q, &settings, &(struct verb_wish){ .act = VERB_HOLD }, &id, false, &err), -1,
 	       "a message that somebody has cannot be changed");
 	is_int(err.kind, ERR_DENIED, "and that is said");
 	queue_claim_release(c);
@@ -312,7 +312,7 @@ static int64_t age_after(enum verb_act act, bool relay_held, bool held) {
 	const struct relaystate r = { .relay = "default", .held = relay_held, .since = past,
 				      .until = past };
 	relaystate_write(q, &r, 1, NULL);
-	verb_apply(q, &settings, act, &id, false, NULL);
+	verb_apply(q, &settings, &(struct verb_wish){ .act = act }, &id, false, NULL);
 	if (queue_read(q, &id, false, &m, NULL, NULL) == 0) {
 		age_ms = m.journal.age_ms;
 		queue_message_release(&m);

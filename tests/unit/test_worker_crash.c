@@ -26,32 +26,6 @@ static const char *const recipients[MESSAGES] = {
 	"a5@example.net",
 };
 
-static unsigned countdown;
-
-static int die_at(void *ctx, const struct file_event *ev) {
-	(void)ctx, (void)ev;
-	if (--countdown == 0)
-		_exit(99);
-	return 0;
-}
-
-static void arm(void *ctx) {
-	static const struct file_hook hook = { .before = die_at };
-	countdown = *(const unsigned *)ctx;
-	file_set_hook(&hook);
-}
-
-/* How often the server took a message for this recipient. */
-static unsigned taken(const struct delivery *d, const char *who) {
-	unsigned n = 0;
-	char path[64];
-	snprintf(path, sizeof(path), "<%s@example.net>", who);
-	for (const char *p = strstr(d->peer.seen->accepted, path); p;
-	     p = strstr(p + 1, path))
-		n++;
-	return n;
-}
-
 static unsigned flagged(struct delivery *d, bool flags[MESSAGES]) {
 	unsigned n = 0;
 	for (unsigned i = 0; i < MESSAGES; i++) {
@@ -69,11 +43,13 @@ static bool sound(struct delivery *d, const bool flags[MESSAGES], unsigned cut) 
 	static const struct {
 		const char *who;
 		unsigned message;
-	} people[] = { { "a0", 0 }, { "a1", 1 }, { "b1", 1 }, { "a2", 2 },
-		       { "b2", 2 }, { "a3", 3 }, { "a4", 4 }, { "a5", 5 } };
+	} people[] = { { "a0@example.net", 0 }, { "a1@example.net", 1 },
+		       { "b1@example.net", 1 }, { "a2@example.net", 2 },
+		       { "b2@example.net", 2 }, { "a3@example.net", 3 },
+		       { "a4@example.net", 4 }, { "a5@example.net", 5 } };
 	bool fine = true;
 	for (size_t i = 0; i < sizeof(people) / sizeof(people[0]); i++) {
-		unsigned n = taken(d, people[i].who);
+		unsigned n = delivery_taken(d, people[i].who);
 		bool good = n == 1 || (n == 2 && flags[people[i].message]);
 		if (!good)
 			printf("# cut %u: %s has %u copies\n", cut, people[i].who, n);
@@ -89,7 +65,7 @@ static bool one_cut(unsigned cut, bool *ret_sound, unsigned *ret_flagged) {
 	delivery_open(&d, "PIPELINING", rules);
 	for (unsigned i = 0; i < MESSAGES; i++)
 		delivery_queue(&d, recipients[i], NULL);
-	delivery_run(&d, 0, MESSAGES, DELIVERY_ANSWERED, arm, &cut);
+	delivery_run(&d, 0, MESSAGES, DELIVERY_ANSWERED, delivery_die_at, &cut);
 	bool died = d.status != 0;
 	*ret_flagged = flagged(&d, flags);
 	if (died)

@@ -140,6 +140,8 @@ static unsigned number_of(struct span id, unsigned count) {
 /* Keeps a report with a short name for its message; returns true for an answer to one. */
 static bool keep_line(struct delivery *d, struct span line) {
 	size_t at = 0;
+	if (span_starts(line, SPAN("result "))) /* for those who watch */
+		return false;
 	while (at + 4 <= line.len && memcmp(line.p + at, " id=", 4) != 0)
 		at++;
 	if (at + 4 > line.len) {
@@ -270,4 +272,38 @@ bool delivery_gone(struct delivery *d, unsigned n) {
 		return true;
 	queue_message_release(&m);
 	return false;
+}
+
+bool delivery_flagged(struct delivery *d, unsigned n) {
+	struct queue_message m;
+	if (!delivery_read(d, n, &m))
+		return false;
+	bool flagged = m.journal.maybe_twice;
+	queue_message_release(&m);
+	return flagged;
+}
+
+unsigned delivery_taken(const struct delivery *d, const char *address) {
+	unsigned n = 0;
+	char path[ADDR_MAX + 3];
+	snprintf(path, sizeof(path), "<%s>", address);
+	for (const char *p = strstr(d->peer.seen->accepted, path); p;
+	     p = strstr(p + 1, path))
+		n++;
+	return n;
+}
+
+static unsigned countdown;
+
+static int die(void *ctx, const struct file_event *ev) {
+	(void)ctx, (void)ev;
+	if (--countdown == 0)
+		_exit(99);
+	return 0;
+}
+
+void delivery_die_at(void *ctx) {
+	static const struct file_hook hook = { .before = die };
+	countdown = *(const unsigned *)ctx;
+	file_set_hook(&hook);
 }

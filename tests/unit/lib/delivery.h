@@ -53,6 +53,12 @@ unsigned delivery_count(const struct delivery *d, const char *begin);
 /* Reads a message of the queue. False: it is gone. */
 bool delivery_read(struct delivery *d, unsigned n, struct queue_message *ret);
 bool delivery_gone(struct delivery *d, unsigned n);
+/* True when it is still there and may go out twice. */
+bool delivery_flagged(struct delivery *d, unsigned n);
+/* How often the server took a message for this address. */
+unsigned delivery_taken(const struct delivery *d, const char *address);
+/* For in_child: the process dies at the n-th file operation; ctx is an unsigned n. */
+void delivery_die_at(void *ctx);
 struct queue_id delivery_id(unsigned n);
 
 #endif

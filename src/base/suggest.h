@@ -1,5 +1,5 @@
-#ifndef NIGHTMAIL_CONFIG_SUGGEST_H
-#define NIGHTMAIL_CONFIG_SUGGEST_H
+#ifndef NIGHTMAIL_BASE_SUGGEST_H
+#define NIGHTMAIL_BASE_SUGGEST_H
 
 /* "did you mean": the known word that is nearest to a mistyped one. */
 

@@ -3,7 +3,7 @@
  * A candidate is offered when at most a third of its letters differ, one at least.
  */
 
-#include "config/suggest.h"
+#include "base/suggest.h"
 
 #include <limits.h>
 

@@ -1,0 +1,119 @@
+/* Filters on the JSON lines of a listing; see mailq_select.h. */
+
+#include "cli/mailq_select.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/clock.h"
+
+#define RECIPIENTS_MAX_BYTES (32u << 20)
+
+static void auto_json(json_t **j) {
+	json_decref(*j);
+}
+#define AUTO_JSON __attribute__((cleanup(auto_json)))
+
+static struct span text_of(const json_t *object, const char *key) {
+	const json_t *v = json_object_get(object, key);
+	return json_is_string(v) ? span_of(json_string_value(v), json_string_length(v))
+				 : SPAN("");
+}
+
+static enum queue_state state_of(const json_t *m) {
+	unsigned i = QUEUE_DEAD;
+	while (i > 0 &&
+	       !span_eq(text_of(m, "state"), span_str(queue_state_name((enum queue_state)i))))
+		i--;
+	return (enum queue_state)i;
+}
+
+static void add_lines(struct buf *out, const json_t *list, const char *key, char end) {
+	size_t i;
+	json_t *one;
+	json_array_foreach(list, i, one) {
+		buf_add(out, key ? text_of(one, key)
+				 : span_of(json_string_value(one), json_string_length(one)));
+		buf_addc(out, end);
+	}
+	if (out->len > 0)
+		buf_truncate(out, out->len - 1);
+}
+
+/* Who holds it, or else the last reply. */
+static struct span reason_of(const json_t *m) {
+	struct span reason = text_of(m, "reason");
+	size_t i;
+	json_t *r;
+	json_array_foreach(json_object_get(m, "recipients"), i, r) {
+		struct span state = text_of(r, "state");
+		if (reason.len == 0 && (span_eq(state, SPAN("deferred")) ||
+					span_eq(state, SPAN("failed"))))
+			reason = text_of(r, "reply");
+	}
+	return reason;
+}
+
+bool mailq_select(const struct filter *f, struct span json_line) {
+	AUTO_BUF struct buf to = BUF_INIT(RECIPIENTS_MAX_BYTES);
+	AUTO_BUF struct buf flags = BUF_INIT(4096);
+	if (f->count == 0)
+		return true;
+	AUTO_JSON json_t *m = json_loadb(json_line.p, json_line.len, JSON_ALLOW_NUL, NULL);
+	if (!m)
+		return true;
+	const json_t *next = json_object_get(m, "next");
+	add_lines(&to, json_object_get(m, "recipients"), "address", '\n');
+	add_lines(&flags, json_object_get(m, "flags"), NULL, ' ');
+	struct filter_row row = {
+		.state = state_of(m),
+		.created = json_integer_value(json_object_get(m, "created")),
+		.next = json_is_integer(next) ? json_integer_value(next) : FILTER_NO_TIME,
+		.size = (uint64_t)json_integer_value(json_object_get(m, "size")),
+		.attempts = (uint64_t)json_integer_value(json_object_get(m, "attempts")),
+		.id = text_of(m, "id"),
+		.from = text_of(m, "from"),
+		.relay = text_of(m, "relay"),
+		.reason = reason_of(m),
+		.why = text_of(m, "why"),
+		.to = buf_span(&to),
+		.flags = buf_span(&flags),
+	};
+	return filter_match(f, &row, clock_wall_ms() / 1000);
+}
+
+int mailq_ids_take(void *ctx, struct span json_line) {
+	struct mailq_ids *ids = ctx;
+	AUTO_JSON json_t *m = NULL;
+	if (!mailq_select(ids->filter, json_line))
+		return 0;
+	m = json_loadb(json_line.p, json_line.len, JSON_ALLOW_NUL, NULL);
+	if (!m)
+		return 0;
+	if (ids->count == ids->cap) {
+		size_t cap = ids->cap ? 2 * ids->cap : 64;
+		char **more = reallocarray(ids->id, cap, sizeof(*more));
+		if (!more) {
+			ids->no_memory = true;
+			return 1;
+		}
+		ids->id = more;
+		ids->cap = cap;
+	}
+	ids->id[ids->count] = span_dup(text_of(m, "id"));
+	if (!ids->id[ids->count]) {
+		ids->no_memory = true;
+		return 1;
+	}
+	ids->count++;
+	return 0;
+}
+
+void mailq_ids_release(struct mailq_ids *ids) {
+	for (size_t i = 0; i < ids->count; i++)
+		free(ids->id[i]);
+	free(ids->id);
+	*ids = (struct mailq_ids){ .count = 0 };
+}

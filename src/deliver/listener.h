@@ -1,0 +1,75 @@
+#ifndef NIGHTMAIL_DELIVER_LISTENER_H
+#define NIGHTMAIL_DELIVER_LISTENER_H
+
+/*
+ * Inside of the listener: listener.c accepts clients and counts their sessions,
+ * listener_sockets.c opens and closes what they connect to, listener_session.c is the process
+ * that serves one.
+ */
+
+#include "base/inet.h"
+#include "deliver/state.h"
+#include "submit/pickup.h"
+#include "submit/plan.h"
+
+#define LISTEN_UNIX_SESSIONS 128u
+#define LISTEN_UNIX_EACH 32u
+#define LISTEN_TCP_SESSIONS_MAX 1000u
+/* Those that were told to make room count no more, but are there for a moment. */
+#define LISTEN_LEAVING_MAX 128u
+#define LISTEN_SLOTS (LISTEN_UNIX_SESSIONS + LISTEN_TCP_SESSIONS_MAX + LISTEN_LEAVING_MAX)
+#define LISTEN_PASSED_MAX 16
+#define LISTEN_SOCKETS (LISTEN_PASSED_MAX + CONFIG_TCP_MAX + 2)
+
+/* Who a session is counted for: a uid, or where there is none an address. */
+struct listen_client {
+	bool tcp, has_uid;
+	uid_t uid;
+	struct inet_addr addr; /* of TCP; IPv6 without its last 64 bits */
+};
+
+struct listen_slot {
+	pid_t pid; /* 0: free */
+	bool leaving;
+	struct listen_client client;
+};
+
+struct listen_socket {
+	struct manager *manager;
+	int fd; /* -1: free */
+	struct loop_watch *watch;
+	bool tcp, passed;
+	struct inet_port wanted; /* tcp: as configured; passed: as bound */
+	char *path;              /* Unix, not passed */
+};
+
+struct listener {
+	struct listen_socket socket[LISTEN_SOCKETS];
+	struct loop_timer *pause; /* ends the pause after a failed accept */
+	struct loop_timer *retry; /* opens what could not be opened */
+	struct loop_timer *look;  /* for what a session that was killed had queued */
+	bool look_due;
+	bool failed;              /* that was told already */
+	unsigned count;           /* of slots in use */
+	int64_t full_told_ms;
+	struct listen_slot slot[LISTEN_SLOTS];
+	void *board;                 /* shared with the sessions: */
+	_Atomic int64_t *idle_since; /* LISTEN_SLOTS of them */
+	int idle_fd, limits_fd;
+	struct pickup pickup;
+};
+
+/* listener.c: a client waits at the socket. */
+void listener_accept(void *ctx, int fd, short revents);
+
+/* listener_sockets.c: takes over what was passed, opens the socket of the users. */
+int listener_sockets_start(struct manager *m, struct err *err);
+/* Opens and closes by the settings; what cannot be opened is told and tried again. */
+void listener_sockets_update(struct manager *m);
+void listener_sockets_close(struct listener *l);
+
+/* listener_session.c: in the process of a session. Does not return. */
+void listener_session(const struct manager *m, int fd, const struct plan *plan, pid_t parent)
+	__attribute__((noreturn));
+
+#endif

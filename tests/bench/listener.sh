@@ -1,0 +1,169 @@
+#!/bin/bash
+# The listener's part of make bench: Postfix's smtp-source with 1 and 16 sessions into it, by
+# one connection for all messages of a session and by one for each message; beside smtp-sink,
+# which takes and forgets, and beside what the disk does (16 writers, fsync of file and
+# directory). Where Postfix was set up as a peer, also beside Postfix.
+#
+#     tests/bench/listener.sh BUILD_DIR [POSTFIX_ROOT]
+#
+# Needs 'make peers' for smtp-source and the relay bench for the disk's limit. N, ROUNDS.
+# A missed target ends with status 1.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+build=$1 postfix=${2:-}
+peers=$PWD/build/peers/root
+source=${NIGHTMAIL_SHARED:-../shared}/bench
+[ -x "$peers/usr/sbin/smtp-source" ] || { echo "SKIPPED: listener: no smtp-source: 'make peers'"; exit 0; }
+[ -e "$source/src/fsbench.c" ] || { echo "SKIPPED: listener: no relay bench at $source"; exit 0; }
+rounds=${ROUNDS:-3} n=${N:-2000} bytes=4096
+dir=$PWD/build/bench/listener missed=0 daemon= sink=
+export LD_LIBRARY_PATH=$peers/usr/lib/postfix
+rm -rf "$dir" && mkdir -p "$dir/disk" || exit 1
+cc -O2 -pthread -w -o "$dir/fsbench" "$source/src/fsbench.c" || exit 1
+
+finish() {
+	for pid in $daemon $sink; do kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null; done
+	rm -rf "$dir"
+}
+trap finish EXIT
+
+free_port() {
+	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+start_daemon() {
+	cat >"$dir/nightmail.conf" <<-END
+		[relay default]
+		host = 127.0.0.1
+		port = 1
+		tls = none
+		probe = 1h
+		[queue]
+		dir = $dir/spool
+		user-limit = never
+		[listen]
+		tcp = 127.0.0.1:0
+		trust-local = yes
+	END
+	rm -rf "$dir/spool" "$dir/log" && : >"$dir/log"
+	"$build/nightmaild" --config "$dir/nightmail.conf" 2>>"$dir/log" &
+	daemon=$!
+	for _ in $(seq 100); do
+		port=$(sed -n 's/.*listening on 127.0.0.1:\([0-9]*\)$/\1/p' "$dir/log")
+		[ -n "$port" ] && grep -q started "$dir/log" && return
+		sleep 0.1
+	done
+	cat "$dir/log"
+	exit 1
+}
+stop_daemon() {
+	kill "$daemon" && wait "$daemon"
+	daemon=
+}
+
+now_ns() { date +%s%N; }
+send() { # PORT SESSIONS OPTION...: prints messages per second
+	local port=$1 sessions=$2 begin end
+	shift 2
+	begin=$(now_ns)
+	"$peers/usr/sbin/smtp-source" "$@" -m "$n" -s "$sessions" -l "$bytes" -f a@example.org \
+		-t b@example.org "127.0.0.1:$port" || echo "smtp-source failed" >&2
+	end=$(now_ns)
+	echo $((n * 1000000000 / (end - begin)))
+}
+median() { sort -g | awk '{ a[NR] = $1 } END { print a[int((NR + 1) / 2)] }'; }
+ours() {
+	for _ in $(seq "$rounds"); do
+		start_daemon
+		send "$port" "$@"
+		# Every message that was answered must be in the queue.
+		found=$(find "$dir/spool/queue" -type f | wc -l)
+		[ "$found" = "$n" ] || echo "only $found of $n are queued" >&2
+		stop_daemon
+		sync
+	done | median
+}
+theirs() {
+	port=$(free_port)
+	"$peers/usr/sbin/smtp-sink" $(test "$(id -u)" != 0 || echo -u nobody) "127.0.0.1:$port" 1000 &
+	sink=$!
+	sleep 0.5
+	for _ in $(seq "$rounds"); do send "$port" "$@"; done | median
+	kill $sink
+	wait $sink 2>/dev/null
+	sink=
+}
+disk() { # WRITERS
+	for _ in $(seq "$rounds"); do
+		rm -rf "$dir/disk" && mkdir "$dir/disk"
+		"$dir/fsbench" "$dir/disk" fsyncdir "$bytes" "$1" 2 | cut -f6
+	done | median
+}
+
+# The largest private memory of a session: 16 of them, each after a message of 1 MB.
+session_memory() {
+	start_daemon
+	python3 - "$port" "$daemon" <<-'END'
+		import glob, re, socket, sys
+		port, daemon = map(int, sys.argv[1:])
+		def ask(s, data):
+		    s.sendall(data)
+		    got = b''
+		    while not re.search(rb'^\d{3} .*\n\Z', got, re.M):
+		        got += s.recv(65536)
+		    return got
+		kept = []
+		for _ in range(16):
+		    s = socket.create_connection(('127.0.0.1', port))
+		    ask(s, b'')
+		    ask(s, b'EHLO x\r\n'), ask(s, b'MAIL FROM:<a@b.c>\r\n'), ask(s, b'RCPT TO:<d@e.f>\r\n')
+		    ask(s, b'DATA\r\n'), ask(s, b'Subject: x\r\n\r\n' + b'x' * 70 * 15 + (b'y' * 70 + b'\r\n') * 14000 + b'\r\n.\r\n')
+		    kept.append(s)
+		most = 0
+		for stat in glob.glob('/proc/[0-9]*/stat'):
+		    try:
+		        parent = int(open(stat).read().rsplit(')', 1)[1].split()[1])
+		        name = open(stat[:-4] + 'cmdline').read()
+		        rollup = open(stat[:-4] + 'smaps_rollup').read()
+		    except OSError:
+		        continue
+		    if parent == daemon and 'nightmail-deliver' not in name:
+		        most = max(most, sum(map(int, re.findall(r'^Private_\w+:\s+(\d+)', rollup, re.M))))
+		print(round(most / 1024, 2))
+	END
+	stop_daemon
+}
+
+verdict() { # WORDS RESULT TARGET min|max
+	awk -v w="$1" -v r="$2" -v t="$3" -v kind="$4" 'BEGIN {
+		ok = kind == "max" ? r <= t : r >= t
+		printf "%-66s target %s %-5s result %-7.3g %s\n", w, kind == "max" ? "<=" : ">=", t, r,
+			ok ? "PASS" : "MISS"
+		exit !ok }' || missed=$((missed + 1))
+}
+
+limit=$(disk 16)
+for sessions in 1 16; do
+	for reuse in -d ''; do
+		mine=$(ours $sessions $reuse) other=$(theirs $sessions $reuse)
+		how=$([ -n "$reuse" ] && echo 'kept connections' || echo 'a connection each')
+		echo "listener: $sessions sessions, $how: nightmail $mine/s, smtp-sink (keeps nothing) $other/s"
+		[ $sessions = 16 ] || continue
+		lower=$((limit < other ? limit : other))
+		verdict "listener: 16 sessions, $how, to the lower of disk and sink" \
+			"$(awk -v a="$mine" -v b="$lower" 'BEGIN { print a / b }')" 0.8 min
+	done
+done
+echo "listener: the disk takes $limit files/s of 16 writers (fsync of file and directory)"
+if [ -n "$postfix" ] && [ -x "$postfix/usr/sbin/postfix" ]; then
+	postfix_port=$(sed -n 's/^\(127.0.0.1:\)\{0,1\}\([0-9][0-9]*\) *inet.*smtpd.*/\2/p' \
+		"$postfix/etc/postfix/master.cf" | head -1)
+	chroot "$postfix" postfix start >/dev/null 2>&1
+	sleep 2
+	for sessions in 1 16; do
+		echo "listener: $sessions sessions, a connection each: Postfix $(send "$postfix_port" $sessions)/s"
+	done
+	chroot "$postfix" postfix stop >/dev/null 2>&1
+fi
+verdict "listener: private memory of a session in MB" "$(session_memory)" 0.5 max
+exit $((missed > 0))

@@ -1,0 +1,411 @@
+/*
+ * What keys do. In the order of who is asked: the question or line that is open, the frame's
+ * own actions, the view.
+ */
+
+#include "tui/app_state.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/term.h"
+
+static const struct view_ops *const views[APP_VIEWS] = { &view_overview, &view_queue,
+							 &view_help };
+
+static size_t index_of(const struct view_ops *view) {
+	size_t i = 0;
+	while (views[i] != view)
+		i++;
+	return i;
+}
+
+void *app_view_state(struct app *app) {
+	return app->state[index_of(app->view)];
+}
+
+struct model *app_model(struct app *app) {
+	return app->model;
+}
+
+int64_t app_now(const struct app *app) {
+	return app->now;
+}
+
+bool app_read_only(const struct app *app) {
+	return app->options.read_only;
+}
+
+void app_redraw(struct app *app) {
+	app->changed = true;
+}
+
+static void show_view(struct app *app, const struct view_ops *view) {
+	void **state = &app->state[index_of(view)];
+	if (!*state)
+		*state = view->open(app);
+	if (!*state) {
+		app_say(app, ROLE_BAD, "out of memory");
+		return;
+	}
+	if (view == &view_help && app->view != &view_help)
+		app->before_help = app->view;
+	app->view = view;
+	app->in_pane = false;
+	app_model_changed(app);
+}
+
+struct app *app_new(const struct app_options *options, struct model *model) {
+	struct app *app = calloc(1, sizeof(*app));
+	if (!app) {
+		model_free(model);
+		return NULL;
+	}
+	app->options = *options;
+	app->model = model;
+	buf_init(&app->said, APP_LINE_MAX);
+	buf_init(&app->question, APP_LINE_MAX);
+	buf_init(&app->typing.label, APP_LINE_MAX);
+	buf_init(&app->typing.text, APP_LINE_MAX);
+	buf_init(&app->typing.before, APP_LINE_MAX);
+	show_view(app, &view_overview);
+	if (!app->view) {
+		app_free(app);
+		return NULL;
+	}
+	return app;
+}
+
+void app_free(struct app *app) {
+	if (!app)
+		return;
+	for (size_t i = 0; i < APP_VIEWS; i++)
+		if (app->state[i])
+			views[i]->close(app->state[i]);
+	model_free(app->model);
+	buf_release(&app->said);
+	buf_release(&app->question);
+	buf_release(&app->typing.label);
+	buf_release(&app->typing.text);
+	buf_release(&app->typing.before);
+	free(app);
+}
+
+void app_model_changed(struct app *app) {
+	app->view->refresh(app_view_state(app));
+	app->changed = true;
+}
+
+void app_say(struct app *app, enum theme_role role, const char *fmt, ...) {
+	va_list ap;
+	buf_reset(&app->said);
+	va_start(ap, fmt);
+	buf_vaddf(&app->said, fmt, ap);
+	va_end(ap);
+	app->said_role = role;
+	app->changed = true;
+}
+
+void app_show(struct app *app, enum action view) {
+	if (view == ACTION_QUEUE)
+		show_view(app, &view_queue);
+	else
+		show_view(app, view == ACTION_HELP ? &view_help : &view_overview);
+}
+
+void app_focus_pane(struct app *app, bool pane) {
+	app->in_pane = pane && app->view->pane == VIEW_PANE_FULL;
+	app->changed = true;
+}
+
+/* --- questions and lines --- */
+
+void app_ask(struct app *app, const char *question, app_answer_fn *fn, void *ctx) {
+	buf_reset(&app->question);
+	buf_adds(&app->question, question);
+	app->answer = fn;
+	app->answer_ctx = ctx;
+	app->mode = APP_ASKING;
+}
+
+static void answer_key(struct app *app, int key) {
+	app->mode = APP_KEYS;
+	app->answer(app->answer_ctx, key == 'y' || key == 'Y');
+}
+
+void app_prompt(struct app *app, const char *label, struct span text, app_line_fn *fn,
+		void *ctx) {
+	struct app_typing *t = &app->typing;
+	buf_reset(&t->label);
+	buf_reset(&t->text);
+	buf_reset(&t->before);
+	buf_adds(&t->label, label);
+	buf_add(&t->text, span_head(text, APP_LINE_MAX));
+	buf_add(&t->before, span_head(text, APP_LINE_MAX));
+	t->cursor = t->text.len;
+	t->fn = fn;
+	t->ctx = ctx;
+	app->mode = APP_TYPING;
+}
+
+static void typing_end(struct app *app, bool given_up) {
+	struct app_typing *t = &app->typing;
+	struct app_line line = { .text = buf_span(given_up ? &t->before : &t->text),
+				 .done = true,
+				 .given_up = given_up };
+	app->mode = APP_KEYS;
+	t->fn(t->ctx, &line);
+}
+
+/* Replaces `drop` bytes before the cursor by others. */
+static void typing_put(struct app_typing *t, size_t drop, struct span text) {
+	AUTO_BUF struct buf rest = BUF_INIT(APP_LINE_MAX);
+	buf_add(&rest, span_from(buf_span(&t->text), t->cursor));
+	if (t->cursor - drop + text.len + rest.len > APP_LINE_MAX)
+		return;
+	if (t->text.len)
+		buf_truncate(&t->text, t->cursor - drop);
+	buf_add(&t->text, text);
+	t->cursor = t->text.len;
+	buf_add(&t->text, buf_span(&rest));
+}
+
+static bool continues(char c) {
+	return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+/* Bytes of the character before the cursor, and of the one at it; 0: there is none. */
+static size_t before_cursor(const struct app_typing *t) {
+	size_t n = t->cursor > 0;
+	while (n && n < t->cursor && continues(t->text.data[t->cursor - n]))
+		n++;
+	return n;
+}
+
+static size_t at_cursor(const struct app_typing *t) {
+	size_t n = t->cursor < t->text.len;
+	while (n && t->cursor + n < t->text.len && continues(t->text.data[t->cursor + n]))
+		n++;
+	return n;
+}
+
+static size_t word_before(const struct app_typing *t) {
+	size_t n = 0;
+	while (n < t->cursor && t->text.data[t->cursor - n - 1] == ' ')
+		n++;
+	while (n < t->cursor && t->text.data[t->cursor - n - 1] != ' ')
+		n++;
+	return n;
+}
+
+static void add_utf8(struct buf *out, uint32_t cp) {
+	if (cp < 0x80) {
+		buf_addc(out, (char)cp);
+		return;
+	}
+	unsigned more = cp < 0x800 ? 1 : cp < 0x10000 ? 2 : 3;
+	static const unsigned char lead[] = { 0, 0xc0, 0xe0, 0xf0 };
+	buf_addc(out, (char)(lead[more] | (cp >> (6 * more))));
+	while (more-- > 0)
+		buf_addc(out, (char)(0x80 | ((cp >> (6 * more)) & 0x3f)));
+}
+
+static void type_character(struct app_typing *t, int key) {
+	AUTO_BUF struct buf c = BUF_INIT(8);
+	if (key < ' ' || key > 0x10ffff)
+		return;
+	add_utf8(&c, (uint32_t)key);
+	typing_put(t, 0, buf_span(&c));
+}
+
+static void edit_line(struct app_typing *t, int key) {
+	switch (key) {
+	case KEY_CODE_LEFT:
+		t->cursor -= before_cursor(t);
+		break;
+	case KEY_CODE_RIGHT:
+		t->cursor += at_cursor(t);
+		break;
+	case KEY_CODE_HOME:
+	case 'A' & 31:
+		t->cursor = 0;
+		break;
+	case KEY_CODE_END:
+	case 'E' & 31:
+		t->cursor = t->text.len;
+		break;
+	case KEY_CODE_BACKSPACE:
+		typing_put(t, before_cursor(t), SPAN(""));
+		break;
+	case KEY_CODE_DELETE: {
+		size_t n = at_cursor(t);
+		t->cursor += n;
+		typing_put(t, n, SPAN(""));
+		break;
+	}
+	case 'U' & 31:
+		typing_put(t, t->cursor, SPAN(""));
+		break;
+	case 'W' & 31:
+		typing_put(t, word_before(t), SPAN(""));
+		break;
+	default:
+		type_character(t, key);
+	}
+}
+
+static void typing_key(struct app *app, int key) {
+	struct app_typing *t = &app->typing;
+	if (key == KEY_CODE_ENTER || key == KEY_CODE_ESCAPE) {
+		typing_end(app, key == KEY_CODE_ESCAPE);
+		return;
+	}
+	if (key == KEY_CODE_BACKSPACE && t->text.len == 0) {
+		typing_end(app, true);
+		return;
+	}
+	AUTO_BUF struct buf before = BUF_INIT(APP_LINE_MAX);
+	buf_add(&before, buf_span(&t->text));
+	edit_line(t, key);
+	if (!span_eq(buf_span(&before), buf_span(&t->text))) {
+		struct app_line line = { .text = buf_span(&t->text) };
+		t->fn(t->ctx, &line);
+	}
+}
+
+/* --- search --- */
+
+static void search_typed(void *ctx, const struct app_line *line) {
+	struct app *app = ctx;
+	struct tui_list *list = app->searched;
+	tui_list_select(list, app->search_from);
+	if (line->given_up || line->text.len == 0)
+		return;
+	if (!tui_list_search(list, line->text) && line->done)
+		app_say(app, ROLE_WAIT, "not found: %.*s",
+			(int)(line->text.len < 200 ? line->text.len : 200), line->text.p);
+}
+
+void app_search(struct app *app, struct tui_list *list) {
+	app->searched = list;
+	snprintf(app->search_from, sizeof(app->search_from), "%s", list->selected_id);
+	app_prompt(app, "search: ", SPAN(""), search_typed, app);
+}
+
+/* --- actions --- */
+
+static void command_typed(void *ctx, const struct app_line *line) {
+	struct app *app = ctx;
+	struct span name = span_trim(line->text);
+	if (!line->done || line->given_up || name.len == 0)
+		return;
+	enum action action = keys_command(name, app->view->where);
+	if (action == ACTION_NONE || !app_act(app, action))
+		app_say(app, ROLE_BAD, "no action \"%.*s\" here; ? lists them",
+			(int)(name.len < 60 ? name.len : 60), name.p);
+}
+
+static void quit_answered(void *ctx, bool yes) {
+	struct app *app = ctx;
+	app->quit = yes;
+}
+
+static void step_back(struct app *app) {
+	if (app->view == &view_help)
+		show_view(app, app->before_help);
+	else if (app->in_pane)
+		app_focus_pane(app, false);
+	else if (model_job(app->model)->running)
+		app_ask(app, "an action is under way; leave all the same?", quit_answered,
+			app);
+	else
+		app->quit = true;
+}
+
+static void change_pane(struct app *app, int rows) {
+	if (app->place.pane.h > 0 && !app->place.beside && !app->place.alone &&
+	    app->place.pane.h + rows >= 3 && app->place.list.h - rows >= 3)
+		app->pane_change += rows;
+}
+
+static bool frame_act(struct app *app, enum action action) {
+	switch ((int)action) {
+	case ACTION_QUIT:
+		step_back(app);
+		return true;
+	case ACTION_HELP:
+	case ACTION_OVERVIEW:
+	case ACTION_QUEUE:
+		app_show(app, action);
+		return true;
+	case ACTION_COMMAND:
+		app_prompt(app, ":", SPAN(""), command_typed, app);
+		return true;
+	case ACTION_RELOAD:
+		model_refresh(app->model);
+		app->clear = true;
+		return true;
+	case ACTION_SUSPEND: /* as the terminal does for Ctrl-Z */
+		kill(0, SIGTSTP);
+		return true;
+	case ACTION_OTHER_PANE:
+		app_focus_pane(app, !app->in_pane);
+		return true;
+	case ACTION_PANE_GROW:
+	case ACTION_PANE_SHRINK:
+		change_pane(app, action == ACTION_PANE_GROW ? 1 : -1);
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool app_act(struct app *app, enum action action) {
+	const struct keys_row *row = keys_of(action);
+	app->changed = true;
+	if (frame_act(app, action))
+		return true;
+	if (row && (row->where & KEYS_CHANGES) && app->options.read_only) {
+		app_say(app, ROLE_BAD, "%s: not with --read-only", row->name);
+		return true;
+	}
+	return app->view->act(app_view_state(app), action, &app->place);
+}
+
+void app_key(struct app *app, int key) {
+	app->changed = true;
+	buf_reset(&app->said);
+	if (app->mode == APP_ASKING) {
+		answer_key(app, key);
+		return;
+	}
+	if (app->mode == APP_TYPING) {
+		typing_key(app, key);
+		return;
+	}
+	if (key == KEY_CODE_WHEEL_UP || key == KEY_CODE_WHEEL_DOWN) {
+		for (int i = 0; i < 3; i++)
+			app_act(app, key == KEY_CODE_WHEEL_UP ? ACTION_UP : ACTION_DOWN);
+		return;
+	}
+	enum action action = keys_find(key, app->view->where);
+	if (action != ACTION_NONE)
+		app_act(app, action);
+}
+
+void app_click(struct app *app, int y, int x) {
+	const struct draw_area *list = &app->place.list, *pane = &app->place.pane;
+	if (app->mode != APP_KEYS)
+		return;
+	if (y >= list->y && y < list->y + list->h && x >= list->x &&
+	    x < list->x + list->w) {
+		app_focus_pane(app, false);
+		if (app->view->click)
+			app->view->click(app_view_state(app), y - list->y);
+	} else if (y >= pane->y && y < pane->y + pane->h && x >= pane->x) {
+		app_focus_pane(app, true);
+	}
+}
