@@ -404,7 +404,7 @@ void app_click(struct app *app, int y, int x) {
 	    x < list->x + list->w) {
 		app_focus_pane(app, false);
 		if (app->view->click)
-			app->view->click(app_view_state(app), y - list->y);
+			app->view->click(app_view_state(app), y - list->y, &app->place);
 	} else if (y >= pane->y && y < pane->y + pane->h && x >= pane->x) {
 		app_focus_pane(app, true);
 	}

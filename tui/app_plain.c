@@ -29,7 +29,8 @@ static int columns_wanted(void) {
 
 static bool told_enough(const struct model *m) {
 	bool daemon = model_link(m) == MODEL_DAEMON;
-	if (model_link(m) == MODEL_LOST)
+	/* Without a daemon the disk is read, which may succeed yet. */
+	if (model_link(m) == MODEL_LOST && !model_loading(m))
 		return true;
 	return model_truth(m) == MODEL_FRESH && !model_loading(m) &&
 	       (!daemon || model_status(m)->known);

@@ -27,11 +27,12 @@ static FILE *nowhere; /* where an unseen screen goes */
 int app_screen_start(struct app *app, struct err *err) {
 	const char *term = getenv("TERM");
 	setlocale(LC_ALL, "");
-	screen = newterm(NULL, stdout, stdin);
+	screen = app_terminal_known() ? newterm(NULL, stdout, stdin) : NULL;
 	if (!screen)
 		return err_set(
 			err, ERR_MISSING,
-			"the terminal \"%s\" is not known here; try TERM=vt100, or "
+			"the terminal \"%s\" is not known here, or too simple; try "
+			"TERM=vt100, or "
 			"'nightmail --plain'",
 			term ? term : "");
 	app->on_screen = true;

@@ -80,7 +80,10 @@ bool app_act(struct app *app, enum action action);
 /* The state of the view that is shown. */
 void *app_view_state(struct app *app);
 
-/* --- the terminal (app_screen.c) --- */
+/* --- the terminal (app_screen.c, app_terminal.c) --- */
+
+/* True when curses knows the terminal that TERM names, and that can put text anywhere. */
+bool app_terminal_known(void);
 
 /* Takes the terminal. -1: it cannot show anything (TERM unknown). */
 int app_screen_start(struct app *app, struct err *err);

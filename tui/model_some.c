@@ -37,14 +37,15 @@ void model_ask_not(struct model *m, const char *id) {
 		d->id[0] = '\0';
 }
 
+/* When the oldest event is a moment old, all the others go with it. */
 void model_some_go(struct model *m, int64_t now_ms) {
 	AUTO_BUF struct buf request = BUF_INIT(8192);
-	buf_adds(&request, "list");
 	m->some_count = 0;
+	if (m->dirty[m->dirty_first].since_ms + MODEL_SETTLE_MS > now_ms)
+		return;
+	buf_adds(&request, "list");
 	while (m->dirty_count && m->some_count < MODEL_SOME_MAX) {
 		struct model_dirty *d = &m->dirty[m->dirty_first];
-		if (d->since_ms + MODEL_SETTLE_MS > now_ms)
-			break;
 		if (d->id[0]) {
 			memcpy(m->some[m->some_count++], d->id, MODEL_ID_SIZE);
 			codec_word_add(&request, "id", span_str(d->id));

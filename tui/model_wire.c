@@ -52,7 +52,8 @@ int model_wire_ask(struct model_wire *l, const char *path, struct span request,
 		if (errno == ENOENT || errno == ECONNREFUSED || errno == ENOTDIR)
 			return err_set(err, ERR_MISSING, "nightmaild is not running");
 		if (errno == EACCES || errno == EPERM)
-			return err_set(err, ERR_DENIED, "%s: we may not ask", path);
+			return err_set(err, ERR_DENIED,
+				       "%s: this user may not ask nightmaild", path);
 		if (errno == EAGAIN)
 			return err_set(err, ERR_TIMEOUT,
 				       "nightmaild takes no connections");

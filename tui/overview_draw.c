@@ -220,10 +220,9 @@ static void draw_queue(const struct overview *v, const struct draw_area *in) {
 	struct draw_area table = draw_part(in, 0, 0, in->h, width);
 	draw_queue_table(v, &table);
 	if (in->w + 1 >= OVERVIEW_BESIDE) {
-		struct draw_area right = draw_part(in, 0, QUEUE_WIDTH + 2, in->h,
-						   in->w - QUEUE_WIDTH - 2);
-		struct draw_area left = draw_part(in, 0, 0, in->h, in->w);
-		draw_divider(&left, QUEUE_WIDTH, false, false);
+		struct draw_area right =
+			draw_part(in, 0, width + 2, in->h, in->w - width - 2);
+		draw_divider(in, width, false, false);
 		draw_bars(v, &right);
 	}
 }
@@ -463,6 +462,8 @@ static void draw_events(const struct overview *v, const struct draw_area *in) {
 int overview_wants(const struct overview *v, enum overview_section section) {
 	const struct model_status *s = status_of(v);
 	const struct model_bar *bar;
+	/* What a daemon said that is gone stays, as long as the screen says how old it is. */
+	bool told = s->known || model_truth(app_model(v->app)) == MODEL_STALE;
 	switch (section) {
 	case OVERVIEW_STATE:
 		return 1;
@@ -473,9 +474,9 @@ int overview_wants(const struct overview *v, enum overview_section section) {
 		return 2 + (count < BAR_ROWS ? count : BAR_ROWS);
 	}
 	case OVERVIEW_DESTINATIONS:
-		return s->known && s->admin ? 1 + (int)s->destinations : 0;
+		return told && s->admin ? 1 + (int)s->destinations : 0;
 	case OVERVIEW_RELAYS:
-		return s->known ? 1 + (int)s->relays : 0;
+		return told ? 1 + (int)s->relays : 0;
 	case OVERVIEW_EVENTS:
 	case OVERVIEW_SECTIONS:
 		break;

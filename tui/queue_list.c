@@ -206,8 +206,10 @@ static void draw_nothing(const struct queue_view *q, const struct draw_area *in,
 	const char *words = "the queue is empty";
 	if (model_loading(q->model) || model_truth(q->model) == MODEL_NOTHING)
 		words = "reading the queue";
-	else if (q->list.total)
+	else if (q->list.total > queue_hidden_dead(q))
 		words = "no message passes the filter; Esc removes it";
+	else if (q->list.total)
+		words = "the queue is empty; the filter state=dead shows dead/";
 	draw_text(in, y, 2, span_str(words), ROLE_DIM);
 }
 

@@ -49,6 +49,7 @@ struct queue_view {
 	uint64_t rows_version;
 	size_t sort; /* see queue_sort.h */
 	struct filter filter;
+	bool hide_dead; /* what is in dead/ is not shown */
 	struct buf filter_text;
 	struct err filter_error;
 	int64_t now;
@@ -79,6 +80,8 @@ struct queue_view {
 /* --- view_queue.c --- */
 /* The message of a row of the list. */
 const struct model_row *queue_row(const struct tui_list_row *row);
+/* Messages in dead/ that are not shown, because no filter asks for them. */
+size_t queue_hidden_dead(const struct queue_view *q);
 /* The message the cursor is on; NULL. */
 const struct model_row *queue_selected(struct queue_view *q);
 

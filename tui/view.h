@@ -64,7 +64,7 @@ struct view_ops {
 	/* Appends to what is to be said; NULL: nothing. */
 	void (*words)(void *state, const struct view_words *words);
 	/* The mouse selected line y of place->list; NULL: does not matter. */
-	void (*click)(void *state, int y);
+	void (*click)(void *state, int y, const struct view_place *place);
 };
 
 extern const struct view_ops view_overview, view_queue, view_help;

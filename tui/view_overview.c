@@ -242,8 +242,9 @@ static void words_overview(void *state, const struct view_words *words) {
 		buf_addf(words->position, "%zu/%zu", v->list.selected + 1, v->list.count);
 }
 
-static void click_overview(void *state, int y) {
+static void click_overview(void *state, int y, const struct view_place *place) {
 	struct overview *v = state;
+	(void)place;
 	const struct overview_rows *parts[] = { &v->destinations, &v->relays };
 	for (size_t i = 0; i < 2; i++) {
 		size_t row = parts[i]->first + (size_t)(y - parts[i]->y);

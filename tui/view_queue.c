@@ -23,6 +23,18 @@ const struct model_row *queue_row(const struct tui_list_row *row) {
 	return ((const struct queue_key *)row->data)->row;
 }
 
+/* What is in dead/ left the queue: only a filter that names states asks for it. */
+static bool hides_dead(const struct queue_view *q) {
+	for (size_t i = 0; i < q->filter.count; i++)
+		if (q->filter.term[i].key == FILTER_STATE)
+			return false;
+	return true;
+}
+
+size_t queue_hidden_dead(const struct queue_view *q) {
+	return hides_dead(q) ? model_status(q->model)->count[MODEL_DEAD].messages : 0;
+}
+
 static bool shown(const void *data, void *ctx) {
 	const struct queue_view *q = ctx;
 	const struct model_row *r = ((const struct queue_key *)data)->row;
@@ -41,6 +53,8 @@ static bool shown(const void *data, void *ctx) {
 		.to = span_str(r->all_to),
 		.flags = r->flags & MODEL_MAYBE_TWICE ? SPAN("possibly-twice") : SPAN(""),
 	};
+	if (r->state == MODEL_DEAD && q->hide_dead)
+		return false;
 	return q->filter.count == 0 || filter_match(&q->filter, &row, q->now);
 }
 
@@ -84,6 +98,7 @@ static void ensure(struct queue_view *q) {
 	q->stale = false;
 	q->rows_version = model_rows_version(q->model);
 	q->now = app_now(q->app);
+	q->hide_dead = hides_dead(q);
 	tui_list_begin(&q->list);
 	if (make_keys(q))
 		for (size_t i = 0; i < model_count(q->model); i++)
@@ -280,10 +295,10 @@ static bool act_queue(void *state, enum action action, const struct view_place *
 	return done;
 }
 
-static void click_queue(void *state, int y) {
+static void click_queue(void *state, int y, const struct view_place *place) {
 	struct queue_view *q = state;
 	ensure(q);
-	tui_list_select_line(&q->list, y);
+	tui_list_select_line(&q->list, y - queue_list_head(place));
 	follow(q);
 }
 
@@ -296,14 +311,16 @@ static void add_job(struct queue_view *q, struct buf *out) {
 
 static void words_queue(void *state, const struct view_words *words) {
 	struct queue_view *q = state;
-	size_t beyond = model_rows_beyond(q->model);
+	size_t beyond = model_rows_beyond(q->model), dead = queue_hidden_dead(q);
 	ensure(q);
-	if (q->list.count != q->list.total)
+	size_t total = q->list.total + beyond - dead;
+	if (q->list.count != total)
 		buf_addf(words->title, "%zu of ", q->list.count);
-	buf_addf(words->title, "%zu %s", q->list.total + beyond,
-		 q->list.total + beyond == 1 ? "msg" : "msgs");
+	buf_addf(words->title, "%zu %s", total, total == 1 ? "msg" : "msgs");
 	if (q->list.tagged)
 		buf_addf(words->title, ", %zu tagged", q->list.tagged);
+	if (dead)
+		buf_addf(words->title, ", %zu dead", dead);
 	if (model_loading(q->model))
 		buf_adds(words->title, ", reading");
 	add_job(q, words->status);
@@ -322,10 +339,10 @@ static void words_queue(void *state, const struct view_words *words) {
 const struct view_ops view_queue = {
 	.name = "queue",
 	.title = "Queue",
-	.help = "Every message of the queue and of dead/, and the selected one in the pane: "
-		"who it is from and for, what was tried, what it waits for. v goes on to its "
-		"header, its text and all attempts. A filter is words like state=deferred "
-		"to~example age>1h, which must all hold; mailq takes the same.",
+	.help = "Every message of the queue, and the selected one in the pane: who it is from and "
+		"for, what was tried, what it waits for. v goes on to its header, its text and all "
+		"attempts. A filter is words like state=deferred to~example age>1h, which must all "
+		"hold; mailq takes the same. state=dead shows what was given up or deleted.",
 	.where = KEYS_QUEUE,
 	.pane = VIEW_PANE_FULL,
 	.open = open_queue,

@@ -314,6 +314,9 @@ def test_daemon_gone(relay):
             'a daemon that ends is told')
     t.shows(r'^State +not running', 'in the Overview')
     t.shows('nightmaild is not running: read from the disk', 'the queue is read from the disk')
+    r = relay.run('nightmail', '--plain')
+    ok(r.returncode == 0 and re.search(rb'^State +not running', r.stdout, re.M) and
+       re.search(rb'^  deferred +\d', r.stdout, re.M), '--plain reads it too', r)
     relay.start()
     t.shows('^State +(idle|delivering|relay)', 'a daemon that starts is found')
     t.lacks('not running', 'and nothing is stale')
@@ -334,6 +337,8 @@ def test_terminals(relay):
     t = Terminal(relay, TERM='no-such-terminal')
     t.start()
     t.shows('the terminal "no-such-terminal" is not known', 'an unknown one is told')
+    t.line('TERM=dumb ' + BUILD + '/nightmail')
+    t.shows('the terminal "dumb" is not known here, or too simple', 'one that cannot do it too')
     t.close()
     t = Terminal(relay, TERM='screen-256color', NO_COLOR='1')
     t.start()

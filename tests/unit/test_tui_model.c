@@ -299,6 +299,8 @@ static void test_events(void) {
 		    "\",\"relay\":\"default\"}\n");
 	ok(state_is(B, MODEL_ACTIVE), "a message a worker has is active at once");
 	ok(model_rows_version(model) > version, "and the rows have another version");
+	answer("list id=" B, ROW(B, "held", "pending", "null") OK);
+	ok(state_is(B, MODEL_HELD), "then it is asked how the message really is");
 	say(events,
 	    "{\"event\":\"deferred\",\"time\":1503,\"id\":\"" B "\",\"to\":\"b@x\","
 	    "\"reply\":\"451 x\",\"next\":3000}\n");

@@ -7,6 +7,7 @@
 #include "base/term.h"
 #include "tui/draw.h"
 #include "tui/queue_body.h"
+#include "tui/queue_sort.h"
 #include "tui/queue_state.h"
 #include "tap.h"
 
@@ -133,7 +134,60 @@ static void test_age(void) {
 	}
 }
 
+/* The IDs of the rows a, b, c in each order. */
+static void test_sort(void) {
+	static const struct model_row rows[] = {
+		{ .id = "a",
+		  .state = MODEL_HELD,
+		  .next = NO_TIME,
+		  .size = 10,
+		  .attempts = 1,
+		  .to = "zoe@B.example" },
+		{ .id = "b",
+		  .state = MODEL_QUEUED,
+		  .next = 900,
+		  .size = 30,
+		  .attempts = 3,
+		  .to = "ann@b.example" },
+		{ .id = "c",
+		  .state = MODEL_HELD,
+		  .next = 800,
+		  .size = 20,
+		  .attempts = 3,
+		  .to = "bob@a.example" },
+	};
+	static const struct {
+		const char *name, *want;
+	} orders[] = {
+		{ "age", "abc" },      { "newest", "cba" },    { "next try", "cba" },
+		{ "size", "bca" },     { "recipient", "cba" }, { "state", "bac" },
+		{ "attempts", "bca" },
+	};
+	is_int(queue_sort_count(), sizeof(orders) / sizeof(orders[0]),
+	       "these are all orders");
+	for (size_t s = 0; s < queue_sort_count(); s++) {
+		struct queue_key key[3];
+		char got[4] = "";
+		is_str(queue_sort_name(s), orders[s].name, "order %zu has its name", s);
+		for (size_t i = 0; i < 3; i++) {
+			key[i] = (struct queue_key){ .row = &rows[i] };
+			queue_sort_key(s, &key[i], i);
+		}
+		/* As a list does: what is equal stays as it was added. */
+		for (size_t i = 0; i < 3; i++) {
+			size_t before = 0;
+			for (size_t j = 0; j < 3; j++) {
+				int order = queue_sort_compare(&key[j], &key[i], NULL);
+				before += order < 0 || (order == 0 && j < i);
+			}
+			got[before] = rows[i].id[0];
+		}
+		is_str(got, orders[s].want, "and sorts by it");
+	}
+}
+
 int main(void) {
+	test_sort();
 	test_body();
 	test_long_body();
 	test_hostile();

@@ -36,7 +36,7 @@
 #define EVENTS 8       /* in the data, but the one that a message is gone */
 #define MESSAGES 11
 #define MANY 100000
-#define PATIENCE_MS 60000
+#define PATIENCE_MS 120000
 #define DATA "tests/screens/data/"
 #define SCREEN_MAX (256u << 10)
 
@@ -253,6 +253,7 @@ static const struct shot {
 	{ "queue-sorted", "2SSS", detail_ready },
 	{ "queue-delete", "2 j ;d", detail_ready },
 	{ "queue-bounce", "2jb", detail_ready },
+	{ "queue-dead", "2fstate=dead\rd", detail_ready },
 };
 
 /* Each further screen would wait as long. */
@@ -354,6 +355,13 @@ static void test_many(const char *path) {
 	draw_read(29, &last);
 	ok(span_ends_nocase(buf_span(&last), SPAN(" 100000/100000")),
 	   "100,000 messages scroll to the last");
+	press(app, 'g');
+	app_click(app, 7, 3); /* below the title, its line and the heads: the fifth row */
+	press(app, KEY_CODE_WHEEL_DOWN);
+	buf_reset(&last);
+	draw_read(29, &last);
+	ok(span_ends_nocase(buf_span(&last), SPAN(" 8/100000")),
+	   "a click selects a row, the wheel moves three");
 	app_free(app);
 	endwin();
 	delscreen(screen);
