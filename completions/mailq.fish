@@ -6,7 +6,7 @@ end
 
 function __nightmail_mailq_filters
 	printf '%s\n' state=(printf '%s\n' queued active deferred held dead) from~ to~ relay= \
-		reason~ why~ id= flags=possibly-twice 'size>' 'age>' 'attempts>' 'next<'
+		reason~ why~ id= flags=possibly-twice flags~storm= 'size>' 'age>' 'attempts>' 'next<'
 end
 
 complete -c mailq -f

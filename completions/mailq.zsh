@@ -28,7 +28,7 @@ _nightmail_mailq_words() {
 		'age>:time in the queue, with s, m, h, d, w'
 		'attempts>:how often it was tried'
 		'next<:time until the next try'
-		'flags=:possibly-twice'
+		'flags=:possibly-twice, storm=ID'
 	)
 	_describe filter filters -S ''
 	compadd -a ids

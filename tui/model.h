@@ -101,12 +101,9 @@ enum model_state { MODEL_QUEUED, MODEL_ACTIVE, MODEL_DEFERRED, MODEL_HELD, MODEL
 #define MODEL_STATES 5
 const char *model_state_name(enum model_state s); /* "queued", "active", ... */
 
-enum { MODEL_MAYBE_TWICE = 1 }; /* flags of a row */
-
 struct model_row {
 	char id[MODEL_ID_SIZE];
 	enum model_state state;
-	unsigned flags;
 	int64_t created, next; /* next may be NO_TIME */
 	uint64_t size;
 	unsigned attempts;
@@ -118,6 +115,7 @@ struct model_row {
 	const char *relay;   /* "": none yet */
 	const char *reason;  /* who holds it, "admin"; or the last reply; or "" */
 	const char *why;     /* the sentence that mailq prints */
+	const char *flags;   /* "possibly-twice storm=ID", or "" */
 };
 
 size_t model_count(const struct model *m);

@@ -31,8 +31,8 @@ int model_may_act(const struct model *m, enum model_act act, struct err *err) {
 			       "%s: nightmaild is not running; 'mailq %s' can",
 			       names[act], names[act]);
 	if (m->to != SOURCE_DAEMON || m->stale)
-		return err_set(err, ERR_MISSING, "%s: nightmaild does not answer",
-			       names[act]);
+		return err_set(err, ERR_MISSING, "%s: nightmaild %s", names[act],
+			       m->stale ? "does not answer" : "has not answered yet");
 	if (m->job.running)
 		return err_set(err, ERR_LIMIT, "%s: the last action is not finished yet",
 			       names[act]);

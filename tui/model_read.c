@@ -71,6 +71,7 @@ struct recipients {
 };
 
 #define RECIPIENTS_KEPT 9000u
+#define FLAGS_KEPT 512u
 
 static void read_recipients(const json_t *list, struct recipients *ret) {
 	size_t i;
@@ -102,9 +103,18 @@ static struct span reason_of(const json_t *m, const struct recipients *to) {
 	return hold.len ? hold : to->reply;
 }
 
+static void read_flags(const json_t *list, struct buf *out) {
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *flag = json_string_value(json_array_get(list, i));
+		if (flag)
+			buf_addf(out, "%s%s", out->len ? " " : "", flag);
+	}
+}
+
 bool model_read_row(struct model_rows *rows, struct span line) {
 	AUTO_JSON json_t *m = model_json_parse(line);
 	AUTO_BUF struct buf all = BUF_INIT(2 * RECIPIENTS_KEPT);
+	AUTO_BUF struct buf flags = BUF_INIT(FLAGS_KEPT);
 	struct recipients to = { .all = all };
 	struct model_row row = { .state = state_of(model_json_text(m, "state")) };
 	COPY(row.id, m, "id");
@@ -118,12 +128,7 @@ bool model_read_row(struct model_rows *rows, struct span line) {
 	row.attempts = (unsigned)count_of(m, "attempts");
 	row.recipients = to.count;
 	row.waiting = to.waiting;
-	const json_t *flags = json_object_get(m, "flags");
-	for (size_t i = 0; i < json_array_size(flags); i++) {
-		const char *flag = json_string_value(json_array_get(flags, i));
-		if (flag && strcmp(flag, "possibly-twice") == 0)
-			row.flags |= MODEL_MAYBE_TWICE;
-	}
+	read_flags(json_object_get(m, "flags"), &flags);
 	struct model_rows_text text = {
 		.from = model_json_text(m, "from"),
 		.to = to.waiting ? to.waits : to.first,
@@ -131,6 +136,7 @@ bool model_read_row(struct model_rows *rows, struct span line) {
 		.relay = model_json_text(m, "relay"),
 		.reason = reason_of(m, &to),
 		.why = model_json_text(m, "why"),
+		.flags = buf_span(&flags),
 	};
 	model_rows_put(rows, &row, &text);
 	return true;

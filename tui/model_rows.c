@@ -74,9 +74,11 @@ static struct model_rows_entry *entry_new(const struct model_row *row,
 			  all = cut(text->all_to, RECIPIENTS_MAX),
 			  relay = cut(text->relay, TEXT_MAX),
 			  reason = cut(text->reason, TEXT_MAX),
-			  why = cut(text->why, TEXT_MAX);
+			  why = cut(text->why, TEXT_MAX),
+			  flags = cut(text->flags, TEXT_MAX);
 	struct model_rows_entry *e = malloc(sizeof(*e) + from.len + to.len + all.len +
-					    relay.len + reason.len + why.len + 6);
+					    relay.len + reason.len + why.len +
+					    flags.len + 7);
 	if (!e)
 		return NULL;
 	char *at = e->text;
@@ -88,18 +90,20 @@ static struct model_rows_entry *entry_new(const struct model_row *row,
 	e->row.relay = copy(&at, relay);
 	e->row.reason = copy(&at, reason);
 	e->row.why = copy(&at, why);
+	e->row.flags = copy(&at, flags);
 	return e;
 }
 
 static bool same_texts(const struct model_row *a, const struct model_row *b) {
 	return strcmp(a->from, b->from) == 0 && strcmp(a->all_to, b->all_to) == 0 &&
 	       strcmp(a->to, b->to) == 0 && strcmp(a->relay, b->relay) == 0 &&
-	       strcmp(a->reason, b->reason) == 0 && strcmp(a->why, b->why) == 0;
+	       strcmp(a->reason, b->reason) == 0 && strcmp(a->why, b->why) == 0 &&
+	       strcmp(a->flags, b->flags) == 0;
 }
 
 /* A listing mostly names what is known: that is no change for anybody. */
 static bool same(const struct model_row *a, const struct model_row *b) {
-	return a->state == b->state && a->flags == b->flags && a->created == b->created &&
+	return a->state == b->state && a->created == b->created &&
 	       a->next == b->next && a->size == b->size && a->attempts == b->attempts &&
 	       a->recipients == b->recipients && a->waiting == b->waiting &&
 	       same_texts(a, b);

@@ -25,7 +25,7 @@ struct model_rows {
 
 /* The texts of a row to be put; they are copied, and cut where they are long. */
 struct model_rows_text {
-	struct span from, to, all_to, relay, reason, why;
+	struct span from, to, all_to, relay, reason, why, flags;
 };
 
 void model_rows_release(struct model_rows *r);

@@ -20,7 +20,7 @@
 static const struct {
 	const char *done; /* what happened to those it was done to */
 } words[] = {
-	[MODEL_FLUSH] = { "tried now" },
+	[MODEL_FLUSH] = { "due now; behind a held relay with its next try" },
 	[MODEL_HOLD] = { "held; R releases" },
 	[MODEL_RELEASE] = { "released" },
 	[MODEL_DELETE] = { "deleted; kept in dead/ for a day, where R takes it back" },

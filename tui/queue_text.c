@@ -211,7 +211,7 @@ static void add_envelope(struct queue_lines *l, const struct model_detail *d,
 	add_recipients(l, d, row);
 	add_field(l, "Subj", header, "Subject");
 	add_queued(l, d, row, now);
-	if (row->flags & MODEL_MAYBE_TWICE)
+	if (strstr(row->flags, "possibly-twice"))
 		add(l, "Twice?",
 		    SPAN("a connection broke before the answer: some recipient may "
 			 "get it twice"),

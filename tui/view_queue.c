@@ -51,7 +51,7 @@ static bool shown(const void *data, void *ctx) {
 		.reason = span_str(r->reason),
 		.why = span_str(r->why),
 		.to = span_str(r->all_to),
-		.flags = r->flags & MODEL_MAYBE_TWICE ? SPAN("possibly-twice") : SPAN(""),
+		.flags = span_str(r->flags),
 	};
 	if (r->state == MODEL_DEAD && q->hide_dead)
 		return false;

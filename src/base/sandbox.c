@@ -13,6 +13,7 @@
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -84,6 +85,8 @@ static const int denied[] = {
 	SCMP_SYS(name_to_handle_at),
 	SCMP_SYS(chown),
 	SCMP_SYS(lchown),
+	SCMP_SYS(fchown),
+	SCMP_SYS(fchownat),
 	SCMP_SYS(setxattr),
 	SCMP_SYS(lsetxattr),
 	SCMP_SYS(mknod),
@@ -130,25 +133,27 @@ static const int denied[] = {
 /* The only kinds of socket that anything here speaks. */
 static const int families[] = { AF_UNIX, AF_INET, AF_INET6, AF_NETLINK };
 
+static int deny_family(scmp_filter_ctx ctx, enum scmp_compare how, int family) {
+	const struct scmp_arg_cmp first = { 0, how, (scmp_datum_t)family, 0 };
+	return seccomp_rule_add_array(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket),
+				      1, &first);
+}
+
+static bool is_allowed(int family, unsigned uses) {
+	for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++)
+		if (families[i] == family)
+			return family == AF_UNIX || (uses & SANDBOX_CONNECT);
+	return false;
+}
+
 static int deny_families(scmp_filter_ctx ctx, unsigned uses) {
 	int highest = families[0];
-	int r = 0;
-	for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++)
+	for (size_t i = 1; i < sizeof(families) / sizeof(*families); i++)
 		highest = families[i] > highest ? families[i] : highest;
-	for (int family = 0; family <= highest && r == 0; family++) {
-		bool known = false;
-		for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++)
-			known |= families[i] == family;
-		if (!(uses & SANDBOX_CONNECT))
-			known = family == AF_UNIX;
-		if (!known)
-			r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT),
-					     SCMP_SYS(socket), 1,
-					     SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family));
-	}
-	if (r == 0)
-		r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket),
-				     1, SCMP_A0(SCMP_CMP_GT, (scmp_datum_t)highest));
+	int r = deny_family(ctx, SCMP_CMP_GT, highest);
+	for (int family = 0; family <= highest && r == 0; family++)
+		if (!is_allowed(family, uses))
+			r = deny_family(ctx, SCMP_CMP_EQ, family);
 	return r;
 }
 
@@ -220,8 +225,7 @@ static int make_ruleset(struct sandbox *s, const char *const writable[], size_t 
 		if (allow_below(s->ruleset, writable[i], READ_RIGHTS | WRITE_RIGHTS,
 				err) != 0)
 			return -1;
-	/* Devices that every program writes to. */
-	if (allow_below(s->ruleset, "/dev", LANDLOCK_ACCESS_FS_WRITE_FILE, err) != 0)
+	if (allow_below(s->ruleset, "/dev/null", LANDLOCK_ACCESS_FS_WRITE_FILE, err) != 0)
 		return -1;
 	return allow_below(s->ruleset, "/", READ_RIGHTS, err);
 }

@@ -39,7 +39,7 @@ static const char help[] =
 	"  -j, --json     one JSON object a line\n"
 	"  --body         show the whole message\n"
 	"  --repair       put aside what is damaged\n"
-	"  -q[R|S|I TEXT] flush all, or those to, from, or with the ID of TEXT\n"
+	"  -q[R|S TEXT]   flush all, or those to, or from, TEXT; -qI ID: one\n"
 	"  --color WHEN   always, never, auto\n"
 	"  --config FILE, --help, --version\n";
 
@@ -112,27 +112,31 @@ static int add_address(struct mailq *m, const char *key, const char *text) {
 }
 
 /* -q of sendmail: flushes, and whom. */
-static int set_flush(struct mailq *m, const char *arg) {
+static int set_flush(struct mailq *m, char *arg) {
 	static const struct {
 		char letter;
 		const char *key;
-	} kinds[] = { { 'R', "to" }, { 'S', "from" }, { 'I', "id" } };
+	} kinds[] = { { 'R', "to" }, { 'S', "from" } };
 	struct err err = ERR_INIT;
 	m->flush = true;
+	if (arg && arg[0] == 'I' && arg[1]) {
+		m->flush_id = arg + 1;
+		return 0;
+	}
 	for (size_t i = 0; arg && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		AUTO_BUF struct buf term = BUF_INIT(FILTER_TEXT_MAX);
+		AUTO_BUF struct buf term = BUF_INIT(SIZE_MAX / 4);
 		if (arg[0] != kinds[i].letter || !arg[1])
 			continue;
 		buf_addf(&term, "%s~%s", kinds[i].key, arg + 1);
 		return filter_add(&m->filter, buf_span(&term), &err) == 0
 			       ? 0
-			       : cli_usage(program, "-q%s: %s", arg, err.msg);
+			       : cli_usage(program, "-q%.100s: %s", arg, err.msg);
 	}
-	return !arg ? 0 : cli_usage(program, "-q%s: not -q, -qRTEXT, -qSTEXT or -qITEXT", arg);
+	return !arg ? 0 : cli_usage(program, "-q%s: not -q, -qRTEXT, -qSTEXT or -qIID", arg);
 }
 
 /* One option. Returns 0 to go on, -1 when all is done with success, or an exit code. */
-static int take_option(struct mailq *m, int opt, const char *arg, char **argv) {
+static int take_option(struct mailq *m, int opt, char *arg, char **argv) {
 	switch (opt) {
 	case 'a':
 	case OPT_ALL:
@@ -224,6 +228,12 @@ static int take_filters(struct mailq *m) {
 			return cli_usage(program, "%s", err.msg);
 	}
 	m->count = kept;
+	if (m->flush_id && kept > 0)
+		return cli_usage(program, "-qI names the one message already");
+	if (m->flush_id) {
+		m->ids = &m->flush_id;
+		m->count = 1;
+	}
 	return 0;
 }
 

@@ -51,10 +51,8 @@ struct call {
 	const char *config;
 	bool verbose;
 	bool flush;
-	const char *flush_id;  /* of -qI */
-	const char *flush_key; /* "to", "from" of -qR and -qS, with flush_part */
-	const char *flush_part;
-	char mode;            /* of -b: m p i s */
+	const char *flush_which; /* what follows -q: R, S or I and a text, as mailq has it */
+	char mode;               /* of -b: m p i s */
 	struct submission s;
 };
 
@@ -158,13 +156,8 @@ static int parse_queue(struct call *c, const char *arg) {
 	c->flush = true;
 	if (!arg || strcmp(arg, "f") == 0 || is_interval(arg))
 		return 0;
-	if (arg[0] == 'I' && arg[1]) {
-		c->flush_id = arg + 1;
-		return 0;
-	}
-	if ((arg[0] == 'R' || arg[0] == 'S') && arg[1]) {
-		c->flush_key = arg[0] == 'R' ? "to" : "from";
-		c->flush_part = arg + 1;
+	if (strchr("RSI", arg[0]) && arg[0] && arg[1]) {
+		c->flush_which = arg;
 		return 0;
 	}
 	return cli_usage(program,
@@ -281,23 +274,17 @@ static int take_recipients(struct call *c, int argc, char **argv) {
 	return 0;
 }
 
-static int run_mailq(const struct call *c, const char *verb) {
-	AUTO_BUF struct buf filter = BUF_INIT(SIZE_MAX / 4);
+static int run_mailq(const struct call *c, bool flushes) {
+	AUTO_BUF struct buf flush = BUF_INIT(SIZE_MAX / 4);
 	const char *argv[8] = { "mailq" };
 	size_t n = 1;
-	if (c->flush_key)
-		buf_addf(&filter, "%s~%s", c->flush_key, c->flush_part);
+	buf_addf(&flush, "-q%s", c->flush_which ? c->flush_which : "");
 	if (c->config) {
 		argv[n++] = "--config";
 		argv[n++] = c->config;
 	}
-	if (verb) {
-		argv[n++] = verb;
-		const char *which = c->flush_key ? buf_str(&filter) : c->flush_id;
-		argv[n++] = which ? "--" : "--all";
-		if (which)
-			argv[n++] = which;
-	}
+	if (flushes)
+		argv[n++] = buf_str(&flush);
 	return cli_exec(program, "mailq", argv);
 }
 
@@ -350,9 +337,9 @@ static int act(struct call *c, int argc, char **argv) {
 	if (c->mode == 's')
 		return speak_smtp(c);
 	if (c->mode == 'p')
-		return run_mailq(c, NULL);
+		return run_mailq(c, false);
 	if (c->flush)
-		return run_mailq(c, "flush");
+		return run_mailq(c, true);
 	if (c->mode == 'v')
 		return run_explain(c, argc, argv);
 	r = take_recipients(c, argc, argv);

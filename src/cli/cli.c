@@ -20,10 +20,10 @@
 
 __attribute__((format(printf, 2, 0))) static void complain(const char *program,
 							   const char *fmt, va_list ap) {
-	AUTO_BUF struct buf b = BUF_INIT(MESSAGE_MAX);
+	AUTO_BUF struct buf b = BUF_INIT(SIZE_MAX / 4); /* an argument may stand in it */
 	buf_vaddf(&b, fmt, ap);
 	fprintf(stderr, "%s: ", program);
-	term_print(stderr, buf_span(&b));
+	term_print(stderr, span_head(buf_span(&b), MESSAGE_MAX));
 	fputc('\n', stderr);
 }
 

@@ -17,6 +17,7 @@ struct mailq {
 	const char *config;
 	bool all, json, body, repair, flush; /* options */
 	enum term_color color;
+	char *flush_id; /* of -qI */
 	char **ids; /* operands behind the command */
 	size_t count;
 	struct filter filter; /* operands that are filters */

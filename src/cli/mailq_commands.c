@@ -181,7 +181,7 @@ static int apply(const struct mailq *m, struct mailq_source *s, struct applied *
 	if (r == 0 && ids.no_memory)
 		r = err_set(err, ERR_MEMORY, "out of memory");
 	if (r == 0 && ids.count > 0)
-		r = mailq_source_apply(s, a->verb, (const char *const *)ids.id, ids.count, false,
+		r = mailq_source_apply(s, a->verb, (const char *const *)ids.id, ids.count, true,
 				       applied_line, a, err);
 	mailq_ids_release(&ids);
 	return r;

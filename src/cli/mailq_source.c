@@ -138,12 +138,16 @@ static int choose(void *ctx, const struct queue_id *id) {
 	return 0;
 }
 
-static int choose_named(struct chosen *c, const char *const ids[], size_t count,
+/* lenient: what is not in the queue is passed over. */
+static int choose_named(struct chosen *c, const char *const ids[], size_t count, bool lenient,
 			struct err *err) {
 	for (size_t i = 0; i < count; i++) {
 		struct queue_id id;
-		if (queue_find(c->s->q, span_str(ids[i]), &id, &c->dead, err) != 0)
+		if (queue_find(c->s->q, span_str(ids[i]), &id, &c->dead, err) != 0) {
+			if (lenient && err->kind == ERR_MISSING)
+				continue;
 			return -1;
+		}
 		if (choose(c, &id) != 0)
 			return 1;
 	}
@@ -163,8 +167,8 @@ static int by_time(const void *a, const void *b) {
 
 /* Fills c with the messages named, or, when none is, with all. */
 static int gather(struct chosen *c, const char *const ids[], size_t count, bool dead,
-		  struct err *err) {
-	int r = count ? choose_named(c, ids, count, err) : choose_all(c, dead, err);
+		  bool lenient, struct err *err) {
+	int r = count ? choose_named(c, ids, count, lenient, err) : choose_all(c, dead, err);
 	if (r > 0)
 		return err_set(err, ERR_MEMORY, "out of memory");
 	if (r == 0 && c->count > 0)
@@ -257,7 +261,7 @@ int mailq_source_list(struct mailq_source *s, const char *const ids[], size_t co
 	struct chosen c = { .s = s };
 	if (!s->q)
 		return ask(s, "list", ids, count, dead, fn, ctx, err);
-	int r = gather(&c, ids, count, dead, err);
+	int r = gather(&c, ids, count, dead, false, err);
 	if (r == 0)
 		list_locally(&c, fn, ctx);
 	if (r == 0 && count == 0)
@@ -348,7 +352,7 @@ int mailq_source_apply(struct mailq_source *s, const char *verb, const char *con
 		return ask(s, verb, ids, count, all, fn, ctx, err);
 	if (!verb_parse(span_str(verb), &act))
 		return err_set(err, ERR_SYNTAX, "unknown verb %s", verb);
-	int r = gather(&c, ids, count, false, err);
+	int r = gather(&c, ids, count, false, all, err);
 	if (r == 0)
 		apply_locally(&c, act, all, fn, ctx);
 	free(c.one);

@@ -32,8 +32,8 @@ void mailq_source_close(struct mailq_source *s);
  * asked. */
 int mailq_source_list(struct mailq_source *s, const char *const ids[], size_t count,
 		      bool dead, control_line_fn *fn, void *ctx, struct err *err);
-/* Applies a verb ("hold") to messages, or to all. fn sees {"id":...,"pending":bool} or
- * {"id":...,"error":"..."} for each. */
+/* Applies a verb ("hold") to messages, or to all, or with both to those of them that are there
+ * still. fn sees {"id":...,"pending":bool} or {"id":...,"error":"..."} for each. */
 int mailq_source_apply(struct mailq_source *s, const char *verb, const char *const ids[],
 		       size_t count, bool all, control_line_fn *fn, void *ctx,
 		       struct err *err);

@@ -301,6 +301,9 @@ void mailq_text_answer(const char *verb, bool daemon, struct span json_line) {
 	fputs(": ", out);
 	if (json_object_get(m, "error")) {
 		term_print(out, text_of(m, "error"));
+	} else if (text_of(m, "why").len) {
+		fputs("due, but ", out);
+		term_print(out, text_of(m, "why"));
 	} else {
 		for (size_t i = 0; i < sizeof(verb_words) / sizeof(*verb_words); i++)
 			if (strcmp(verb, verb_words[i].verb) == 0)

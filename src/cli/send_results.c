@@ -57,6 +57,10 @@ static int read_old(struct send_results *r, struct err *err) {
 		*err = why;
 		return -1;
 	}
+	/* Else it is a file of somebody else's making, and would be overwritten. */
+	struct span names = span_trim(SPAN(heading));
+	if (!span_starts(names, span_head(buf_span(&content), names.len)))
+		return damaged(r, 1, err);
 	size_t end = content.len;
 	while (end > 0 && content.data[end - 1] != '\n')
 		end--;
@@ -76,8 +80,9 @@ static int sync_folder(const struct send_results *r) {
 }
 
 static int open_file(struct send_results *r, struct err *err) {
-	r->fd = file_openat(AT_FDCWD, buf_str(&r->path), O_WRONLY | O_CREAT | O_NOCTTY,
-			    0600);
+	/* No link: the table may stand where others may make one to any of our files. */
+	r->fd = file_openat(AT_FDCWD, buf_str(&r->path),
+			    O_WRONLY | O_CREAT | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK, 0600);
 	if (r->fd < 0)
 		return err_sys(err, "%s: cannot be written", buf_str(&r->path));
 	if (flock(r->fd, LOCK_EX | LOCK_NB) != 0)

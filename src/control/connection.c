@@ -19,6 +19,8 @@
 
 #define OUT_MAX (48u << 20) /* one message with 50,000 recipients fits */
 #define OUT_LOW 65536u      /* below: the producer is asked for more */
+#define UNREAD_MAX (8u << 20) /* of a user's connections; beyond it the next piece waits */
+#define UNREAD_WAIT_MS 200
 #define READ_SIZE 4096u
 #define REQUEST_MS 30000
 #define PATIENCE_MS 60000
@@ -78,12 +80,29 @@ static void lost_patience(void *ctx) {
 	struct control_client *c = ctx;
 	if (c->follows && c->out.len == 0)
 		return; /* nothing happened that it could take */
-	connection_free(c);
+	if (c->pausing) /* it is we who let it wait */
+		loop_timer_set(c->patience, PATIENCE_MS);
+	else
+		connection_free(c);
 }
 
-/* Waits when its user has had his share: then everything goes on later. */
+/* What the other connections of its user have not read yet. */
+static size_t unread_by_user(const struct control_client *c) {
+	struct list *it, *tmp;
+	size_t n = 0;
+	list_each(it, tmp, &c->server->clients) {
+		const struct control_client *other =
+			list_entry(it, struct control_client, node);
+		n += other != c && other->account == c->account ? other->out.len : 0;
+	}
+	return n;
+}
+
+/* Waits when its user has had his share, of time or of memory: then everything goes on later. */
 static bool pauses(struct control_client *c) {
 	int64_t wait = c->account ? account_wait_ms(c->account, clock_boot_ms()) : 0;
+	if (c->account && wait == 0 && c->out.len < OUT_LOW && unread_by_user(c) > UNREAD_MAX)
+		wait = UNREAD_WAIT_MS;
 	if (wait == 0)
 		return false;
 	c->pausing = true;

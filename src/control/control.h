@@ -14,7 +14,9 @@
  *                                     of the message
  *     flush|hold|release|delete|bounce id=ENDING... | all=1
  *                                     {"id":...,"pending":false|true} each, true: it is being
- *                                     delivered, done after that; or {"id":...,"error":...}
+ *                                     delivered, done after that; or {"id":...,"error":...};
+ *                                     with "why" when what is flushed must wait nevertheless;
+ *                                     id= and all=1: those of them that are there still
  *     edit id=ENDING [to=OLD new=NEW]... [remove=ADDRESS]... [from=ADDRESS]
  *                                     {"id":OLDID,"new":NEWID,"pending":false}: the message as
  *                                     NEWID, for whoever has not got it yet; {"pending":true}
@@ -107,8 +109,8 @@ struct control_rules {
 };
 
 /* Listens at path (an old socket there is replaced). What other users than administrators ask
- * for takes at most a fifth of the server's time; a client has half a minute to say what it
- * wants. */
+ * for takes at most a fifth of the server's time, and they are told no more while much of it was
+ * not read; a client has half a minute to say what it wants. */
 struct control_server *control_listen(struct loop *loop, const char *path,
 				      const struct control_rules *rules,
 				      control_request_fn *fn, void *ctx, struct err *err);

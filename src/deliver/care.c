@@ -138,7 +138,8 @@ static const char *burial_reason(const struct message *msg,
 		return "crashes-worker: two delivery processes crashed with it";
 	if (msg->stuck)
 		return "its relay did not work for 30 d";
-	if (msg->storm && storm_is_stale(q, &now))
+	if (journal_storm(&q->journal, NULL) && !msg->digest && !msg->owes &&
+	    storm_is_stale(&q->journal.last, &now))
 		return "held by storm control for 7 d";
 	return undeliverable_bounce(q)
 		       ? "refused for good, and there is no sender to tell"
@@ -221,7 +222,7 @@ static void visit(struct manager *m, struct message *msg, int64_t now_ms) {
 		trouble(m, msg, now_ms, &err);
 	} else {
 		struct queue_id id = msg->id;
-		message_forget(m, msg);
+		message_gone(m, msg, damage != QUEUE_SOUND ? "dead" : "removed", NULL);
 		if (damage != QUEUE_SOUND)
 			care_bury_damaged(m, &id, damage, err.msg);
 	}

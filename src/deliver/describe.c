@@ -127,6 +127,17 @@ static void why_relay_held(struct buf *out, const struct view *v) {
 	add_next(out, v, l->probe_ms > v->due_ms ? l->probe_ms : v->due_ms);
 }
 
+bool verb_add_relay_wait(struct buf *out, const struct verb_live *live) {
+	struct view v = { .live = live, .now = clock_now() };
+	if (!live->deliverable)
+		why_unconfigured(out, &v);
+	else if (live->relay_held && live->probe_ms > 0)
+		why_relay_held(out, &v);
+	else
+		return false;
+	return true;
+}
+
 /* "refused for now by mx1.example[192.0.2.1] (450 4.2.0 mailbox busy)" */
 static void add_answer(struct buf *out, const struct journal_result *r) {
 	if (!r->host.len) { /* our own words: a sentence already */

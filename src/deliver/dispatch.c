@@ -291,7 +291,7 @@ static void busy(struct manager *m, struct slot *s, const char *text) {
 	if (!s->relay)
 		return;
 	if (s->answered == 0 && !others_work(m, s))
-		relay_failed(m, s->relay, "", text);
+		relay_failed(m, s->relay, "connection lost", text);
 	else
 		breaker_busy(&s->relay->breaker, clock_boot_ms());
 }

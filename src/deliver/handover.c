@@ -16,6 +16,7 @@
 
 #include "base/auto.h"
 #include "base/log.h"
+#include "base/sandbox.h"
 #include "base/sharedmem.h"
 #include "creds/creds.h"
 #include "net/conn.h"
@@ -142,6 +143,17 @@ static int serve(struct tls_session_state *s, const struct plan *plan, struct er
 	return plan_serve(plan, &means, err);
 }
 
+/* The key is read: from here on nothing but the queue is needed. */
+static int enter_sandbox(const struct plan *plan, struct err *err) {
+	const char *const writable[] = { plan->dir };
+	if (!plan->sandbox)
+		return 0;
+	struct sandbox *box = sandbox_new(writable, 1, 0, err);
+	int r = box ? sandbox_enter(box, err) : -1;
+	sandbox_free(box);
+	return r == 0 ? 0 : err_prefix(err, "sandbox ('sandbox = off' does without)");
+}
+
 /* The client is told nothing before TLS is sure: until then 454 is still true. */
 static int accept_tls(struct tls_session_state *s, const struct plan *plan, struct err *err) {
 	s->tls = tls_server_new(plan->certificate, plan->key, err);
@@ -153,6 +165,10 @@ static int accept_tls(struct tls_session_state *s, const struct plan *plan, stru
 		log_error("nobody can log in: %s", err->msg);
 	}
 	s->users_known = s->users.count > 0;
+	if (enter_sandbox(plan, err) != 0) {
+		say("454 4.7.0 TLS is not available now\r\n");
+		return -1;
+	}
 	if (say("220 2.0.0 go ahead\r\n") != 0)
 		return err_sys(err, "the client has gone");
 	s->conn = conn_adopt(HANDOVER_CLIENT_FD, err);

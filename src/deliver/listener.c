@@ -34,6 +34,7 @@
 #define IDLE_UNIX_MS 10000
 #define IDLE_TCP_MS 1000
 #define BOARD_SIZE (LISTEN_SLOTS * sizeof(_Atomic int64_t))
+#define SPARE_SIZE ((LISTEN_SLOTS + 1) * sizeof(_Atomic int))
 
 static bool same_client(const struct listen_client *a, const struct listen_client *b) {
 	if (a->tcp != b->tcp || a->has_uid != b->has_uid)
@@ -45,9 +46,10 @@ static bool same_client(const struct listen_client *a, const struct listen_clien
 static unsigned count_sessions(const struct listener *l, const struct listen_client *like,
 			       bool one) {
 	unsigned n = 0;
-	for (size_t i = 0; i < LISTEN_SLOTS; i++) {
+	for (size_t i = 0; i < l->top; i++) {
 		const struct listen_slot *s = &l->slot[i];
 		n += s->pid > 0 && !s->leaving && s->client.tcp == like->tcp &&
+		     !listener_spare_waits(l, i) &&
 		     (!one || same_client(&s->client, like));
 	}
 	return n;
@@ -72,10 +74,11 @@ static bool make_room(struct listener *l, const struct listen_client *like, bool
 	int64_t now = clock_boot_ms(), least = like->tcp ? IDLE_TCP_MS : IDLE_UNIX_MS;
 	int64_t oldest = now - least + 1;
 	struct listen_slot *found = NULL;
-	for (size_t i = 0; i < LISTEN_SLOTS; i++) {
+	for (size_t i = 0; i < l->top; i++) {
 		struct listen_slot *s = &l->slot[i];
 		int64_t since = l->idle_since[i];
 		if (s->pid == 0 || s->leaving || since == 0 || since >= oldest ||
+		    listener_spare_waits(l, i) ||
 		    s->client.tcp != like->tcp || (one && !same_client(&s->client, like)))
 			continue;
 		oldest = since;
@@ -115,6 +118,7 @@ static struct plan plan_for(const struct manager *m) {
 		.reserve_inodes = s->reserve_inodes,
 		.keep_long_lines = s->long_lines == CONFIG_LONG_LINES_SEND,
 		.lenient_newlines = s->listen.lenient_newlines,
+		.sandbox = s->sandbox == CONFIG_SANDBOX_AUTO,
 		.recipients_max = ENVELOPE_RECIPIENTS_MAX,
 		.errors_max = s->listen.errors,
 		.timeout_ms = (uint64_t)s->listen.timeout_ms,
@@ -134,6 +138,7 @@ static void start_session(struct manager *m, int fd, const struct listen_client 
 			  struct plan *plan) {
 	struct listener *l = m->listener;
 	const char *why;
+	int other;
 	size_t i = 0;
 	while (i < LISTEN_SLOTS && l->slot[i].pid > 0)
 		i++;
@@ -143,20 +148,28 @@ static void start_session(struct manager *m, int fd, const struct listen_client 
 		send_away(fd, why);
 		return;
 	}
-	plan->slot = i;
-	l->idle_since[i] = clock_boot_ms();
 	limit_know(m->limits, (uid_t)plan->uid);
 	wake_rouse(m);
+	if (listener_spare_pass(l, client, fd))
+		return;
+	plan->slot = i;
+	l->idle_since[i] = clock_boot_ms();
+	AUTO_FD int channel = listener_spare_channel(l, client, &other);
+	AUTO_FD int others = other;
 	pid_t parent = getpid(), pid = fork();
 	if (pid == 0)
-		listener_session(m, fd, plan, parent);
+		listener_session(m, fd, others, plan, parent);
 	if (pid < 0) {
 		log_error("cannot start a session: %s", strerror(errno));
 		send_away(fd, "421 4.3.0 no process for this session\r\n");
 		return;
 	}
-	l->slot[i] = (struct listen_slot){ .pid = pid, .client = *client };
+	l->slot[i] = (struct listen_slot){ .pid = pid,
+					   .channel = take_fd(&channel),
+					   .client = *client };
 	l->count++;
+	if (i >= l->top)
+		l->top = i + 1;
 }
 
 static void user_came(struct manager *m, int fd) {
@@ -229,6 +242,7 @@ static const struct listen_client any_user = { .tcp = false };
 /* Users wait in the socket while their pool is full; clients by TCP are told. */
 static void watch_users(struct listener *l) {
 	bool full = count_sessions(l, &any_user, false) >= LISTEN_UNIX_SESSIONS;
+	listener_spare_crowded(l, full);
 	for (size_t i = 0; i < LISTEN_SOCKETS; i++)
 		if (l->socket[i].watch && !l->socket[i].tcp)
 			loop_watch_events(l->socket[i].watch, full ? 0 : POLLIN);
@@ -298,7 +312,7 @@ static void look_soon(struct listener *l) {
 void listener_reap(struct manager *m) {
 	struct listener *l = m->listener;
 	bool any = false;
-	for (size_t i = 0; l && i < LISTEN_SLOTS; i++) {
+	for (size_t i = 0; l && i < l->top; i++) {
 		struct listen_slot *s = &l->slot[i];
 		int status;
 		if (s->pid == 0 || waitpid(s->pid, &status, WNOHANG) != s->pid)
@@ -310,9 +324,12 @@ void listener_reap(struct manager *m) {
 			log_error("a session of uid %u ended: signal %d",
 				  (unsigned)s->client.uid, WTERMSIG(status));
 		s->pid = 0;
+		listener_spare_forget(l, i);
 		l->count--;
 		any |= !s->client.tcp;
 	}
+	while (l && l->top > 0 && l->slot[l->top - 1].pid == 0)
+		l->top--;
 	if (any)
 		watch_users(l);
 	if (m->stopping)
@@ -325,6 +342,7 @@ bool listener_serves(const struct manager *m) {
 
 int listener_start(struct manager *m, struct err *err) {
 	struct listener *l = m->listener = calloc(1, sizeof(*l));
+	int spare_fd = -1;
 	if (!l)
 		return err_set(err, ERR_MEMORY, "out of memory");
 	for (size_t i = 0; i < LISTEN_SOCKETS; i++)
@@ -332,9 +350,11 @@ int listener_start(struct manager *m, struct err *err) {
 	l->idle_fd = l->limits_fd = -1;
 	m->limits = limit_new(&l->limits_fd);
 	l->idle_since = l->board = sharedmem_new(BOARD_SIZE, &l->idle_fd);
+	l->spare = sharedmem_new(SPARE_SIZE, &spare_fd);
+	auto_close(&spare_fd);
 	l->pause = loop_timer(m->loop, ACCEPT_PAUSE_MS, end_pause, l);
 	l->look = loop_timer(m->loop, LOOK_MS, look, m);
-	if (!m->limits || !l->idle_since || !l->pause || !l->look)
+	if (!m->limits || !l->idle_since || !l->spare || !l->pause || !l->look)
 		return err_set(err, ERR_MEMORY, "out of memory");
 	loop_timer_stop(l->pause);
 	loop_timer_stop(l->look);
@@ -347,6 +367,7 @@ int listener_start(struct manager *m, struct err *err) {
 void listener_settings(struct manager *m) {
 	limit_set(m->limits, m->settings.user_limit.per_hour,
 		  m->settings.user_limit.bytes);
+	listener_spare_end(m->listener);
 	listener_sockets_update(m);
 	m->drop_due = true; /* what was over the limit may not be any more */
 }
@@ -357,7 +378,7 @@ void listener_stop(struct manager *m) {
 	loop_timer_free(l->pause);
 	loop_timer_free(l->look);
 	l->pause = l->look = NULL;
-	for (size_t i = 0; i < LISTEN_SLOTS; i++)
+	for (size_t i = 0; i < l->top; i++)
 		if (l->slot[i].pid > 0)
 			kill(l->slot[i].pid, SIGTERM);
 }
@@ -367,6 +388,8 @@ void listener_free(struct manager *m) {
 	if (l) {
 		listener_stop(m);
 		pickup_release(&l->pickup);
+		listener_spare_end(l);
+		sharedmem_free((void *)(uintptr_t)l->spare, SPARE_SIZE);
 		sharedmem_free(l->board, BOARD_SIZE);
 		auto_close(&l->idle_fd);
 		auto_close(&l->limits_fd);

@@ -4,7 +4,7 @@
 /*
  * Inside of the listener: listener.c accepts clients and counts their sessions,
  * listener_sockets.c opens and closes what they connect to, listener_session.c is the process
- * that serves one.
+ * that serves one, and listener_spare.c lets it serve the same user again.
  */
 
 #include "base/inet.h"
@@ -19,6 +19,9 @@
 #define LISTEN_LEAVING_MAX 128u
 #define LISTEN_SLOTS (LISTEN_UNIX_SESSIONS + LISTEN_TCP_SESSIONS_MAX + LISTEN_LEAVING_MAX)
 #define LISTEN_PASSED_MAX 16
+/* Processes that may wait for a next client: in all, of one user. */
+#define LISTEN_SPARE_MAX 16u
+#define LISTEN_SPARE_EACH 8u
 #define LISTEN_SOCKETS (LISTEN_PASSED_MAX + CONFIG_TCP_MAX + 2)
 
 /* Who a session is counted for: a uid, or where there is none an address. */
@@ -31,6 +34,7 @@ struct listen_client {
 struct listen_slot {
 	pid_t pid; /* 0: free */
 	bool leaving;
+	int channel; /* by which it gets its next client; -1: it will have none */
 	struct listen_client client;
 };
 
@@ -51,10 +55,12 @@ struct listener {
 	bool look_due;
 	bool failed;              /* that was told already */
 	unsigned count;           /* of slots in use */
+	size_t top;               /* all of them are below */
 	int64_t full_told_ms;
 	struct listen_slot slot[LISTEN_SLOTS];
 	void *board;                 /* shared with the sessions: */
 	_Atomic int64_t *idle_since; /* LISTEN_SLOTS of them */
+	_Atomic int *spare; /* shared: which of them wait, and whether there is no room to */
 	int idle_fd, limits_fd;
 	struct pickup pickup;
 };
@@ -68,8 +74,28 @@ int listener_sockets_start(struct manager *m, struct err *err);
 void listener_sockets_update(struct manager *m);
 void listener_sockets_close(struct listener *l);
 
-/* listener_session.c: in the process of a session. Does not return. */
-void listener_session(const struct manager *m, int fd, const struct plan *plan, pid_t parent)
-	__attribute__((noreturn));
+/* listener_spare.c, in the daemon. Does the process of this slot wait for a client? */
+bool listener_spare_waits(const struct listener *l, size_t i);
+/* Our end of a channel to a process that may wait later; -1: this one is not to. */
+int listener_spare_channel(const struct listener *l, const struct listen_client *client,
+			   int *ret_other);
+/* Passes the connection to one that waits for this user; false: there is none. */
+bool listener_spare_pass(struct listener *l, const struct listen_client *client, int fd);
+/* It gets no more client: one, all; and while crowded, none of them begins to wait. */
+void listener_spare_forget(struct listener *l, size_t i);
+void listener_spare_end(struct listener *l);
+void listener_spare_crowded(struct listener *l, bool crowded);
+
+/* In the process: ends the connection and waits for another one in its place. */
+struct listen_spare {
+	int client, channel;
+	_Atomic int *state, *crowded;
+};
+bool listener_spare_next(void *ctx);
+
+/* listener_session.c: in the process of a session. Does not return. channel: where further
+ * clients may come from, or -1. */
+void listener_session(const struct manager *m, int fd, int channel, const struct plan *plan,
+		      pid_t parent) __attribute__((noreturn));
 
 #endif

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -20,11 +21,16 @@
 #include "deliver/listener.h"
 
 #define FIRST_FREE_FD 16
+#define CHANNEL_FD (HANDOVER_CLIENT_FD + 1) /* of users, who have no TLS */
+#define MALLOC_STEP (128 * 1024)
 
 /* Bounds for what a client can make the process use. */
 static void confine(void) {
 	static const struct rlimit files = { 64, 64 };
 	setrlimit(RLIMIT_NOFILE, &files);
+	/* Fixed, or the memory of the largest message so far would stay. */
+	mallopt(M_MMAP_THRESHOLD, MALLOC_STEP);
+	mallopt(M_TRIM_THRESHOLD, MALLOC_STEP);
 #ifndef KEEP_DUMPABLE /* sanitizers map terabytes */
 	static const struct rlimit memory = { 256u << 20, 256u << 20 };
 	setrlimit(RLIMIT_AS, &memory);
@@ -69,32 +75,40 @@ static int start_tls(void *ctx, struct err *err) {
 	return err_sys(err, "%s: cannot execute", argv[0]);
 }
 
-static int settle(const struct manager *m, int fd, const struct plan *plan) {
+static int settle(const struct manager *m, int fd, int channel, const struct plan *plan) {
 	const struct listener *l = m->listener;
 	bool tls = plan->certificate != NULL;
+	const int without_tls[] = { fd, channel };
 	const int with_tls[] = { fd, l->limits_fd, l->idle_fd, tls ? plan_pipe(plan) : -1 };
-	int count = tls ? 4 : 1;
+	int count = tls ? 4 : channel >= 0 ? 2 : 1;
 	closelog(); /* its descriptor goes with the others */
-	if (place(with_tls, HANDOVER_CLIENT_FD, count) != 0)
+	if (place(tls ? with_tls : without_tls, HANDOVER_CLIENT_FD, count) != 0)
 		return -1;
 	proc_close_from(HANDOVER_CLIENT_FD + count);
 	return 0;
 }
 
-void listener_session(const struct manager *m, int fd, const struct plan *plan, pid_t parent) {
+void listener_session(const struct manager *m, int fd, int channel, const struct plan *plan,
+		      pid_t parent) {
 	struct err err = ERR_INIT;
 	loop_signals_reset();
 	signal(SIGPIPE, SIG_IGN);
 	unsetenv("NOTIFY_SOCKET");
-	if (settle(m, fd, plan) != 0)
+	if (settle(m, fd, channel, plan) != 0)
 		_exit(EXIT_FAILURE);
 	proc_die_with(parent, SIGTERM);
 	confine();
+	struct listen_spare spare = { .client = HANDOVER_CLIENT_FD,
+				      .channel = CHANNEL_FD,
+				      .state = m->listener->spare + plan->slot,
+				      .crowded = m->listener->spare + LISTEN_SLOTS };
 	const struct plan_means means = {
 		.fd = HANDOVER_CLIENT_FD,
 		.limits = m->limits,
 		.idle_since = m->listener->idle_since + plan->slot,
 		.start_tls = plan->certificate ? start_tls : NULL,
+		.next = channel >= 0 ? listener_spare_next : NULL,
+		.next_ctx = &spare,
 	};
 	if (plan_serve(plan, &means, &err) == 0)
 		_exit(EXIT_SUCCESS);

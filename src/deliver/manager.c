@@ -308,6 +308,7 @@ void manager_free(struct manager *m) {
 	events_free(m->events);
 	id_list_release(&m->pending);
 	id_list_release(&m->late);
+	id_list_release(&m->uncounted);
 	queue_free(m->queue);
 	buf_release(&m->complaints);
 	config_release(&m->settings);

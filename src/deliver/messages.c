@@ -137,6 +137,8 @@ void message_load(struct manager *m, const struct queue_id *id) {
 		struct queue_id copy = *id; /* may point into the message that goes */
 		if (msg && err.kind == ERR_MISSING) /* a worker's last word was lost */
 			message_gone(m, msg, msg->failed ? "bounced" : "delivered", NULL);
+		else if (msg && damage == QUEUE_DAMAGED)
+			message_gone(m, msg, "dead", NULL);
 		else if (msg)
 			message_forget(m, msg);
 		unreadable(m, &copy, damage, &err);
@@ -144,6 +146,8 @@ void message_load(struct manager *m, const struct queue_id *id) {
 	}
 	if (!msg && must_wait(m, &q)) {
 		id_list_add(&m->late, id);
+	} else if (!msg && storm_must_wait(m, &q)) {
+		id_list_add(&m->uncounted, id);
 	} else {
 		bool fresh = !msg;
 		if (fresh && (msg = table_add(&m->messages, id)) != NULL) {

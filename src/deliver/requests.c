@@ -141,10 +141,22 @@ static int flush(struct manager *m, struct message *msg, struct err *err) {
 	return 0;
 }
 
+int requests_may_wish(const struct message *msg, enum verb_by by, struct err *err) {
+	bool by_admin = msg->verb != 0 && !(msg->verb & WISH_BY_USER);
+	if (by == VERB_BY_ADMIN || !by_admin || msg->verb == VERB_FLUSH + 1)
+		return 0;
+	return err_set(err, ERR_DENIED, "an administrator has asked for something else once the "
+					"attempt that is under way has ended");
+}
+
 /* What is to follow the attempt; a flush asks for nothing that a wish before it denies. */
-static void remember(struct message *msg, enum verb_act act, enum verb_by by) {
-	if (act != VERB_FLUSH || msg->verb == 0)
-		msg->verb = (uint8_t)((act + 1) | (by == VERB_BY_USER ? WISH_BY_USER : 0));
+static int remember(struct message *msg, enum verb_act act, enum verb_by by, struct err *err) {
+	if (act == VERB_FLUSH && msg->verb != 0)
+		return 1;
+	if (requests_may_wish(msg, by, err) != 0)
+		return -1;
+	msg->verb = (uint8_t)((act + 1) | (by == VERB_BY_USER ? WISH_BY_USER : 0));
+	return 1;
 }
 
 static const struct {
@@ -181,18 +193,25 @@ static int act_on(struct job *j, const struct entry *e, struct err *err) {
 	struct manager *m = j->manager;
 	enum verb_by by = j->peer.admin ? VERB_BY_ADMIN : VERB_BY_USER;
 	struct message *msg = e->dead ? NULL : table_find(&m->messages, &e->id);
-	if (msg && msg->state == MESSAGE_ACTIVE) {
-		remember(msg, j->act, by);
-		return 1;
-	}
+	if (msg && msg->state == MESSAGE_ACTIVE)
+		return remember(msg, j->act, by, err);
 	if (!msg || j->act != VERB_FLUSH)
 		return requests_act(m, j->act, by, &e->id, e->dead, err);
 	events_act(m, msg, "flushed", verb_by_name(by), NULL);
 	return flush(m, msg, err);
 }
 
-static void answer_one(struct buf *out, const struct entry *e, int result,
-		       const struct err *err) {
+/* "Now" would be no true answer to a flush while the relay does not work: only what an
+ * administrator flushes has the relay tried as well. */
+static void add_wait(struct json *j, const struct job *job, const struct entry *e) {
+	AUTO_BUF struct buf why = BUF_INIT(4096);
+	struct verb_live live = requests_live(job->manager, &e->id, &job->peer);
+	if (job->act == VERB_FLUSH && verb_add_relay_wait(&why, &live))
+		json_str(j, "why", buf_span(&why));
+}
+
+static void answer_one(struct buf *out, const struct job *job, const struct entry *e,
+		       int result, const struct err *err) {
 	struct queue_id_text id = queue_id_text(&e->id);
 	struct json j = json_into(out);
 	json_object(&j, NULL);
@@ -201,6 +220,8 @@ static void answer_one(struct buf *out, const struct entry *e, int result,
 		json_str(&j, "error", span_str(err->msg));
 	else
 		json_bool(&j, "pending", result == 1);
+	if (result == 0)
+		add_wait(&j, job, e);
 	json_end(&j);
 	buf_addc(out, '\n');
 }
@@ -219,7 +240,7 @@ static bool produce_acts(void *ctx, struct buf *out) {
 		struct err err = ERR_INIT;
 		int r = act_on(j, e, &err);
 		if (r >= 0 || !not_meant(j, &err))
-			answer_one(out, e, r, &err);
+			answer_one(out, j, e, r, &err);
 	}
 	if (j->next < j->count)
 		return true;
@@ -247,7 +268,7 @@ static int gather_one(struct job *j, struct span coded, struct err *err) {
 	if (codec_percent_decode(&ending, coded) != 0)
 		return err_set(err, ERR_SYNTAX, "an ID is not understood");
 	if (find_message(j->manager, &j->peer, buf_span(&ending), &id, &dead, err) != 0)
-		return -1;
+		return j->all && err->kind == ERR_MISSING ? 0 : -1;
 	return job_add(j, &id, dead) == 0 ? 0 : err_set(err, ERR_MEMORY, "out of memory");
 }
 

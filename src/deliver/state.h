@@ -6,7 +6,8 @@
  * (what the manager does with one itself), scan.c (reading the queue), wake.c (new mail),
  * deliverer.c, pool.c and crash.c (processes), dispatch.c (handing over, reports), relays.c
  * (held or not), requests.c, requests_find.c, status.c, show.c, wishes.c (control socket),
- * events.c and events_happen.c (who is told what happens), storm_watch.c (mail that repeats).
+ * events.c and events_happen.c (who is told what happens), storm_watch.c (mail that repeats
+ * itself).
  *
  * One rule joins them: whatever changes something calls manager_kick(), and the next round
  * does what is due then, in one place (manager.c), and sets the one timer for the next.
@@ -129,6 +130,7 @@ struct manager {
 	struct limit_table *limits;
 	bool drop_due; /* there may be something in drop/ */
 	struct storm_table *storms; /* NULL: there is nothing to count, and no storm */
+	struct id_list uncounted;   /* new mail, while the storms of before are not all known */
 
 	/* what the control socket tells */
 	struct events *events;
@@ -172,8 +174,12 @@ void care_bury_damaged(struct manager *m, const struct queue_id *id, enum queue_
 /* --- storm_watch.c: storm control --- */
 /* Takes new settings over. */
 void storm_settings(struct manager *m);
-/* Counts a message that was not known; sets msg->storm when it is one too many, or held for that. */
+/* Counts a message that was not known; sets msg->storm when it is one too many, or held for
+ * being that. */
 void storm_note(struct manager *m, struct message *msg, const struct queue_message *q);
+/* True when it cannot be told yet whether that is one too many; storm_step() has it read
+ * again. */
+bool storm_must_wait(struct manager *m, const struct queue_message *q);
 /* Care: holds one that is too many. 0: the claim is freed; -1. */
 int storm_hold(struct manager *m, struct message *msg, struct queue_claim *c, struct err *err);
 /* Care: records that the digest of the storm that it began must exist. */
@@ -278,6 +284,9 @@ void requests_take(void *ctx, struct control_client *c, struct span line,
 struct verb_live requests_live(const struct manager *m, const struct queue_id *id,
 			       const struct control_peer *peer);
 
+/* A message that is being delivered: may this one say what follows? ERR_DENIED: not what an
+ * administrator has said already. */
+int requests_may_wish(const struct message *msg, enum verb_by by, struct err *err);
 /* Does a verb to a message that nobody delivers now, and says so in log and events. */
 int requests_act(struct manager *m, enum verb_act act, enum verb_by by,
 		 const struct queue_id *id, bool dead, struct err *err);

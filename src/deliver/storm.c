@@ -49,7 +49,8 @@ int storm_key_of(struct queue *q, const struct queue_message *m, struct storm_ke
 	return 0;
 }
 
-int storm_record_hold(struct queue_claim *c, const struct queue_id *storm, struct err *err) {
+int storm_record_hold(struct queue_claim *c, const struct queue_id *storm,
+		      struct err *err) {
 	AUTO_BUF struct buf record = BUF_INIT(RECORD_MAX), reason = BUF_INIT(RECORD_MAX);
 	buf_addf(&reason, JOURNAL_STORM "%s", queue_id_text(storm).s);
 	if (journal_add_hold(&record, buf_str(&reason)) != 0)
@@ -65,15 +66,16 @@ int storm_record_digest(struct queue_claim *c, int64_t held, const struct queue_
 	AUTO_BUF struct buf record = BUF_INIT(RECORD_MAX);
 	struct queue_id notice = queue_id_notice(&m->env.id, m->journal.notices), storm;
 	struct moment now = clock_now();
-	if (!journal_storm(&m->journal, &storm) || queue_id_cmp(&storm, &m->env.id) != 0 ||
-	    m->journal.digest.asked)
+	if (!journal_storm(&m->journal, &storm) ||
+	    queue_id_cmp(&storm, &m->env.id) != 0 || m->journal.digest.asked)
 		return 0;
 	if (journal_add_digest(&record, &now, &notice, held, last) != 0)
 		return err_set(err, ERR_MEMORY, "out of memory");
 	return queue_claim_append(c, buf_span(&record), true, err);
 }
 
-static struct digest_sample sample(const struct queue_id *id, const struct queue_id_text *text,
+static struct digest_sample sample(const struct queue_id *id,
+				   const struct queue_id_text *text,
 				   const struct buf *content) {
 	return (struct digest_sample){
 		.id = span_str(text->s),
@@ -119,9 +121,9 @@ static int accept_digest(struct queue *q, const struct queue_message *m,
 	return queue_accept_commit(a, ret, err);
 }
 
-int storm_make_digest(struct queue *q, struct queue_claim *c, const struct settings *settings,
-		      const struct queue_id *notice, struct queue_claim **ret,
-		      struct err *err) {
+int storm_make_digest(struct queue *q, struct queue_claim *c,
+		      const struct settings *settings, const struct queue_id *notice,
+		      struct queue_claim **ret, struct err *err) {
 	const struct queue_message *m = queue_claim_message(c);
 	const struct queue_id *id = &m->env.id, *last = &m->journal.digest.last;
 	struct queue_id_text text = queue_id_text(notice), first_text = queue_id_text(id),
@@ -154,9 +156,8 @@ int storm_make_digest(struct queue *q, struct queue_claim *c, const struct setti
 }
 
 /* Between boots wall time is all there is. */
-bool storm_is_stale(const struct queue_message *m, const struct moment *now) {
-	const struct moment *since = &m->journal.last;
+bool storm_is_stale(const struct moment *since, const struct moment *now) {
 	int64_t waited = since->boot_id == now->boot_id ? clock_elapsed_ms(since, now)
 							: now->wall_ms - since->wall_ms;
-	return journal_storm(&m->journal, NULL) && waited >= STORM_KEEP_MS;
+	return waited >= STORM_KEEP_MS;
 }

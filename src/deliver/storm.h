@@ -19,15 +19,15 @@ int storm_key_of(struct queue *q, const struct queue_message *m, struct storm_ke
 		 struct err *err);
 /* Records that the message is held as part of a storm. */
 int storm_record_hold(struct queue_claim *c, const struct queue_id *storm, struct err *err);
-/* Records that the digest must exist, if the claimed message began a storm, is held for it still,
- * and did not ask before. notify_settle() follows. */
+/* Records that the digest must exist, if the claimed message began a storm, is held for it
+ * still, and did not ask before. notify_settle() follows. */
 int storm_record_digest(struct queue_claim *c, int64_t held, const struct queue_id *last,
 			struct err *err);
 /* Accepts the digest that the claimed message's journal asks for, addressed as that message is.
  * As queue_accept_commit(): EEXIST when it is there already. */
 int storm_make_digest(struct queue *q, struct queue_claim *c, const struct settings *settings,
 		      const struct queue_id *notice, struct queue_claim **ret, struct err *err);
-/* True when a message held for a storm has waited for long enough. */
-bool storm_is_stale(const struct queue_message *m, const struct moment *now);
+/* True when what is held for a storm since then has waited for long enough. */
+bool storm_is_stale(const struct moment *since, const struct moment *now);
 
 #endif

@@ -144,7 +144,8 @@ bool storm_count(struct storm_table *t, struct storm_key key, int64_t now_ms) {
 	return beyond;
 }
 
-bool storm_current(const struct storm_table *t, struct storm_key key, struct queue_id *ret) {
+bool storm_current(const struct storm_table *t, struct storm_key key,
+		   struct queue_id *ret) {
 	const struct kind *k = find(t, key);
 	if (!k || !k->on)
 		return false;
@@ -152,8 +153,8 @@ bool storm_current(const struct storm_table *t, struct storm_key key, struct que
 	return true;
 }
 
-static void begin(const struct storm_table *t, struct kind *k, const struct queue_id *storm,
-		  int64_t at_ms) {
+static void begin(const struct storm_table *t, struct kind *k,
+		  const struct queue_id *storm, int64_t at_ms) {
 	k->again = k->again && at_ms - k->held_ms < t->window_ms;
 	k->on = true;
 	k->told = false;
@@ -186,8 +187,9 @@ bool storm_join(struct storm_table *t, struct storm_key key, const struct queue_
 	return true;
 }
 
-void storm_restore(struct storm_table *t, struct storm_key key, const struct queue_id *storm,
-		   const struct queue_id *message, int64_t at_ms) {
+void storm_restore(struct storm_table *t, struct storm_key key,
+		   const struct queue_id *storm, const struct queue_id *message,
+		   int64_t at_ms) {
 	struct kind *k = find_or_add(t, key);
 	if (!k)
 		return;
@@ -200,15 +202,16 @@ void storm_restore(struct storm_table *t, struct storm_key key, const struct que
 	storm_join(t, key, storm, message, at_ms);
 }
 
-static struct kind *find_storm(const struct storm_table *t, const struct queue_id *storm) {
+static struct kind *find_storm(const struct storm_table *t,
+			       const struct queue_id *storm) {
 	for (size_t i = 0; i < t->count; i++)
 		if (t->kind[i]->on && queue_id_cmp(&t->kind[i]->storm, storm) == 0)
 			return t->kind[i];
 	return NULL;
 }
 
-bool storm_find(const struct storm_table *t, const struct queue_id *storm, int64_t *ret_held,
-		struct queue_id *ret_last) {
+bool storm_find(const struct storm_table *t, const struct queue_id *storm,
+		int64_t *ret_held, struct queue_id *ret_last) {
 	const struct kind *k = find_storm(t, storm);
 	if (!k)
 		return false;

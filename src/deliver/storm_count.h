@@ -15,8 +15,8 @@
 #include "queue/id.h"
 
 #define STORM_KINDS_MAX 1024u
-/* A digest comes when a storm was quiet for a window, and at the latest so long after its start; when
- * the mail goes on nevertheless, after a day each. */
+/* A digest comes when a storm was quiet for a window, and at the latest so long after its
+ * start; when the mail goes on nevertheless, after a day each. */
 #define STORM_FIRST_MS (3600 * 1000LL)
 #define STORM_AGAIN_MS (24 * 3600 * 1000LL)
 

@@ -19,8 +19,9 @@ static const char broken[] = "a storm cannot be followed";
 static struct storm_table *table(struct manager *m) {
 	const struct config_storm_limit *limit = &m->settings.storm_limit;
 	if (!m->storms)
-		m->storms = storm_table_new(limit->count, limit->count ? limit->window_ms
-								       : DEFAULT_WINDOW_MS);
+		m->storms = storm_table_new(limit->count, limit->count
+								  ? limit->window_ms
+								  : DEFAULT_WINDOW_MS);
 	if (!m->storms)
 		log_error("out of memory: %s", broken);
 	return m->storms;
@@ -41,6 +42,17 @@ static bool counts(const struct manager *m, const struct queue_message *q) {
 	       !span_eq(q->env.origin, SPAN("bounce")) &&
 	       q->env.created.boot_id == m->started.boot_id &&
 	       q->env.created.boot_ms >= m->started.boot_ms;
+}
+
+bool storm_must_wait(struct manager *m, const struct queue_message *q) {
+	return !m->scanned && counts(m, q);
+}
+
+/* The storms of before are known: what came meanwhile can be counted. */
+static void count_late(struct manager *m) {
+	for (size_t i = 0; i < m->uncounted.count; i++)
+		scan_note(m, &m->uncounted.id[i]);
+	id_list_release(&m->uncounted);
 }
 
 void storm_note(struct manager *m, struct message *msg, const struct queue_message *q) {
@@ -80,10 +92,11 @@ static void tell(const struct manager *m, const struct queue_message *q,
 		return;
 	}
 	term_duration(&window, m->settings.storm_limit.window_ms);
-	log_warn("id=%s storm=%s status=held uid=%u event=\"a storm: more than %u messages with "
-		 "its sender and subject within %s; what is beyond that is held\"",
-		 id.s, of.s, (unsigned)q->env.uid, m->settings.storm_limit.count,
-		 buf_str(&window));
+	log_warn(
+		"id=%s storm=%s status=held uid=%u event=\"a storm: more than %u messages with "
+		"its sender and subject within %s; what is beyond that is held\"",
+		id.s, of.s, (unsigned)q->env.uid, m->settings.storm_limit.count,
+		buf_str(&window));
 }
 
 int storm_hold(struct manager *m, struct message *msg, struct queue_claim *c,
@@ -127,6 +140,8 @@ int storm_ask_digest(struct manager *m, struct message *msg, struct queue_claim 
 int64_t storm_step(struct manager *m, int64_t now_ms) {
 	struct queue_id storm;
 	int64_t next;
+	if (m->scanned && m->uncounted.count > 0)
+		count_late(m);
 	if (!m->storms || !m->scanned || m->pending.count > 0)
 		return NEVER_MS;
 	while (storm_due(m->storms, now_ms, &storm, &next)) {
@@ -144,8 +159,7 @@ int64_t storm_step(struct manager *m, int64_t now_ms) {
 static void bury_stale(void *ctx, struct message *msg) {
 	struct manager *m = ctx;
 	struct moment now = clock_now();
-	if (msg->storm && msg->state == MESSAGE_HELD &&
-	    now.wall_ms - queue_id_us(&msg->id) / 1000 >= STORM_KEEP_MS)
+	if (msg->storm && msg->state == MESSAGE_HELD && storm_is_stale(&msg->last, &now))
 		message_due(m, msg, true, now.boot_ms);
 }
 

@@ -173,6 +173,8 @@ int verb_apply(struct queue *q, const struct settings *settings, const struct ve
 	enum queue_damage damage = QUEUE_SOUND;
 	if (dead)
 		return apply_dead(q, settings, wish, id, err);
+	if (verb_edit_finish(q, id, err) != 0)
+		return -1;
 	struct queue_claim *c = queue_claim(q, id, &damage, err);
 	if (c)
 		return apply_claimed(q, settings, wish, c, err);

@@ -65,6 +65,10 @@ struct verb_wish {
 	void *ctx;
 };
 
+/* Appends what a message that is due has to wait for still: its relay, which does not work and is
+ * tried again when, or a usable configuration. False: for nothing. */
+bool verb_add_relay_wait(struct buf *out, const struct verb_live *live);
+
 /*
  * Does it to one message, claiming it. ERR_DENIED: it is being delivered right now, or may not
  * be changed so.

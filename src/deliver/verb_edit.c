@@ -186,13 +186,12 @@ static void carry_recipient(struct buf *out, const struct journal *from, size_t 
 			journal_add_reached(out, new, from->reached[i].address);
 }
 
-/* Step 3: what must not be forgotten of the old message. */
+/* Step 3: what must not be forgotten of the old message. A crash may have left a part of these
+ * records; all of them again say the same. */
 static int carry_over(struct queue_claim *old, struct queue_claim *new, struct err *err) {
 	AUTO_BUF struct buf records = BUF_INIT(RECORDS_MAX);
 	const struct queue_message *m = queue_claim_message(old);
 	const struct queue_message *n = queue_claim_message(new);
-	if (n->journal.valid > 0) /* done before a crash */
-		return 0;
 	for (size_t k = 0; k < n->env.to_count; k++)
 		for (size_t i = 0; i < m->env.to_count; i++)
 			if (span_eq(m->env.to[i].address, n->env.to[k].address) &&
@@ -255,8 +254,10 @@ static int check_notices(const struct journal *j, struct err *err) {
 
 int verb_edit(struct queue *q, const struct verb_edit *edit, enum verb_by by,
 	      const struct queue_id *id, struct queue_id *ret_new, struct err *err) {
-	struct queue_claim *old = queue_claim(q, id, NULL, err);
 	bool replaced = false;
+	if (verb_edit_finish(q, id, err) != 0)
+		return -1;
+	struct queue_claim *old = queue_claim(q, id, NULL, err);
 	if (!old)
 		return -1;
 	if (verb_edit_settle(q, old, &replaced, err) != 0)
@@ -338,4 +339,27 @@ int verb_edit_is_free(struct queue *q, const struct queue_message *m, struct err
 			    queue_id_cmp(&old.journal.replacement, &m->env.id) == 0;
 	queue_message_release(&old);
 	return !waits_for_it;
+}
+
+int verb_edit_finish(struct queue *q, const struct queue_id *id, struct err *err) {
+	struct queue_message m;
+	struct err why = ERR_INIT;
+	bool replaced;
+	if (queue_read(q, id, false, &m, NULL, NULL) != 0)
+		return 0; /* its claim says why */
+	struct queue_id old_id = m.env.replaced;
+	int r = verb_edit_is_free(q, &m, err);
+	queue_message_release(&m);
+	if (r != 0)
+		return r > 0 ? 0 : -1;
+	struct queue_claim *old = queue_claim(q, &old_id, NULL, &why);
+	if (!old && why.kind == ERR_MISSING)
+		return 0;
+	if (!old)
+		return err_set(err, why.kind, "%s", why.msg);
+	if (verb_edit_settle(q, old, &replaced, err) != 0)
+		return -1;
+	if (!replaced)
+		queue_claim_release(old);
+	return 0;
 }

@@ -51,6 +51,9 @@ int verb_edit(struct queue *q, const struct verb_edit *edit, enum verb_by by,
  * now. The claim is freed then, and after an error; else it is as it was. */
 int verb_edit_settle(struct queue *q, struct queue_claim *old, bool *ret_replaced,
 	struct err *err);
+/* The same from the other side, for a message that may replace another: before anything is done
+ * with it, because the old one would go again without it. 0 also when there is no such message. */
+int verb_edit_finish(struct queue *q, const struct queue_id *id, struct err *err);
 /* May a message that replaces another be delivered? 1; 0: the other one is there still. */
 int verb_edit_is_free(struct queue *q, const struct queue_message *m, struct err *err);
 

@@ -82,6 +82,8 @@ void wishes_release(struct manager *m) {
 static int keep(struct manager *m, struct message *msg, struct wish *w, struct err *err) {
 	struct wish **old = find(m, &w->id), *replaced = *old;
 	unsigned n = 0;
+	if (requests_may_wish(msg, w->by, err) != 0)
+		return -1;
 	if (replaced) {
 		*old = replaced->next;
 		wish_free(replaced);

@@ -82,15 +82,19 @@ static void add_why(struct buf *text, const struct digest_params *p) {
 	add_host(text, p);
 	buf_addf(text, " repeats itself: the user with the uid %u ", (unsigned)p->uid);
 	if (p->limit > 0) {
-		buf_addf(text, "submitted more than %u\nmessage%s with the same sender "
-			       "and subject within ", p->limit, p->limit == 1 ? "" : "s");
+		buf_addf(text,
+			 "submitted more than %u\nmessage%s with the same sender "
+			 "and subject within ",
+			 p->limit, p->limit == 1 ? "" : "s");
 		term_duration(text, p->window_ms);
 		buf_adds(text, ".\n");
 	} else {
-		buf_adds(text, "submitted many\nmessages with the same sender and subject.\n");
+		buf_adds(text,
+			 "submitted many\nmessages with the same sender and subject.\n");
 	}
-	buf_addf(text, "What is beyond that (storm-limit in nightmail.conf) was not delivered, "
-		       "but is held:\n%lld message%s.\n\n",
+	buf_addf(text,
+		 "What is beyond that (storm-limit in nightmail.conf) was not delivered, "
+		 "but is held:\n%lld message%s.\n\n",
 		 (long long)p->held, p->held == 1 ? "" : "s");
 }
 
@@ -114,7 +118,8 @@ static void add_ways_out(struct buf *text, const struct digest_params *p) {
 }
 
 /* The first lines of the body, quoted. */
-static void add_excerpt(struct buf *text, const char *title, const struct digest_sample *s) {
+static void add_excerpt(struct buf *text, const char *title,
+			const struct digest_sample *s) {
 	struct span body = span_from(s->content, header_block_len(s->content)), line;
 	header_take_empty(&body);
 	buf_addf(text, "\n%s\n\n", title);

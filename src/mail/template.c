@@ -1,6 +1,7 @@
 /*
  * Templates. In a list of addresses a value must not become two addresses, nor a name an
- * address: it is quoted (RFC 5322 section 3.2.4) unless it is one address or plain words.
+ * address: it is quoted (RFC 5322 section 3.2.4) unless it is one address or plain words, and
+ * in a comment, where quotes mean nothing, what could end that is quoted (section 3.2.2).
  */
 
 #include "mail/template.h"
@@ -47,20 +48,29 @@ static bool is_words(struct span value) {
 	return rest.len == 0 || span_trim(rest).len == 0;
 }
 
-static void add_address(struct buf *out, struct span value, bool in_quotes) {
+/* Each of the special characters gets a backslash. */
+static void add_escaped(struct buf *out, struct span value, const char *special) {
+	for (size_t i = 0; i < value.len; i++) {
+		if (value.p[i] && strchr(special, value.p[i]))
+			buf_addc(out, '\\');
+		buf_addc(out, value.p[i]);
+	}
+}
+
+static void add_address(struct buf *out, struct span value, bool in_quotes, bool in_comment) {
 	struct addr parts;
 	bool plain = addr_parse(value, ADDR_SMTP, &parts, NULL) == 0 || is_words(value);
+	if (in_comment) {
+		add_escaped(out, value, "()\\");
+		return;
+	}
 	if (plain && !in_quotes) {
 		buf_add(out, value);
 		return;
 	}
 	if (!in_quotes)
 		buf_addc(out, '"');
-	for (size_t i = 0; i < value.len; i++) {
-		if (value.p[i] == '"' || value.p[i] == '\\')
-			buf_addc(out, '\\');
-		buf_addc(out, value.p[i]);
-	}
+	add_escaped(out, value, "\"\\");
 	if (!in_quotes)
 		buf_addc(out, '"');
 }
@@ -87,6 +97,7 @@ struct expansion {
 	const struct row *row;
 	struct buf *out;
 	bool in_quotes; /* of a list of addresses */
+	unsigned in_comment; /* how deep */
 };
 
 static int add_value(struct expansion *x, struct span name, bool raw, struct err *err) {
@@ -100,7 +111,7 @@ static int add_value(struct expansion *x, struct span name, bool raw, struct err
 	else if (x->use == TEMPLATE_URL)
 		add_url(x->out, value);
 	else
-		add_address(x->out, value, x->in_quotes);
+		add_address(x->out, value, x->in_quotes, x->in_comment > 0);
 	return 0;
 }
 
@@ -128,11 +139,16 @@ static void take_text(struct expansion *x, struct span *in) {
 			buf_adds(x->out, "{{");
 			continue;
 		}
-		if (x->in_quotes && in->p[0] == '\\' && in->len > 1) {
+		char c = in->p[0];
+		if ((x->in_quotes || x->in_comment) && c == '\\' && in->len > 1) {
 			buf_addc(x->out, '\\');
 			*in = span_from(*in, 1);
-		} else if (in->p[0] == '"') {
+		} else if (c == '"' && !x->in_comment) {
 			x->in_quotes = !x->in_quotes;
+		} else if (c == '(' && !x->in_quotes) {
+			x->in_comment++;
+		} else if (c == ')' && !x->in_quotes && x->in_comment) {
+			x->in_comment--;
 		}
 		buf_addc(x->out, in->p[0]);
 		*in = span_from(*in, 1);
@@ -148,7 +164,7 @@ static size_t line_of(struct span text, struct span rest) {
 
 int template_expand(struct span text, enum template_use use, const struct row *row,
 		    struct buf *out, struct err *err) {
-	struct expansion x = { use, row, out, false };
+	struct expansion x = { .use = use, .row = row, .out = out };
 	struct span rest = text, name;
 	bool raw;
 	while (rest.len > 0) {

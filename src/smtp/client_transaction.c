@@ -9,23 +9,11 @@
 #include <string.h>
 
 #include "smtp/client_machine.h"
-#include "smtp/syntax.h"
+#include "smtp/command.h"
 
 bool smtp_client_may_begin(const struct smtp_client *c) {
 	return c->ready && !c->closing && !c->ended && !c->want_quit && !c->cur &&
 	       (c->ext.pipelining || (!c->old && c->waiting == 0));
-}
-
-/* Our own files made these spans, but a line end in one would be a command of its own. */
-static int check(const struct smtp_transaction *t, struct err *err) {
-	bool clean = smtp_is_clean(t->from) && smtp_is_clean(t->ret);
-	for (size_t i = 0; clean && i < t->to_count; i++)
-		clean = smtp_is_clean(t->to[i].address) && smtp_is_clean(t->to[i].notify);
-	if (!clean)
-		return err_set(err, ERR_SYNTAX, "envelope with a control character");
-	if (t->to_count == 0)
-		return err_set(err, ERR_SYNTAX, "envelope without a recipient");
-	return 0;
 }
 
 int smtp_client_begin(struct smtp_client *c, const struct smtp_transaction *t,
@@ -36,7 +24,7 @@ int smtp_client_begin(struct smtp_client *c, const struct smtp_transaction *t,
 		return err_set(err, ERR_LIMIT,
 			       "message of %" PRIu64 " bytes; the server takes %" PRIu64,
 			       t->size, c->ext.size_max);
-	if (check(t, err) < 0)
+	if (smtp_transaction_check(t, err) < 0)
 		return -1;
 	struct smtp_flight *f = &c->flights[c->old == &c->flights[0]];
 	memset(f, 0, sizeof *f);
@@ -57,44 +45,13 @@ static void say_rset(struct smtp_client *c) {
 }
 
 static void say_mail(struct smtp_client *c, struct smtp_flight *f) {
-	const struct smtp_transaction *t = f->t;
-	smtp_client_add(c, SPAN("MAIL FROM:<"));
-	smtp_client_add(c, t->from);
-	smtp_client_add(c, SPAN(">"));
-	if (c->ext.size && t->size > 0)
-		buf_addf(&c->out, " SIZE=%" PRIu64, t->size);
-	if (c->ext.eightbitmime && t->body_8bit)
-		smtp_client_add(c, SPAN(" BODY=8BITMIME"));
-	if (c->ext.smtputf8 && t->smtputf8)
-		smtp_client_add(c, SPAN(" SMTPUTF8"));
-	if (c->ext.dsn && t->ret.len > 0) {
-		smtp_client_add(c, SPAN(" RET="));
-		smtp_client_add(c, t->ret);
-	}
-	if (c->ext.dsn && t->envid.len > 0) {
-		smtp_client_add(c, SPAN(" ENVID="));
-		smtp_xtext_add(&c->out, t->envid);
-	}
+	smtp_mail_add(&c->out, f->t, &c->ext);
 	f->mail_written = true;
 	smtp_client_command(c, SMTP_COMMAND_MAIL, f);
 }
 
 static void say_rcpt(struct smtp_client *c, struct smtp_flight *f) {
-	const struct smtp_recipient *to = &f->t->to[f->rcpt_written++];
-	smtp_client_add(c, SPAN("RCPT TO:<"));
-	smtp_client_add(c, to->address);
-	smtp_client_add(c, SPAN(">"));
-	if (c->ext.dsn && to->notify.len > 0) {
-		smtp_client_add(c, SPAN(" NOTIFY="));
-		smtp_client_add(c, to->notify);
-	}
-	if (c->ext.dsn && to->orcpt.len > 0) {
-		buf_reset(&c->scratch);
-		if (smtp_orcpt_add(&c->scratch, to->orcpt) == 0) {
-			smtp_client_add(c, SPAN(" ORCPT="));
-			smtp_client_add(c, buf_span(&c->scratch));
-		}
-	}
+	smtp_rcpt_add(&c->out, &f->t->to[f->rcpt_written++], &c->ext);
 	smtp_client_command(c, SMTP_COMMAND_RCPT, f);
 }
 

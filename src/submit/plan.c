@@ -30,6 +30,7 @@ static const struct plan_member {
 	NUMBER(reserve_inodes),
 	NUMBER(keep_long_lines),
 	NUMBER(lenient_newlines),
+	NUMBER(sandbox),
 	NUMBER(uid),
 	NUMBER(limited),
 	NUMBER(recipients_max),
@@ -152,6 +153,8 @@ int plan_serve(const struct plan *p, const struct plan_means *means, struct err 
 		.idle_since = means->idle_since,
 	};
 	int result = way ? session_run(&params, err) : -1;
+	while (result == 0 && means->next && means->next(means->next_ctx))
+		result = session_run(&params, err);
 	way_free(way);
 	return result;
 }

@@ -19,6 +19,7 @@ struct plan {
 	char *certificate, *key, *users;
 	uint64_t size_limit, reserve_bytes, reserve_inodes;
 	uint64_t keep_long_lines, lenient_newlines; /* booleans */
+	uint64_t sandbox;                           /* a boolean; base/sandbox.h */
 	uint64_t uid, limited;                      /* limited: user-limit holds for it */
 	uint64_t recipients_max, errors_max, timeout_ms;
 	uint64_t right; /* enum session_right */
@@ -41,9 +42,13 @@ struct plan_means {
 	_Atomic int64_t *idle_since;
 	int (*start_tls)(void *ctx, struct err *err);
 	void *start_tls_ctx;
+	/* Waits for another client of the same uid, in the place of the one that has gone; false:
+	 * none came. NULL: there is only one. */
+	bool (*next)(void *ctx);
+	void *next_ctx;
 };
 
-/* Serves the client. On -1 it has got no reply yet. */
+/* Serves the client, and those that `next` brings. On -1 the last has got no reply yet. */
 int plan_serve(const struct plan *p, const struct plan_means *means, struct err *err);
 
 #endif

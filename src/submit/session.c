@@ -48,6 +48,10 @@ static void catch_signals(void) {
 	sigaction(SIGUSR1, &action, NULL);
 }
 
+bool session_is_unwanted(void) {
+	return told_to_stop || told_to_make_room;
+}
+
 static int64_t earlier(int64_t a, int64_t b) {
 	return a < b ? a : b;
 }

@@ -85,6 +85,8 @@ struct session_params {
 
 /* Returns when the client has gone or was sent away: 0, or -1 when the process cannot work. */
 int session_run(const struct session_params *p, struct err *err);
+/* True when this process was told to end, or to make room: it serves nobody else. */
+bool session_is_unwanted(void);
 
 /* The uid of a client that is no user of this machine: above those that users have, and the
  * same for the same name ("user:printer", "tcp:192.0.2.7"). */

@@ -1,8 +1,10 @@
 /*
- * Through the daemon's socket: the client machine (smtp/client.h) over a blocking connection.
- * One refused recipient refuses the whole message: the connection is then closed before the
- * content ends, which discards it. A daemon that has too many sessions says so in its
- * greeting, and is asked again for a while.
+ * Through the daemon's socket. A short message waits here until it is whole and goes with its
+ * envelope in one flight (flight.h); what is longer goes as it comes by the client machine
+ * (smtp/client.h) over a blocking connection. One refused recipient refuses the whole message:
+ * the connection is then closed before the content ends, which discards it. A daemon that has
+ * too many sessions says so in its greeting, and is asked again for a while; where it has left
+ * meanwhile, nightmail-drop takes what waits here.
  */
 
 #include "submit/way.h"
@@ -20,6 +22,7 @@
 #include "control/address.h"
 #include "smtp/client.h"
 #include "submit/envelope_words.h"
+#include "submit/flight.h"
 
 #define REPLY_MS 330000 /* longer than the daemon waits for us */
 #define BUSY_TRIES 40
@@ -33,7 +36,11 @@ struct way_socket {
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	char helo[256];
 	int fd;
-	struct smtp_client *client;
+	bool greeted;               /* a flight went over this connection */
+	struct smtp_client *client; /* NULL as long as only flights did */
+	const struct envelope *envelope;
+	uint64_t size;
+	struct buf held; /* the content, without a client */
 	struct smtp_transaction t;
 	struct smtp_recipient *to;
 	char (*notify)[NOTIFY_TEXT_MAX];
@@ -50,6 +57,7 @@ static void hang_up(struct way_socket *s) {
 	s->fd = -1;
 	smtp_client_free(s->client);
 	s->client = NULL;
+	s->greeted = false;
 	s->ready = s->wants_content = s->done = s->over = false;
 }
 
@@ -58,6 +66,8 @@ static void end_transaction(struct way_socket *s) {
 	free(s->notify);
 	s->to = NULL;
 	s->notify = NULL;
+	s->envelope = NULL;
+	buf_release(&s->held);
 	s->wants_content = s->done = false;
 }
 
@@ -70,7 +80,6 @@ static int refused(struct way_socket *s, struct err *err) {
 					      : ERR_SYNTAX;
 	err_set(err, kind, "nightmaild: %d %s", r->code, r->text);
 	hang_up(s);
-	end_transaction(s);
 	return -1;
 }
 
@@ -82,7 +91,6 @@ static int trouble(struct way_socket *s, struct err *err, const char *what) {
 		err->kind =
 			ERR_REMOTE; /* whatever it is, it is no fault of the message */
 	hang_up(s);
-	end_transaction(s);
 	return -1;
 }
 
@@ -189,7 +197,9 @@ static int connect_once(struct way_socket *s, struct err *err) {
 static int open_session(struct way_socket *s, struct err *err) {
 	const struct smtp_client_params params = { .helo = s->helo,
 						   .starttls = SMTP_STARTTLS_NEVER };
-	if (connect_once(s, err) != 0)
+	if (s->greeted)
+		hang_up(s);
+	if (s->fd < 0 && connect_once(s, err) != 0)
 		return -1;
 	s->reply = (struct smtp_reply){ .code = 0 };
 	s->client = smtp_client_new(&params);
@@ -202,13 +212,19 @@ static int open_session(struct way_socket *s, struct err *err) {
 	return s->ready ? 0 : refused(s, err);
 }
 
+/* False when the daemon was asked often enough. */
+static bool be_patient(int tries) {
+	if (tries == BUSY_TRIES)
+		return false;
+	nanosleep(&(struct timespec){ .tv_nsec = BUSY_PAUSE_NS }, NULL);
+	return true;
+}
+
 /* As long as the daemon has no session free for us. */
 static int open_patiently(struct way_socket *s, struct err *err) {
-	for (int i = 0; open_session(s, err) != 0; i++) {
-		if (s->reply.code != 421 || i == BUSY_TRIES)
+	for (int i = 0; open_session(s, err) != 0; i++)
+		if (s->reply.code != 421 || !be_patient(i))
 			return -1;
-		nanosleep(&(struct timespec){ .tv_nsec = BUSY_PAUSE_NS }, NULL);
-	}
 	return 0;
 }
 
@@ -229,14 +245,27 @@ static int fill_recipients(struct way_socket *s, const struct envelope *e) {
 	return 0;
 }
 
+/* The way of a message that does not fit into a flight. */
+static int begin_long(struct way_socket *s, struct err *err) {
+	if (!s->client && open_patiently(s, err) != 0)
+		return -1;
+	s->reply = (struct smtp_reply){ .code = 0 };
+	if (smtp_client_begin(s->client, &s->t, err) != 0 ||
+	    run(s, &s->wants_content, SIZE_MAX, err) != 0)
+		return -1;
+	return s->wants_content && s->reply.code < 300 ? 0 : refused(s, err);
+}
+
 static int begin(struct way *w, const struct envelope *e, uint64_t size,
 		 struct err *err) {
 	struct way_socket *s = self(w);
-	if (s->fd < 0 && open_patiently(s, err) != 0)
+	if (s->fd < 0 && connect_once(s, err) != 0)
 		return -1;
+	end_transaction(s);
 	if (fill_recipients(s, e) != 0)
 		return err_set(err, ERR_MEMORY, "out of memory");
-	s->reply = (struct smtp_reply){ .code = 0 };
+	s->envelope = e;
+	s->size = size;
 	s->t = (struct smtp_transaction){
 		.from = e->from,
 		.to = s->to,
@@ -247,19 +276,31 @@ static int begin(struct way *w, const struct envelope *e, uint64_t size,
 		.ret = e->ret,
 		.envid = e->envid,
 	};
-	if (smtp_client_begin(s->client, &s->t, err) != 0 ||
-	    run(s, &s->wants_content, SIZE_MAX, err) != 0)
-		return -1;
-	return s->wants_content && s->reply.code < 300 ? 0 : refused(s, err);
+	if (s->client || size > FLIGHT_CONTENT_MAX || e->to_count > FLIGHT_RECIPIENTS_MAX)
+		return begin_long(s, err);
+	return 0;
 }
 
-static int write_some(struct way *w, struct span wire, struct err *err) {
-	struct way_socket *s = self(w);
+static int send_content(struct way_socket *s, struct span wire, struct err *err) {
 	if (smtp_client_content(s->client, wire, false) != 0)
 		return err_set(err, ERR_MEMORY, "out of memory");
 	if (run(s, NULL, DRAIN_AT, err) != 0)
 		return -1;
 	return s->over || s->done ? refused(s, err) : 0;
+}
+
+static int write_some(struct way *w, struct span wire, struct err *err) {
+	struct way_socket *s = self(w);
+	if (s->client)
+		return send_content(s, wire, err);
+	if (wire.len <= FLIGHT_CONTENT_MAX - s->held.len)
+		return buf_add(&s->held, wire) == 0
+			       ? 0
+			       : err_set(err, ERR_MEMORY, "out of memory");
+	if (begin_long(s, err) != 0 || send_content(s, buf_span(&s->held), err) != 0)
+		return -1;
+	buf_release(&s->held);
+	return send_content(s, wire, err);
 }
 
 /* "queued as ID": the daemon's words are ours. */
@@ -269,13 +310,77 @@ static bool take_id(const char *text, struct queue_id *ret) {
 	       queue_id_parse(span_of(text + len - QUEUE_ID_LEN, QUEUE_ID_LEN), ret);
 }
 
-static int commit(struct way *w, struct queue_id *ret, struct err *err) {
-	struct way_socket *s = self(w);
+static int commit_long(struct way_socket *s, struct err *err) {
 	if (smtp_client_content(s->client, SPAN(""), true) != 0)
 		return err_set(err, ERR_MEMORY, "out of memory");
-	if (run(s, &s->done, SIZE_MAX, err) != 0)
+	return run(s, &s->done, SIZE_MAX, err);
+}
+
+/* What the daemon surely did not take. */
+static int hand_to_helper(struct way_socket *s, struct queue_id *ret, struct err *err) {
+	struct way *helper = way_open_helper(err);
+	if (!helper)
 		return -1;
-	if (!s->done || s->reply.code >= 300 || !take_id(s->reply.text, ret))
+	way_has_short_lines(helper);
+	int r = way_begin(helper, s->envelope, s->size, err) != 0 ||
+				way_write(helper, buf_span(&s->held), err) != 0 ||
+				way_commit(helper, ret, err) != 0
+			? -1
+			: 0;
+	way_free(helper);
+	return r;
+}
+
+/* Sends it until somebody takes or refuses it: s->reply is the answer then. */
+static enum flight_end fly(struct way_socket *s, struct err *err) {
+	enum flight_end end;
+	for (int i = 0;; i++) {
+		const struct flight f = {
+			.fd = s->fd,
+			.path = s->path,
+			.helo = s->greeted ? NULL : s->helo,
+			.t = &s->t,
+			.content = buf_span(&s->held),
+			.timeout_ms = REPLY_MS,
+		};
+		s->reply = (struct smtp_reply){ .code = 0 };
+		end = flight_run(&f, &s->reply, err);
+		if (end != FLIGHT_NOT_TAKEN)
+			return end;
+		hang_up(s);
+		if (!be_patient(i))
+			return FLIGHT_REFUSED;
+		if (connect_once(s, err) != 0)
+			return end;
+	}
+}
+
+static int commit_flight(struct way_socket *s, struct queue_id *ret, struct err *err) {
+	struct err why = ERR_INIT;
+	s->t.size = s->held.len;
+	enum flight_end end = fly(s, &why);
+	s->greeted = end == FLIGHT_QUEUED;
+	if (end == FLIGHT_QUEUED || end == FLIGHT_REFUSED)
+		return 0;
+	if (end == FLIGHT_NOT_TAKEN && why.kind == ERR_MISSING &&
+	    hand_to_helper(s, ret, NULL) == 0)
+		return 1;
+	if (why.kind == ERR_SYSTEM)
+		why.kind = ERR_REMOTE; /* it is no fault of the message */
+	if (err)
+		*err = why;
+	hang_up(s);
+	return -1;
+}
+
+static int commit(struct way *w, struct queue_id *ret, struct err *err) {
+	struct way_socket *s = self(w);
+	bool flies = !s->client;
+	int r = flies ? commit_flight(s, ret, err) : commit_long(s, err);
+	if (r < 0)
+		return -1;
+	if (r == 0 && ((!flies && !s->done) || s->reply.code >= 300 ||
+		       !take_id(s->reply.text, ret)))
 		return refused(s, err);
 	end_transaction(s);
 	return 0;
@@ -320,11 +425,12 @@ struct way *way_open_socket(const struct way_place *p, const char *helo,
 	}
 	s->way.ops = &ops;
 	s->fd = -1;
+	buf_init(&s->held, FLIGHT_CONTENT_MAX);
 	snprintf(s->helo, sizeof(s->helo), "%s", helo);
 	int n = snprintf(s->path, sizeof(s->path), "%s/submit", p->rundir);
 	if (n < 0 || (size_t)n >= sizeof(s->path))
 		err_set(err, ERR_LIMIT, "%s/submit: too long for a socket", p->rundir);
-	else if (open_patiently(s, err) == 0)
+	else if (connect_once(s, err) == 0)
 		return &s->way;
 	free(s);
 	return NULL;

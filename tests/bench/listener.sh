@@ -148,7 +148,7 @@ for sessions in 1 16; do
 		mine=$(ours $sessions $reuse) other=$(theirs $sessions $reuse)
 		how=$([ -n "$reuse" ] && echo 'kept connections' || echo 'a connection each')
 		echo "listener: $sessions sessions, $how: nightmail $mine/s, smtp-sink (keeps nothing) $other/s"
-		[ $sessions = 16 ] || continue
+		[ "$sessions" = 16 ] || continue
 		lower=$((limit < other ? limit : other))
 		verdict "listener: 16 sessions, $how, to the lower of disk and sink" \
 			"$(awk -v a="$mine" -v b="$lower" 'BEGIN { print a / b }')" 0.8 min

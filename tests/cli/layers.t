@@ -68,8 +68,8 @@ report "libidn2 stays in src/mail" "$(outside '#include <idn2' src/mail/)"
 report "libseccomp stays in src/base" "$(outside '#include <seccomp' src/base/)"
 report "jansson stays in src/cli and tui/model" \
 	"$(outside '#include <jansson' '\(src/cli/\|tui/model_\)')"
-report "curses stays in tui/draw, theme and app_screen" \
-	"$(outside '#include <n*curses' 'tui/\(draw\|theme\|app_screen\)\.c')"
+report "curses stays in tui/draw, theme, app_screen and app_terminal" \
+	"$(outside '#include <(n*curses|term)\.h' 'tui/\(draw\|theme\|app_screen\|app_terminal\)\.c')"
 report "mail and smtp do no I/O" "$(
 	grep -HnE '#include (<(fcntl|unistd|poll|sys/socket|sys/stat)\.h>|"base/(file|loop|proc|log)\.h")' \
 		src/mail/*.[ch] src/smtp/*.[ch]

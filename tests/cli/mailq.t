@@ -73,6 +73,10 @@ ask() {
 	is "$1: and may find nothing" "$code$out$err" 0
 	mq -qRz@y
 	like "$1: -qR flushes" "$code $out" "^0 $other: will be tried"
+	mq "-qI$other"
+	like "$1: -qI flushes one" "$code $out" "^0 $other: will be tried"
+	mq -qIVVVV
+	is "$1: -qI of none is told" "$code $out" '66 '
 	mq flush "$ending"
 	like "$1: a flush does not release" "$code $err" "^75 $id: it is held"
 	mq flush --all
@@ -216,6 +220,8 @@ usage '--remove of no address' '--remove a b: no address' edit 1234 --remove 'a 
 usage '--to with list' '--to, --remove and --from go with edit' --from a@b.example
 usage 'edit with a filter' 'edit takes no filter' edit 1234 to=x --from a@b.example
 usage '-q with another command' '-q goes with flush' list -q
+usage '-qI with another ID' '-qI names the one message' -qIABCD 1234
+usage '-qR of more than any address' 'a filter has at most' "-qR$(printf '%05000d' 0)"
 usage '-q of another kind' '-qG: not -q' -qG
 for flag in --help --version; do
 	mq $flag

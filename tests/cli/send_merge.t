@@ -257,6 +257,21 @@ ok((r.returncode, len(queue()), os.path.exists(data + ".results")) == (0, 0, Fal
    and b"john@y.example" in r.stdout and b"4 messages in all" in r.stdout,
    "--dry-run shows the first and queues nothing", r.stdout.decode() + r.stderr.decode())
 
+# --- a file that is not of our making ---
+forget(data)
+foreign = path("foreign", "no line end")
+with open(data + ".results", "w") as f:
+    f.write("no line end")
+r = merge(data)
+ok((r.returncode, len(queue()), open(data + ".results").read()) == (65, 0, "no line end"),
+   "a file with the name of the results that is none is left as it is", r.stderr)
+forget(data)
+os.symlink(foreign, data + ".results")
+r = merge(data)
+ok((r.returncode, len(queue()), open(foreign).read()) == (73, 0, "no line end"),
+   "and so is what a link of that name leads to", r.stderr)
+os.unlink(data + ".results")
+
 # --- one run at a time; a queue that says no ---
 import fcntl
 forget(data)

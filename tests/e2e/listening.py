@@ -38,7 +38,12 @@ class Listening(Relay):
         """Processes of sessions."""
         parent = self.popen.pid
         found = []
-        for pid in filter(str.isdigit, os.listdir('/proc')):
+        try:
+            with open('/proc/%d/task/%d/children' % (parent, parent)) as f:
+                candidates = f.read().split()
+        except OSError:
+            candidates = list(filter(str.isdigit, os.listdir('/proc')))
+        for pid in candidates:
             try:
                 with open('/proc/%s/stat' % pid) as f:
                     stat = f.read()

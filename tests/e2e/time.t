@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """What months do, without waiting: the daemon runs in a time namespace whose CLOCK_BOOTTIME is
 ahead. Mail behind a held relay is neither returned nor expired; after 30 days it is put aside,
-with an alert; what was put aside goes when its time is over. Five crashes within a minute pause
-delivery, and a flush ends the pause."""
+with an alert; a storm after 7, and after its digest; what was put aside goes when its time is over.
+Five crashes within a minute pause delivery, and a flush ends the pause."""
 import os
 import signal
 import subprocess
@@ -73,7 +73,7 @@ def held_for_a_month():
 def see_it_put_aside(relay, id):
     ok(until(lambda: relay.files('dead') == [id], LOOKS_AGAIN), 'after 30 days it is put aside',
        relay.tail)
-    eq(relay.files(), [], 'and nobody gets a bounce')
+    relay.is_empty('and nobody gets a bounce')
     ok(relay.says('id=%s status=dead.*30 d' % id), 'the log says why', relay.tail)
     sink = Sink(name='month-sink')
     relay.stop()
@@ -83,6 +83,27 @@ def see_it_put_aside(relay, id):
     eq(relay.run('mailq', 'release', id).returncode, 0, 'a person lets it go')
     sink.got(1, 'and it arrives')
     relay.is_empty('nothing is left of it')
+    relay.stop()
+
+
+def held_for_a_week():
+    """A storm whose digest is due long before nightmaild is there again."""
+    sink = Sink(name='week-sink')
+    relay = LaterRelay('week', port=sink.port, queue='storm-limit = 1/1h')
+    ids = [relay.send('bob@example.org', subject='Again') for n in range(4)]
+    ok(until(lambda: len(sink.received()) == 1 and
+             [m['state'] for m in relay.queue()] == ['held'] * 3), 'a storm is held', relay.tail)
+    relay.again(8)
+    sink.got(2, 'eight days later its digest comes')
+    ok('3 messages' in sink.received()[-1][1], 'with the count', sink.received()[-1][1])
+    return relay, sorted(set(ids) & set(relay.files() + relay.files('dead')))
+
+
+def see_the_storm_put_aside(relay, ids):
+    ok(until(lambda: relay.files('dead') == ids and not relay.files(), LOOKS_AGAIN),
+       'then the storm is put aside', relay.tail)
+    eq(len(ids), 3, 'all of it')
+    ok(relay.says('id=%s status=dead.*7 d' % ids[0]), 'the log says why', relay.tail)
     relay.stop()
 
 
@@ -128,14 +149,16 @@ def test_pause():
     relay.stop()
 
 
-month = None
+month = week = None
 if subprocess.run(['unshare', '-T', '--boottime', '60', 'true'], stderr=subprocess.DEVNULL).returncode:
     skip('time namespaces', 'needs root and a kernel that has them')
 else:
     month = held_for_a_month()
+    week = held_for_a_week()
 sweep = one_is_old()
 test_pause()
 if month:
     see_it_put_aside(*month)
+    see_the_storm_put_aside(*week)
 see_it_swept(*sweep)
 done()

@@ -52,11 +52,12 @@ def make_system():
     os.chmod(BIN + '/nightmail-drop', 0o2755)
 
 
-def configure(port):
+def configure(port, probe='1s'):
     os.makedirs('/etc/nightmail', exist_ok=True)
     with open('/etc/nightmail/nightmail.conf', 'w') as f:
-        f.write('[relay default]\nhost = 127.0.0.1\nport = %d\ntls = none\nprobe = 1s\n'
-                '[identity]\ndomain = relay.example\n[queue]\nretry = 1s 2s\n' % port)
+        f.write('[relay default]\nhost = 127.0.0.1\nport = %d\ntls = none\nprobe = %s\n'
+                '[identity]\ndomain = relay.example\n[queue]\nretry = 1s 2s\n'
+                % (port, probe))
 
 
 def run(who, *command, text=''):
@@ -126,7 +127,7 @@ def ask(who, request):
 
 make_system()
 sink = Sink('--reply', 'rcpt:bad@y.example=550 5.1.1 no such user')
-configure(free_port())
+configure(free_port(), '1h')
 daemon = start_daemon()
 
 # --- who sees what
@@ -168,6 +169,12 @@ eq(sorted(queue('alice')), sorted([a1, a2]), 'both')
 r = run('alice', 'mailq', 'show', a1[-6:], '--body')
 ok(r.returncode == 0 and b'The words of alice.' in r.stdout and b'x@y.example' in r.stdout,
    'alice reads her own message', r)
+
+# --- a flush
+r = run('alice', 'mailq', 'flush', a1)
+ok(r.returncode == 0 and b'due, but waiting for relay default: ' in r.stdout and
+   b'next try in ' in r.stdout and b'127.0.0.1' not in r.stdout,
+   'what alice flushes behind a held relay still waits for it, and she is told', r)
 
 # --- who changes what
 eq(run('alice', 'mailq', 'hold', a1).returncode, 0, 'alice holds a message')
@@ -276,6 +283,31 @@ r = run('alice', 'send', 'x@y.example', '-s', 'x', '--wait', '--json')
 ok(r.returncode == 0 and b'"outcome":"delivered"' in r.stdout, 'delivered', r)
 r = run('alice', 'send', 'x@y.example', 'bad@y.example', '-s', 'x', '--wait', '--json')
 ok(r.returncode == 69 and b'"outcome":"bounced"' in r.stdout and b'550' in r.stderr, 'bounced', r)
+slow = Sink('--delay', '2000', '--reply', 'content=451 4.3.0 later')
+configure(slow.port)
+run('root', 'nightmail', 'reload')
+a5 = send('alice', 'slow@y.example')
+ok(until(lambda: queue('root').get(a5, {}).get('state') == 'active'), 'a message is being delivered',
+   lambda: queue('root'))
+r = run('root', 'mailq', 'hold', a5, '--json')
+pending = b'"pending":true' in r.stdout
+for command in (['release', a5], ['delete', a5], ['edit', a5, '--from', 'x@y.example']):
+    r = run('alice', 'mailq', *command)
+    ok(not pending or (r.returncode != 0 and b'administrator' in r.stderr),
+       'what root wants with it afterwards alice cannot change: ' + command[0], r)
+ok(until(lambda: queue('root').get(a5, {}).get('reason') == 'admin'), 'it is held then',
+   lambda: queue('root'))
+run('root', 'mailq', 'release', a5)
+bye = Sink('--reply', 'mail=421 4.3.2 secret words')
+configure(bye.port)
+run('root', 'nightmail', 'reload')
+ok(until(lambda: 'secret words' in queue('root').get(a5, {}).get('why', '')),
+   'a relay that says 421 is held, and root reads why', lambda: queue('root'))
+why = queue('alice')[a5]['why']
+ok(re.search('relay default: (connection lost|told to come back later); ', why) and
+   '127.0.0.1' not in why and 'secret' not in why, 'alice reads that it does not work', why)
+configure(sink.port)
+run('root', 'nightmail', 'reload')
 run('root', 'mailq', 'flush', '--all')
 ok(until(lambda: not queue('root')), 'everything is delivered in the end', lambda: queue('root'))
 

@@ -3,6 +3,7 @@
 #include "control/control.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -16,6 +17,7 @@
 #include "tap.h"
 
 #define LINES 20000
+#define BIG (16u << 20)
 
 static char dir[] = "/tmp/nightmail-control-XXXXXX";
 static char path[64], wake[64];
@@ -72,6 +74,13 @@ static void request(void *ctx, struct control_client *c, struct span line,
 		control_end(c, NULL);
 	} else if (span_eq(line, SPAN("long"))) {
 		control_stream(c, produce, free, calloc(1, sizeof(struct producer)));
+	} else if (span_eq(line, SPAN("big"))) {
+		AUTO_BUF struct buf out = BUF_INIT(BIG);
+		char *room = buf_room(&out, BIG);
+		memset(room, '\n', BIG);
+		buf_grew(&out, BIG);
+		control_answer(c, buf_span(&out));
+		control_end(c, NULL);
 	} else if (span_eq(line, SPAN("deny"))) {
 		control_end(c, "not allowed: only \"others\" may\nask");
 	} else if (span_eq(line, SPAN("starve"))) {
@@ -245,6 +254,30 @@ static void check_followers(void) {
 	is_int(ask("who", &h, &err), 0, "the others are served as before");
 }
 
+/* Reads until the end. */
+static bool drain(int fd) {
+	static char bytes[65536];
+	ssize_t n;
+	size_t all = 0;
+	while ((n = recv(fd, bytes, sizeof(bytes), 0)) > 0)
+		all += (size_t)n;
+	return n == 0 && all > BIG;
+}
+
+/* A user with much that was never read gets no more of it made. 0: so it is. */
+static int try_unread(void) {
+	struct pollfd p = { .events = POLLIN };
+	int first = connect_raw(), result;
+	p.fd = connect_raw();
+	result = !say(first, "big\n") || poll(&(struct pollfd){ first, POLLIN, 0 }, 1, 10000) != 1;
+	result |= (!say(p.fd, "big\n") || poll(&p, 1, 300) != 0) << 1;
+	result |= !drain(first) << 2;
+	result |= !drain(p.fd) << 3;
+	close(first);
+	close(p.fd);
+	return result;
+}
+
 /* Another user, as far as we may become one. */
 static void check_users(void) {
 	struct heard h;
@@ -275,10 +308,10 @@ static void check_users(void) {
 			usleep(10000);
 			again = ask("who", &h, &err);
 		}
-		_exit(result | (again != 0) << 2);
+		_exit(result | (again != 0) << 2 | try_unread() << 3);
 	}
 	waitpid(pid, &status, 0);
-	is_int(status, 0, "another user is no administrator, and has so many connections only");
+	is_int(status, 0, "another user is no administrator, and has so many connections and answers only");
 	is_int(ask("who", &h, NULL), 0, "which disturbs nobody");
 }
 

@@ -283,6 +283,58 @@ static void check_starts(void) {
 	ok(bad == 0, "then the start dies, %u places in all", places);
 }
 
+/* Does something with the new message while the old one is there still. */
+static void act_on_new(const char *dir, const char *how, unsigned *met) {
+	char host[] = "relay.example";
+	const struct settings settings = { .hostname = host };
+	struct names n = { .count = 0 };
+	struct queue_id old = spool_id(1), newer;
+	struct queue *q = queue_open(dir, NULL);
+	struct err err = ERR_INIT;
+	struct verb_edit e;
+	if (!q || queue_own(q, NULL) != 0 || queue_scan(q, false, add_name, &n, NULL) != 0)
+		abort();
+	unsigned i = n.count == 2 && queue_id_cmp(&n.id[0], &old) == 0;
+	struct queue_message m;
+	if (n.count == 2 && queue_read(q, &n.id[i], false, &m, NULL, NULL) == 0) {
+		queue_message_release(&m);
+		++*met;
+		if (strcmp(how, "edit") == 0) {
+			if (verb_edit_parse(SPAN(" from=x@y.example"), &e, &err) != 0 ||
+			    verb_edit(q, &e, VERB_BY_ADMIN, &n.id[i], &newer, &err) != 0)
+				printf("# edit: %s\n", err.msg);
+			verb_edit_release(&e);
+		} else {
+			struct verb_wish wish = { .act = VERB_DELETE };
+			verb_parse(span_str(how), &wish.act);
+			if (verb_apply(q, &settings, &wish, &n.id[i], false, &err) != 0)
+				printf("# %s: %s\n", how, err.msg);
+			if (wish.act == VERB_DELETE)
+				queue_dead_remove(q, &n.id[i], &err);
+		}
+	}
+	queue_free(q);
+}
+
+static void check_between(const char *how) {
+	unsigned met = 0, bad = 0;
+	bool dies = true;
+	for (unsigned at = 1; dies; at++) {
+		char *dir = strdup(spool_make());
+		unsigned met_before = met;
+		*world = (struct world){ .old = 0 };
+		die_at = at;
+		dies = child_dies(dir, false, false);
+		act_on_new(dir, how, &met);
+		start(dir, false);
+		bad += met > met_before && world->old > 0;
+		spool_remove(dir);
+		free(dir);
+	}
+	ok(met > 0 && bad == 0, "%s of the new message between death and start, at %u places: "
+	   "the old one does not come back", how, met);
+}
+
 static struct crash_disk *disk;
 
 static void begin_recording(struct crash_run *run) {
@@ -330,6 +382,9 @@ int main(void) {
 	check_deaths(false);
 	check_deaths(true);
 	check_starts();
+	check_between("edit");
+	check_between("bounce");
+	check_between("delete");
 	check_power(false);
 	check_power(true);
 	return done_testing();

@@ -129,6 +129,30 @@ static void test_notices(void) {
 	ok(journal_finished(replay(buf_span(&b))), "both made: finished");
 }
 
+static void test_digest(void) {
+	AUTO_BUF struct buf b = BUF_INIT(65536);
+	struct queue_id id = { .bits = { 1, 2, 3 } }, last = { .bits = { 7 } }, storm;
+	struct moment now = at(1);
+	journal_add_hold(&b, JOURNAL_STORM "0000000000000001");
+	const struct journal *j = replay(buf_span(&b));
+	ok(journal_storm(j, &storm) && strcmp(queue_id_text(&storm).s, "0000000000000001") == 0,
+	   "a hold names its storm");
+	journal_add_digest(&b, &now, &id, 25, &last);
+	j = replay(buf_span(&b));
+	ok(j->valid == b.len && j->digest.asked && j->digest.held == 25 &&
+		   queue_id_cmp(&j->digest.last, &last) == 0,
+	   "a digest is asked for, with what it tells");
+	ok(j->notices == 1 && j->notice[0].digest && !j->notice[0].done, "and is a notice");
+	journal_add_release(&b);
+	ok(!journal_storm(replay(buf_span(&b)), NULL), "what is released is in no storm");
+	journal_add_hold(&b, "storm=nonsense");
+	ok(!journal_storm(replay(buf_span(&b)), NULL), "nor is what has no ID for it");
+	size_t sound = b.len;
+	journal_add_digest(&b, &now, &id, 0, &last);
+	is_int((int64_t)replay(buf_span(&b))->valid, (int64_t)sound,
+	       "a digest of none ends the journal");
+}
+
 static void test_many_notices(void) {
 	AUTO_BUF struct buf b = BUF_INIT(1 << 20);
 	struct moment now = at(1);
@@ -305,6 +329,7 @@ int main(void) {
 	test_names();
 	test_final_states();
 	test_notices();
+	test_digest();
 	test_many_notices();
 	test_hold();
 	test_flush();

@@ -57,6 +57,16 @@ static bool create_other(void) {
 	return try_open(other, "new", O_WRONLY | O_CREAT) >= 0;
 }
 
+static bool write_device(void) {
+	return open("/dev/full", O_WRONLY | O_CLOEXEC) >= 0;
+}
+
+static bool give_away(void) {
+	char path[4096];
+	snprintf(path, sizeof(path), "%s/a", ours);
+	return chown(path, getuid(), getgid()) == 0;
+}
+
 static bool remove_other(void) {
 	char path[4096];
 	snprintf(path, sizeof(path), "%s/there", other);
@@ -108,6 +118,8 @@ static const struct {
 	{ "no file elsewhere is written", write_other, 0, false, true },
 	{ "none is made", create_other, 0, false, true },
 	{ "none is removed", remove_other, 0, false, true },
+	{ "no other device is written", write_device, 0, false, true },
+	{ "no owner is changed", give_away, 0, false, false },
 	{ "no program is started", run_program, 0, false, false },
 	{ "no namespace is made", namespaces, 0, false, false },
 	{ "no connection, for who needs none", internet, 0, false, false },

@@ -86,6 +86,7 @@ static void test_values(void) {
 			  "size-limit = 10k\n"
 			  "reserve = 0\n"
 			  "user-limit = 20/h 1M\n"
+			  "storm-limit = 7/90s\n"
 			  "long-lines = send\n"
 			  "retry = 10s 2d\n"
 			  "warning = never\n"
@@ -121,6 +122,8 @@ static void test_values(void) {
 	is_int((int64_t)s.reserve_bytes, 0, "0 is a size");
 	is_int(s.user_limit.per_hour, 20, "messages an hour are read");
 	is_int((int64_t)s.user_limit.bytes, 1 << 20, "and the bytes of a user");
+	is_int(s.storm_limit.count, 7, "what a storm is");
+	is_int(s.storm_limit.window_ms, 90000, "and its window");
 	is_int(s.retry_min_ms, 10000, "the first wait is read");
 	is_int(s.retry_max_ms, 172800000, "the longest wait is read");
 	is_int(s.warning_ms, 0, "never is 0");
@@ -154,6 +157,7 @@ static void test_defaults(void) {
 	is_int((int64_t)s.size_limit, 50 << 20, "messages up to 50M");
 	is_int(s.long_lines, CONFIG_LONG_LINES_ENCODE, "long lines are encoded");
 	is_int(s.user_limit.per_hour, 600, "600 messages an hour of one user");
+	is_int(s.storm_limit.count, 0, "storm control is off");
 	is_int((int64_t)s.reserve_bytes, 64 << 20, "64M in reserve");
 	is_int((int64_t)s.reserve_inodes, 1000, "and 1000 inodes");
 	config_release(&s);
@@ -294,6 +298,12 @@ static const struct {
 	  "FILE:3:14: user-limit: \"600\" is not messages an hour, like 600/h\n" },
 	{ "a user's limit without bytes", QUEUE "user-limit = 600/h 1T\n" "[relay default]\nhost = a\n",
 	  "FILE:3:20: user-limit: \"1T\" is not a size; sizes are written 10K 64M 1G\n" },
+	{ "a storm's limit without its time", QUEUE "storm-limit = 20\n" "[relay default]\nhost = a\n",
+	  "FILE:3:15: storm-limit: \"20\" is not messages in a time, like 20/10m; 1000 is the most\n" },
+	{ "a storm's limit of none", QUEUE "storm-limit = 0/10m\n" "[relay default]\nhost = a\n",
+	  "FILE:3:15: storm-limit: \"0/10m\" is not messages in a time, like 20/10m; 1000 is the most\n" },
+	{ "a storm's time that is none", QUEUE "storm-limit = 20/10\n" "[relay default]\nhost = a\n",
+	  "FILE:3:18: storm-limit: \"10\" is not a time; times are written 30s 5m 4h 5d\n" },
 	{ "a domain is one", DEFAULT "[identity]\ndomain = a..b\n",
 	  "FILE:6:10: domain: \"a..b\" is not a domain; write it like mail.example.org, "
 	  "international ones in their xn-- form\n" },

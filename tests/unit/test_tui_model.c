@@ -204,7 +204,7 @@ static bool state_is(const char *id, enum model_state s) {
 	"{\"id\":\"" id "\",\"state\":\"" state                                                 \
 	"\",\"created\":1000,\"from\":\"ann@x.example\","                                       \
 	"\"size\":812,\"attempts\":2,\"next\":2000,\"relay\":\"default\",\"reason\":null,"      \
-	"\"why\":\"refused for now; next try soon\",\"flags\":[\"possibly-twice\"],"            \
+	"\"why\":\"refused for now; next try soon\",\"flags\":[\"possibly-twice\",\"storm=X\"],"  \
 	"\"recipients\":[{\"address\":\"d@x.example\",\"state\":\"delivered\",\"status\":null," \
 	"\"reply\":null},{\"address\":\"b@x.example\",\"state\":\"" to_state                    \
 	"\",\"status\":"                                                                        \
@@ -262,7 +262,7 @@ static void test_rows(void) {
 	is_str(r->all_to, "d@x.example\nb@x.example", "and all of them");
 	is_int(r->waiting * 10 + r->recipients, 12, "and how many there are of both");
 	is_str(r->reason, "451 4.7.1 later", "and the reply as its reason");
-	is_int(r->flags, MODEL_MAYBE_TWICE, "and its flag");
+	is_str(r->flags, "possibly-twice storm=X", "and its flags");
 	is_int(r->next, 2000, "and its next try");
 	is_str(model_find(model, C)->reason, "", "one that was not tried has no reason");
 	ok(!model_find(model, D), "an ID that is not there is not found");
