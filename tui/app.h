@@ -41,7 +41,7 @@ void app_ask(struct app *app, const char *question, app_answer_fn *fn, void *ctx
  * after each change, then once with done == true; Esc calls it a last time with the text it
  * began with (done == true, given_up == true). */
 struct app_line {
-	struct span text;
+	struct span text, before; /* before: what it began with */
 	bool done, given_up;
 };
 typedef void app_line_fn(void *ctx, const struct app_line *line);

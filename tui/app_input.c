@@ -110,6 +110,8 @@ void app_say(struct app *app, enum theme_role role, const char *fmt, ...) {
 }
 
 void app_show(struct app *app, enum action view) {
+	if (view != ACTION_HELP)
+		app->before_queue = NULL;
 	if (view == ACTION_QUEUE)
 		show_view(app, &view_queue);
 	else
@@ -154,6 +156,7 @@ void app_prompt(struct app *app, const char *label, struct span text, app_line_f
 static void typing_end(struct app *app, bool given_up) {
 	struct app_typing *t = &app->typing;
 	struct app_line line = { .text = buf_span(given_up ? &t->before : &t->text),
+				 .before = buf_span(&t->before),
 				 .done = true,
 				 .given_up = given_up };
 	app->mode = APP_KEYS;
@@ -271,7 +274,8 @@ static void typing_key(struct app *app, int key) {
 	buf_add(&before, buf_span(&t->text));
 	edit_line(t, key);
 	if (!span_eq(buf_span(&before), buf_span(&t->text))) {
-		struct app_line line = { .text = buf_span(&t->text) };
+		struct app_line line = { .text = buf_span(&t->text),
+					 .before = buf_span(&t->before) };
 		t->fn(t->ctx, &line);
 	}
 }
@@ -302,8 +306,14 @@ static void command_typed(void *ctx, const struct app_line *line) {
 	struct span name = span_trim(line->text);
 	if (!line->done || line->given_up || name.len == 0)
 		return;
+	AUTO_BUF struct buf fitting = BUF_INIT(APP_LINE_MAX);
 	enum action action = keys_command(name, app->view->where);
-	if (action == ACTION_NONE || !app_act(app, action))
+	if (action == ACTION_NONE)
+		keys_add_fitting(&fitting, name, app->view->where);
+	if (fitting.len)
+		app_say(app, ROLE_BAD, "\"%.*s\" fits %s", (int)name.len, name.p,
+			buf_str(&fitting));
+	else if (action == ACTION_NONE || !app_act(app, action))
 		app_say(app, ROLE_BAD, "no action \"%.*s\" here; ? lists them",
 			(int)(name.len < 60 ? name.len : 60), name.p);
 }
@@ -318,6 +328,8 @@ static void step_back(struct app *app) {
 		show_view(app, app->before_help);
 	else if (app->in_pane)
 		app_focus_pane(app, false);
+	else if (app->view == &view_queue && app->before_queue)
+		show_view(app, app->before_queue);
 	else if (model_job(app->model)->running)
 		app_ask(app, "an action is under way; leave all the same?", quit_answered,
 			app);

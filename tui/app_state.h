@@ -41,6 +41,7 @@ struct app {
 	struct model *model;
 	const struct view_ops *view;        /* the one that is shown */
 	const struct view_ops *before_help; /* and what q in Help goes back to */
+	const struct view_ops *before_queue; /* what opened the Queue with a filter */
 	void *state[APP_VIEWS];             /* of each view; NULL: not opened yet */
 	struct view_place place;            /* of the last drawing */
 	bool in_pane;

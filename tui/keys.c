@@ -6,6 +6,7 @@
 #include "tui/keys.h"
 
 #include <stdint.h>
+#include <string.h>
 
 #define CTRL(letter) ((letter)&31)
 #define LISTS (KEYS_OVERVIEW | KEYS_QUEUE)
@@ -268,6 +269,23 @@ enum action keys_command(struct span name, enum keys_where view) {
 		fit++;
 	}
 	return fit == 1 && name.len ? begun : ACTION_NONE;
+}
+
+/* The first name after another one, in the order of the alphabet; NULL: there is none. */
+static const char *fitting_after(const char *last, struct span name, enum keys_where view) {
+	const char *first = NULL;
+	for (size_t i = 0; i < ROWS; i++)
+		if (known(&table[i], view) && span_starts(span_str(table[i].name), name) &&
+		    strcmp(table[i].name, last) > 0 &&
+		    (!first || strcmp(table[i].name, first) < 0))
+			first = table[i].name;
+	return first;
+}
+
+void keys_add_fitting(struct buf *out, struct span name, enum keys_where view) {
+	const char *one = "";
+	for (size_t n = 0; (one = fitting_after(one, name, view)) != NULL; n++)
+		buf_addf(out, "%s%s", n ? ", " : "", one);
 }
 
 void keys_add_name(struct buf *out, int key) {

@@ -111,6 +111,8 @@ const struct keys_row *keys_of(enum action action);
 enum action keys_find(int key, enum keys_where view);
 /* What a `:` command means there: its name, or a beginning of it that fits only one. */
 enum action keys_command(struct span name, enum keys_where view);
+/* Appends the names of all actions there that begin so, sorted, joined by ", ". */
+void keys_add_fitting(struct buf *out, struct span name, enum keys_where view);
 /* Appends a key as people write it: "j", "Enter", "Ctrl-L". */
 void keys_add_name(struct buf *out, int key);
 /* Appends the names of all keys of a row, joined by ", ". */

@@ -146,7 +146,7 @@ struct model_relay {
 	char tls[64];      /* of the last connection: "TLS 1.3"; "": not known */
 	char auth[32];     /* "SCRAM-SHA-256"; "": not known, or none */
 	int64_t last_success, last_failure;
-	char last_reply[256]; /* of the last failure */
+	char failure[256];    /* what was said at the last failure */
 	char words[128];      /* held: why, in short */
 	char reason[256];     /* held: why, in full */
 	int64_t since, next;  /* held: since when, and when it is tried again */

@@ -154,7 +154,7 @@ static void read_relay(struct model_relay *ret, const json_t *r) {
 	COPY(ret->host, r, "host");
 	COPY(ret->tls, r, "tls");
 	COPY(ret->auth, r, "auth");
-	COPY(ret->last_reply, r, "last_reply");
+	COPY(ret->failure, r, "failure");
 	COPY(ret->words, r, "words");
 	COPY(ret->reason, r, "reason");
 	ret->last_success = model_json_time(r, "last_success");

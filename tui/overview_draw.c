@@ -339,7 +339,7 @@ static void add_failure(struct buf *out, const struct model_relay *r, int64_t no
 		words_time(out, r->last_failure, now);
 		buf_addc(out, ' ');
 	}
-	buf_adds(out, r->words[0] ? r->words : r->last_reply);
+	buf_adds(out, r->words[0] ? r->words : r->failure);
 }
 
 static void draw_relay(const struct overview *v, const struct draw_area *in, int y,

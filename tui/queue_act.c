@@ -100,7 +100,8 @@ static void ask(struct queue_view *q) {
 		buf_addf(&question, ", %zu for good", dead);
 	buf_addc(&question, '?');
 	if (q->act == MODEL_BOUNCE && !q->small)
-		buf_adds(&question, " They are given up, and the sender is told");
+		buf_addf(&question, " %s given up, and the sender is told",
+			 q->chosen_count == 1 ? "It is" : "They are");
 	else if (q->act == MODEL_DELETE && !q->small && dead < q->chosen_count)
 		buf_adds(&question, " No bounce; kept in dead/ for a day");
 	app_ask(q->app, buf_str(&question), answered, q);

@@ -11,7 +11,7 @@
 #include "tui/list.h"
 
 #define TEXT_MAX 65536u
-#define KEY_COLUMNS 14 /* blanks before the help of a key go on its next lines too */
+#define KEY_COLUMNS 17 /* blanks before the help of a key go on its next lines too */
 
 struct help {
 	struct app *app;

@@ -135,28 +135,37 @@ static struct span without_key(struct span line) {
 	return line;
 }
 
+/* False: it is none, as q->filter_error says, and the one in force stays. */
+static bool set_filter(struct queue_view *q, struct span text) {
+	q->filter_error = (struct err)ERR_INIT;
+	if (filter_parse(&q->filter, text, &q->filter_error) != 0)
+		return false;
+	buf_reset(&q->filter_text);
+	buf_add(&q->filter_text, span_trim(text));
+	q->stale = true;
+	return true;
+}
+
+/* What is typed is tried at once; a line that ends as no filter leaves the one it found. */
 static void filter_line(void *ctx, const struct app_line *line) {
 	struct queue_view *q = ctx;
-	struct span text = line->done ? line->text : without_key(line->text);
-	q->filter_error = (struct err)ERR_INIT;
-	if (filter_parse(&q->filter, text, &q->filter_error) == 0) {
-		buf_reset(&q->filter_text);
-		buf_add(&q->filter_text, span_trim(text));
-		q->stale = true;
-		follow(q);
-	}
-	if (line->done && q->filter_error.msg[0]) {
+	if (!set_filter(q, line->done ? line->text : without_key(line->text)) &&
+	    line->done) {
 		app_say(q->app, ROLE_BAD, "%s", q->filter_error.msg);
-		q->filter_error = (struct err)ERR_INIT;
+		set_filter(q, line->before);
 	}
+	follow(q);
 	app_redraw(q->app);
 }
 
 void view_queue_filter(struct app *app, struct span filter) {
-	struct app_line line = { .text = filter, .done = true };
+	const struct view_ops *from = app->view;
+	struct app_line line = { .text = filter, .before = filter, .done = true };
 	app_show(app, ACTION_QUEUE);
-	if (app->view == &view_queue) /* else there was no memory for it */
-		filter_line(app_view_state(app), &line);
+	if (app->view != &view_queue) /* there was no memory for it */
+		return;
+	app->before_queue = from;
+	filter_line(app_view_state(app), &line);
 }
 
 static void clear_filter(struct queue_view *q) {

@@ -83,7 +83,12 @@ int inet_net_parse(struct span s, struct inet_net *ret, struct err *err) {
 			       show(s).s, ret->addr.bits);
 	if (has_prefix)
 		ret->prefix = (uint8_t)prefix;
-	if (clear_rest(ret)) {
+	bool behind = clear_rest(ret);
+	if (is_too_large(ret))
+		return err_set(err, ERR_SYNTAX,
+			       "%s is larger than any network; everybody is %s",
+			       show(s).s, ret->addr.bits == 32 ? "0.0.0.0/0" : "::/0");
+	if (behind) {
 		AUTO_BUF struct buf fit = BUF_INIT(64);
 		inet_net_add(&fit, ret);
 		return err_set(err, ERR_SYNTAX,
@@ -91,10 +96,6 @@ int inet_net_parse(struct span s, struct inet_net *ret, struct err *err) {
 			       "%s, or the address alone?",
 			       show(s).s, buf_str(&fit));
 	}
-	if (is_too_large(ret))
-		return err_set(err, ERR_SYNTAX,
-			       "%s is larger than any network; everybody is %s",
-			       show(s).s, ret->addr.bits == 32 ? "0.0.0.0/0" : "::/0");
 	return 0;
 }
 

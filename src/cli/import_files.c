@@ -56,8 +56,43 @@ static int read_one(struct import *in, size_t i, const char *path, struct err *e
 	return r;
 }
 
+static const char *last_part(const char *path) {
+	const char *slash = strrchr(path, '/');
+	return slash ? slash + 1 : path;
+}
+
 static void note_unread(struct import *in, const struct err *err) {
 	buf_addf(&in->notes, "%s: not read: %s\n", in->peer->name, err->msg);
+}
+
+/*
+ * The file in which the peer's first one says that the login stands. In `folder`, where the
+ * first one is (NULL: nowhere), may be a copy of the peer's folder, so it is looked for there
+ * before it is where it is said to be.
+ */
+static void read_login(struct import *in, struct span folder) {
+	const char *said = in->named[1], *slash;
+	AUTO_BUF struct buf below = BUF_INIT(PATH_CEILING), beside = BUF_INIT(PATH_CEILING);
+	struct err why = ERR_INIT;
+	if (in->login_place.len == 0 || in->login_lost)
+		return;
+	struct span home = span_str(in->peer->file[0].path), rest = span_str(said);
+	home.len -= strlen(last_part(in->peer->file[0].path));
+	slash = span_take_lit(&rest, home) ? rest.p : last_part(said);
+	buf_add(&below, folder);
+	buf_add(&beside, folder);
+	buf_addf(&below, "/%s", slash);
+	buf_addf(&beside, "/%s", last_part(said));
+	const char *const places[] = { folder.len ? buf_str(&below) : said,
+				       folder.len ? buf_str(&beside) : said, said };
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		why = (struct err)ERR_INIT;
+		if (read_one(in, 1, places[i], &why) == 0)
+			return;
+		if (why.kind != ERR_MISSING)
+			break;
+	}
+	import_lose_login(in, why.msg);
 }
 
 static int read_usual(struct import *in, struct err *err) {
@@ -68,7 +103,9 @@ static int read_usual(struct import *in, struct err *err) {
 			       peer->file[0].path, peer->name);
 	if (read_one(in, 0, first, err) != 0)
 		return -1;
-	for (size_t i = 1; i < IMPORT_FILES_MAX && peer->file[i].path; i++) {
+	read_login(in, SPAN(""));
+	for (size_t i = in->login_place.len ? 2 : 1;
+	     i < IMPORT_FILES_MAX && peer->file[i].path; i++) {
 		const char *path = in->named[i] ? in->named[i] : peer->file[i].path;
 		struct err why = ERR_INIT;
 		if (read_one(in, i, path, &why) != 0 && why.kind != ERR_MISSING)
@@ -77,17 +114,20 @@ static int read_usual(struct import *in, struct err *err) {
 	return 0;
 }
 
-static const char *last_part(const char *path) {
-	const char *slash = strrchr(path, '/');
-	return slash ? slash + 1 : path;
-}
-
 /* Which of the peer's files it is: by its name, else by its place on the command line. */
 static size_t role_of(const struct import_peer *peer, const char *path, size_t place) {
 	for (size_t i = 0; i < IMPORT_FILES_MAX && peer->file[i].path; i++)
 		if (strcmp(last_part(path), last_part(peer->file[i].path)) == 0)
 			return i;
 	return place;
+}
+
+/* Without the slash at its end; empty for standard input. */
+static struct span folder_of(const char *path) {
+	size_t n = (size_t)(last_part(path) - path);
+	if (strcmp(path, "-") == 0)
+		return SPAN("");
+	return n > 0 ? span_of(path, n - 1) : SPAN(".");
 }
 
 static int read_given(struct import *in, char *const files[], size_t count,
@@ -105,9 +145,12 @@ static int read_given(struct import *in, char *const files[], size_t count,
 				       files[k], peer->name);
 		path[i] = files[k];
 	}
-	for (size_t i = 0; i < IMPORT_FILES_MAX; i++)
+	for (size_t i = 0; i < IMPORT_FILES_MAX; i++) {
 		if (path[i] && read_one(in, i, path[i], err) != 0)
 			return -1;
+		if (i == 1 && !path[1] && path[0])
+			read_login(in, folder_of(path[0]));
+	}
 	return 0;
 }
 
@@ -116,6 +159,10 @@ static int read_folder(struct import *in, const char *folder, struct err *err) {
 	for (size_t i = 0; i < IMPORT_FILES_MAX && peer->file[i].path; i++) {
 		AUTO_BUF struct buf path = BUF_INIT(PATH_CEILING);
 		struct err why = ERR_INIT;
+		if (i == 1 && in->login_place.len) {
+			read_login(in, span_str(folder));
+			continue;
+		}
 		buf_addf(&path, "%s/%s", folder, last_part(peer->file[i].path));
 		if (read_one(in, i, buf_str(&path), &why) == 0)
 			continue;

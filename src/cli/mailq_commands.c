@@ -46,16 +46,51 @@ static const char *const *ids_of(const struct mailq *m) {
 struct listing {
 	const struct mailq *call;
 	struct mailq_text text;
+	unsigned long others; /* in the queue, and not shown */
 };
 
 static int list_line(void *ctx, struct span line) {
 	struct listing *l = ctx;
-	if (!mailq_select(&l->call->filter, line))
+	if (!mailq_select(&l->call->filter, line)) {
+		l->others += !mailq_select_is_dead(line);
 		return 0;
+	}
 	if (l->call->json)
 		return print_json(NULL, line);
 	mailq_text_message(&l->text, line);
 	return ferror(stdout);
+}
+
+/* IDs and filters find messages in dead/ as well, a filter when it names that state. */
+static bool with_dead(const struct mailq *m) {
+	return m->all || (m->count == 0 && mailq_select_dead(&m->filter));
+}
+
+static int count_line(void *ctx, struct span line) {
+	(void)line;
+	++*(unsigned long *)ctx;
+	return 0;
+}
+
+/* Filters, perhaps of messages named, let none pass. */
+static int end_without_match(struct mailq_source *s, struct listing *l, struct err *err) {
+	if (l->call->count > 0) {
+		l->others = 0;
+		if (mailq_source_list(s, NULL, 0, false, count_line, &l->others, err) != 0)
+			return -1;
+	}
+	printf("No message matches; %lu in the queue\n", l->others);
+	return 0;
+}
+
+/* The last line of a list; JSON has none. */
+static int end_list(struct mailq_source *s, struct listing *l, struct err *err) {
+	if (l->call->json)
+		return 0;
+	if (l->text.messages == 0 && (l->call->filter.count > 0 || l->call->count > 0))
+		return end_without_match(s, l, err);
+	mailq_text_end(&l->text);
+	return 0;
 }
 
 /* What users left in drop/ can be read by its group; root alone can join that. */
@@ -80,20 +115,22 @@ static int open_source(struct mailq *m, struct mailq_source *s, bool *ret_nothin
 int mailq_list(struct mailq *m) {
 	struct mailq_source s = { .settings = &m->settings };
 	struct err err = ERR_INIT;
-	struct listing l = { m, { .color = term_use_color(m->color, stdout) } };
+	struct listing l = { m, { .color = term_use_color(m->color, stdout) }, 0 };
 	bool nothing;
 	l.text.columns = mailq_text_columns();
 	if (open_source(m, &s, &nothing, &err) != 0) {
 		if (!nothing || m->count)
 			return fail(&err);
+		end_list(&s, &l, &err);
 	} else {
-		int r = mailq_source_list(&s, ids_of(m), m->count, m->all, list_line, &l, &err);
+		int r = mailq_source_list(&s, ids_of(m), m->count, with_dead(m), list_line, &l,
+					  &err);
+		if (r == 0)
+			r = end_list(&s, &l, &err);
 		mailq_source_close(&s);
 		if (r != 0)
 			return fail(&err);
 	}
-	if (!m->json)
-		mailq_text_end(&l.text);
 	if (s.unreadable)
 		cli_fail(program, 0,
 			 "%lu files of the queue cannot be read; see 'mailq check'",
@@ -177,7 +214,8 @@ static int apply(const struct mailq *m, struct mailq_source *s, struct applied *
 		return mailq_source_apply(s, a->verb, ids_of(m), m->count, m->all, applied_line, a,
 					  err);
 	struct mailq_ids ids = { .filter = &m->filter };
-	int r = mailq_source_list(s, ids_of(m), m->count, m->all, mailq_ids_take, &ids, err);
+	int r = mailq_source_list(s, ids_of(m), m->count, with_dead(m), mailq_ids_take, &ids,
+				  err);
 	if (r == 0 && ids.no_memory)
 		r = err_set(err, ERR_MEMORY, "out of memory");
 	if (r == 0 && ids.count > 0)

@@ -84,6 +84,19 @@ bool mailq_select(const struct filter *f, struct span json_line) {
 	return filter_match(f, &row, clock_wall_ms() / 1000);
 }
 
+bool mailq_select_dead(const struct filter *f) {
+	for (size_t i = 0; i < f->count; i++)
+		if (f->term[i].key == FILTER_STATE && f->term[i].op == FILTER_IS &&
+		    (f->term[i].number & UINT64_C(1) << QUEUE_DEAD))
+			return true;
+	return false;
+}
+
+bool mailq_select_is_dead(struct span json_line) {
+	AUTO_JSON json_t *m = json_loadb(json_line.p, json_line.len, JSON_ALLOW_NUL, NULL);
+	return m && state_of(m) == QUEUE_DEAD;
+}
+
 int mailq_ids_take(void *ctx, struct span json_line) {
 	struct mailq_ids *ids = ctx;
 	AUTO_JSON json_t *m = NULL;

@@ -11,6 +11,11 @@
 /* True when the message of a JSON line passes. A line that cannot be read passes every filter. */
 bool mailq_select(const struct filter *f, struct span json_line);
 
+/* True when one of the filters names the state dead, and so means what is in dead/. */
+bool mailq_select_dead(const struct filter *f);
+/* True when the message of a JSON line is in dead/. */
+bool mailq_select_is_dead(struct span json_line);
+
 /* IDs, gathered from a listing. */
 struct mailq_ids {
 	const struct filter *filter;

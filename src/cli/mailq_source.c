@@ -227,11 +227,6 @@ static int list_dropped(struct mailq_source *s, control_line_fn *fn, void *ctx,
 	return drop_each(s->q, list_dropped_one, &d, err);
 }
 
-/* Asked for all, what cannot be meant is passed over, as the daemon does. */
-static bool not_meant(enum verb_act act, const struct err *err) {
-	return err->kind == ERR_MISSING || (act == VERB_FLUSH && err->kind == ERR_DENIED);
-}
-
 static void apply_locally(struct chosen *c, enum verb_act act, bool all,
 			  control_line_fn *fn, void *ctx) {
 	int stop = 0;
@@ -243,13 +238,15 @@ static void apply_locally(struct chosen *c, enum verb_act act, bool all,
 		struct verb_wish wish = { .act = act };
 		int r = verb_apply(c->s->q, c->s->settings, &wish, &one->id, one->dead,
 				   &why);
-		if (r != 0 && all && not_meant(act, &why))
+		if (r != 0 && all && verb_passed_over(act, &why))
 			continue;
 		json_object(&j, NULL);
 		json_str(&j, "id", span_str(queue_id_text(&one->id).s));
 		if (r == 0)
 			json_bool(&j, "pending", false);
-		else
+		if (r == 0 && one->dead && act == VERB_DELETE)
+			json_bool(&j, "purged", true);
+		if (r != 0)
 			json_str(&j, "error", span_str(why.msg));
 		json_end(&j);
 		stop = fn(ctx, buf_span(&line));

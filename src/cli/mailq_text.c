@@ -315,6 +315,11 @@ void mailq_text_answer(const char *verb, bool daemon, struct span json_line) {
 		}
 		if (json_is_true(json_object_get(m, "pending")))
 			fputs(" once the attempt that is under way has ended", out);
+		if (strcmp(verb, "delete") == 0)
+			fputs(json_is_true(json_object_get(m, "purged"))
+				      ? " for good"
+				      : "; kept in dead/ for a day",
+			      out);
 	}
 	fputc('\n', out);
 }

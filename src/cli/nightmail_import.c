@@ -102,7 +102,9 @@ static int convert(const struct call *call, struct import *in) {
 	if (!config_draft_get(&in->draft, "host"))
 		return EX_DATAERR;
 	int status = move_secret(call, in, buf_str(&path));
-	return status == EX_OK ? print_config(in) : status;
+	if (status == EX_OK)
+		status = print_config(in);
+	return status == EX_OK && in->login_lost ? EX_DATAERR : status;
 }
 
 static int import(const struct call *call, int argc, char **argv) {

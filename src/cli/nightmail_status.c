@@ -111,6 +111,13 @@ static void print_span_of_time(const char *words, int64_t seconds) {
 	printf("%s%s", words, buf_str(&text));
 }
 
+static void print_next(int64_t seconds) {
+	if (seconds > 0)
+		print_span_of_time(", next try in ", seconds);
+	else
+		fputs(", next try now", stdout);
+}
+
 static bool is_held(const json_t *relay) {
 	return span_eq(text_of(relay, "state"), SPAN("held"));
 }
@@ -135,7 +142,7 @@ static void print_relay(const json_t *r, int64_t now) {
 		return;
 	}
 	print_span_of_time("held for ", now - number_of(r, "since"));
-	print_span_of_time(", next try in ", number_of(r, "next") - now);
+	print_next(number_of(r, "next") - now);
 	print_waiting(r);
 	fputs("\n         ", stdout);
 	term_print(stdout, text_of(r, json_object_get(r, "reason") ? "reason" : "words"));
@@ -147,7 +154,7 @@ static void print_destination(const json_t *d, int64_t now) {
 	term_print(stdout, text_of(d, "domain"));
 	printf(": waiting: %lld", (long long)number_of(d, "waiting"));
 	if (json_is_integer(json_object_get(d, "next")))
-		print_span_of_time(", next try in ", number_of(d, "next") - now);
+		print_next(number_of(d, "next") - now);
 	fputs("\n         ", stdout);
 	term_print(stdout, text_of(d, "reply"));
 	fputc('\n', stdout);

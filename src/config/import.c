@@ -69,6 +69,7 @@ void import_init(struct import *in, const struct import_peer *peer) {
 	};
 	buf_init(&in->secret, IMPORT_SECRET_MAX);
 	buf_init(&in->secret_place, CONFIG_VALUE_MAX);
+	buf_init(&in->login_place, CONFIG_VALUE_MAX);
 	buf_init(&in->notes, IMPORT_NOTES_MAX);
 	buf_init(&in->unneeded, NAMES_MAX);
 	buf_init(&in->host, WORDS_MAX);
@@ -82,6 +83,7 @@ void import_release(struct import *in) {
 		explicit_bzero(in->secret.data, in->secret.cap);
 	buf_release(&in->secret);
 	buf_release(&in->secret_place);
+	buf_release(&in->login_place);
 	buf_release(&in->notes);
 	buf_release(&in->unneeded);
 	buf_release(&in->host);
@@ -99,6 +101,14 @@ void import_note(struct import *in, const char *fmt, ...) {
 	buf_adds(&in->notes, ": ");
 	term_safe(&in->notes, buf_span(&words));
 	buf_addc(&in->notes, '\n');
+}
+
+void import_lose_login(struct import *in, const char *why) {
+	term_safe(&in->notes, buf_span(&in->login_place));
+	buf_adds(&in->notes, ": not carried over: the login: ");
+	term_safe(&in->notes, span_str(why));
+	buf_addc(&in->notes, '\n');
+	in->login_lost = true;
 }
 
 void import_set(struct import *in, const char *key, struct span value) {
@@ -201,7 +211,7 @@ static void conclude_tls(struct import *in) {
 		[IMPORT_TLS_IMPLICIT] = "implicit",
 	};
 	bool weak = in->tls < IMPORT_TLS_STARTTLS;
-	if (weak && config_draft_get(&in->draft, "login")) {
+	if (weak && (in->login_lost || config_draft_get(&in->draft, "login"))) {
 		import_note(in,
 			    "tls = starttls is set, because a login needs TLS with a "
 			    "verified certificate here; %s would also log in without",

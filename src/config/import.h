@@ -67,6 +67,8 @@ struct import {
 	struct buf secret;
 	bool has_secret;         /* also when it could not be taken over */
 	struct buf secret_place; /* "/etc/msmtprc:12", where it stands */
+	struct buf login_place;  /* "main.cf:12", which says that the login is in file 1 */
+	bool login_lost;         /* there is a login, and it cannot be carried over */
 	struct buf notes;        /* "FILE:LINE: words" lines, safe to show */
 	struct buf unneeded;     /* names of settings that change nothing here */
 	/* while parsing: */
@@ -82,6 +84,8 @@ void import_init(struct import *in, const struct import_peer *peer);
 void import_release(struct import *in);
 /* Reads one file of the peer. label: what notes call it; valid until import_finish(). */
 void import_parse(struct import *in, size_t file, const char *label, struct span text);
+/* The login that login_place tells of cannot be carried over: a note that says why. */
+void import_lose_login(struct import *in, const char *why);
 /* Draws the conclusions. */
 void import_finish(struct import *in);
 

@@ -257,7 +257,31 @@ static void take_names(struct import *in, const struct import_found *found) {
 		import_set(in, "helo", found[MYHOSTNAME].value);
 }
 
-/* hash:/etc/postfix/sasl_passwd; other maps than files are left alone. */
+/* The kinds of maps that are made of a file with a line for each server. */
+static bool is_file_map(struct span type) {
+	static const char *const kinds[] = { "hash", "btree", "lmdb", "cdb", "dbm", "sdbm",
+					     "texthash" };
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (span_eq(type, span_str(kinds[i])))
+			return true;
+	return false;
+}
+
+/* The file that the password map is made of; its name may begin with Postfix's folder. */
+static void take_password_file(struct import *in, struct span path) {
+	AUTO_BUF struct buf whole = BUF_INIT(CONFIG_VALUE_MAX);
+	if (span_take_lit(&path, SPAN("$config_directory/")) ||
+	    span_take_lit(&path, SPAN("${config_directory}/")))
+		buf_adds(&whole, "/etc/postfix/");
+	buf_add(&whole, path);
+	import_named(in, 1, buf_span(&whole));
+	if (span_find(path, ' ') < path.len || span_find(path, ',') < path.len)
+		import_lose_login(in, "there are several password maps");
+	else if (span_find(path, '$') < path.len || !in->named[1])
+		import_lose_login(in, "the name of its file is not understood");
+}
+
+/* hash:/etc/postfix/sasl_passwd, or the type left out. */
 static void take_password_map(struct import *in, const struct import_found *found) {
 	struct span map = found[SASL_MAPS].value, type;
 	in->line = found[SASL_MAPS].line;
@@ -265,14 +289,23 @@ static void take_password_map(struct import *in, const struct import_found *foun
 		buf_reset(&in->host);
 		return;
 	}
-	if (!span_take_until(&map, ':', &type))
+	if (map.len == 0)
 		return;
-	if (span_eq(type, SPAN("static")) && span_take_until(&map, ':', &type)) {
+	buf_addf(&in->login_place, "%s:%u", in->file, in->line);
+	span_take_lit(&map, SPAN("proxy:"));
+	if (map.p[0] == '/' || map.p[0] == '$') {
+		take_password_file(in, map);
+	} else if (!span_take_until(&map, ':', &type)) {
+		import_lose_login(in, "the password map is not understood");
+	} else if (span_eq(type, SPAN("static")) && span_take_until(&map, ':', &type)) {
 		import_set(in, "login", type);
 		import_secret(in, map);
+		buf_reset(&in->login_place);
 		buf_reset(&in->host);
+	} else if (is_file_map(type)) {
+		take_password_file(in, map);
 	} else {
-		import_named(in, 1, map);
+		import_lose_login(in, "the password map is of a kind that is not read here");
 	}
 }
 
@@ -345,4 +378,7 @@ void import_postfix_auth(struct import *in, struct span text) {
 		import_secret(in, line);
 		return;
 	}
+	in->line = 0;
+	if (relay.len)
+		import_note(in, "no login for %.*s stands here", (int)relay.len, relay.p);
 }

@@ -15,7 +15,9 @@
  *     flush|hold|release|delete|bounce id=ENDING... | all=1
  *                                     {"id":...,"pending":false|true} each, true: it is being
  *                                     delivered, done after that; or {"id":...,"error":...};
- *                                     with "why" when what is flushed must wait nevertheless;
+ *                                     with "why" when what is flushed must wait nevertheless,
+ *                                     with "purged":true when it was deleted from dead/, for
+ *                                     good; release: an error for what is not held;
  *                                     id= and all=1: those of them that are there still
  *     edit id=ENDING [to=OLD new=NEW]... [remove=ADDRESS]... [from=ADDRESS]
  *                                     {"id":OLDID,"new":NEWID,"pending":false}: the message as
@@ -56,13 +58,13 @@
  * "relays":[{"name","state":"unknown|up|held","connections","connections_max","messages",
  *   "words": why it is held in short,"reason": in full,"since","next" (those four only while
  *   held),"hosts":[...],"host","tls","cipher","auth","last_success","last_failure",
- *   "last_reply"}],
+ *   "last_reply": of any kind,"failure": what was said at the last failure}],
  * "destinations":[{"domain","waiting","next","reply"}], the 20 with most deferred messages,
  * "since_start":{"queued","delivered","deferred","bounced"} (recipients; queued: messages),
  * "minutes":[[SECONDS,queued,delivered,deferred,bounced]...] of the last hour and "hours" of
  * the last two days, newest last, those with anything only}. Times are seconds since 1970 or
  * null. An ordinary user gets neither "dead", "queue", "messages", "hosts", "host", "reason",
- * "auth", "last_reply" nor the last four members, and counts of their own mail only.
+ * "auth", "last_reply", "failure" nor the last four members, and counts of their own mail only.
  *
  * Rights come from SO_PEERCRED. Root, the spool's owner and, of a system's daemon, members of
  * the owner's group may do everything. Other users see and change their own mail: any other

@@ -75,13 +75,15 @@ static bool may_have_a_name(const struct manager *m, const struct message *msg, 
 	return msg->nameless && (fresh || msg->generation != m->generation);
 }
 
-/* For status: whether somebody will not get it, and which destination it waits for. */
+/* For status: whether somebody will not get it, and which destination it waits for; a held
+ * message waits for none. */
 static void note_trouble(struct manager *m, struct message *msg, const struct queue_message *q) {
 	trouble_drop(&m->troubles, &msg->trouble);
 	for (size_t i = 0; i < q->journal.to_count; i++) {
 		const struct journal_result *last = &q->journal.to[i].last;
 		msg->failed |= last->state == RECIPIENT_FAILED;
-		if (last->state == RECIPIENT_DEFERRED && msg->trouble == 0)
+		if (last->state == RECIPIENT_DEFERRED && msg->trouble == 0 &&
+		    !q->journal.held)
 			trouble_set(&m->troubles, &msg->trouble, q->env.to[i].address,
 				    last->reply);
 	}

@@ -49,6 +49,7 @@ static void inherit(struct relay *r, struct relay *old) {
 	r->succeeded_ms = old->succeeded_ms;
 	r->failed_ms = old->failed_ms;
 	memcpy(r->last_reply, old->last_reply, sizeof(r->last_reply));
+	memcpy(r->failure, old->failure, sizeof(r->failure));
 	old->heap = (struct heap){ .item = NULL };
 	if (r->state.held)
 		breaker_restore_held(&r->breaker, clock_boot_ms());
@@ -125,6 +126,8 @@ void relay_failed(struct manager *m, struct relay *r, const char *words,
 	r->failed_ms = now.wall_ms;
 	snprintf(r->last_reply, sizeof(r->last_reply), "%.*s",
 		 (int)sizeof(r->last_reply) - 1, text);
+	snprintf(r->failure, sizeof(r->failure), "%.*s", (int)sizeof(r->failure) - 1,
+		 text[0] ? text : words);
 	if (starts) {
 		set_name(r->state.relay, sizeof(r->state.relay), r->name);
 		r->state.held = true;

@@ -149,12 +149,20 @@ int requests_may_wish(const struct message *msg, enum verb_by by, struct err *er
 					"attempt that is under way has ended");
 }
 
-/* What is to follow the attempt; a flush asks for nothing that a wish before it denies. */
+/* What is to follow the attempt; a flush asks for nothing that a wish before it
+ * denies, and a release takes that wish back. */
 static int remember(struct message *msg, enum verb_act act, enum verb_by by, struct err *err) {
 	if (act == VERB_FLUSH && msg->verb != 0)
 		return 1;
 	if (requests_may_wish(msg, by, err) != 0)
 		return -1;
+	if (act == VERB_RELEASE) {
+		unsigned wish = msg->verb & ~WISH_BY_USER;
+		if (wish == 0 || wish == VERB_FLUSH + 1)
+			return err_set(err, ERR_DENIED, "%s", verb_not_held);
+		msg->verb = 0;
+		return 0;
+	}
 	msg->verb = (uint8_t)((act + 1) | (by == VERB_BY_USER ? WISH_BY_USER : 0));
 	return 1;
 }
@@ -220,17 +228,12 @@ static void answer_one(struct buf *out, const struct job *job, const struct entr
 		json_str(&j, "error", span_str(err->msg));
 	else
 		json_bool(&j, "pending", result == 1);
+	if (result == 0 && e->dead && job->act == VERB_DELETE)
+		json_bool(&j, "purged", true);
 	if (result == 0)
 		add_wait(&j, job, e);
 	json_end(&j);
 	buf_addc(out, '\n');
-}
-
-/* Asked for all, what cannot be meant is passed over: what is gone meanwhile, and a flush of
- * what a person holds. */
-static bool not_meant(const struct job *j, const struct err *err) {
-	return j->all && (err->kind == ERR_MISSING ||
-			  (j->act == VERB_FLUSH && err->kind == ERR_DENIED));
 }
 
 static bool produce_acts(void *ctx, struct buf *out) {
@@ -239,7 +242,7 @@ static bool produce_acts(void *ctx, struct buf *out) {
 		const struct entry *e = &j->entry[j->next++];
 		struct err err = ERR_INIT;
 		int r = act_on(j, e, &err);
-		if (r >= 0 || !not_meant(j, &err))
+		if (r >= 0 || !(j->all && verb_passed_over(j->act, &err)))
 			answer_one(out, j, e, r, &err);
 	}
 	if (j->next < j->count)

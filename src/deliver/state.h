@@ -53,6 +53,7 @@ struct relay {
 	/* for status: the last connection and the last answers */
 	char host[300], tls[16], cipher[64], auth[32];
 	char last_reply[256];
+	char failure[256];               /* what was said when it failed last */
 	int64_t succeeded_ms, failed_ms; /* wall times; 0: never */
 };
 

@@ -123,6 +123,7 @@ static void add_private(struct json *j, const struct relay *r) {
 	add_some(j, "host", r->host);
 	add_some(j, "auth", r->auth);
 	add_some(j, "last_reply", r->last_reply);
+	add_some(j, "failure", r->failure);
 }
 
 static void add_relay(struct json *j, const struct relay *r, const struct survey *s) {

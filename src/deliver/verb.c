@@ -44,6 +44,13 @@ const char *verb_by_name(enum verb_by by) {
 	return by_names[by];
 }
 
+const char verb_not_held[] = "it is not held";
+
+bool verb_passed_over(enum verb_act act, const struct err *err) {
+	return err->kind == ERR_MISSING || (act == VERB_FLUSH && err->kind == ERR_DENIED) ||
+	       (act == VERB_RELEASE && strcmp(err->msg, verb_not_held) == 0);
+}
+
 static const struct {
 	const char *deleted, *returned, *buried;
 } words_by[] = {
@@ -100,10 +107,12 @@ static int record(struct queue *q, struct queue_claim *c, const struct verb_wish
 	enum verb_act act = wish->act;
 	if (act == VERB_FLUSH && j->held)
 		return err_set(err, ERR_DENIED, "it is held; release it first");
+	if (act == VERB_RELEASE && !j->held)
+		return err_set(err, ERR_DENIED, "%s", verb_not_held);
 	bool theirs = strcmp(j->hold_reason, verb_by_name(VERB_BY_USER)) == 0;
 	if (act == VERB_HOLD && (!j->held || (theirs && wish->by == VERB_BY_ADMIN)))
 		journal_add_hold(&records, verb_by_name(wish->by));
-	if (act == VERB_RELEASE && j->held)
+	if (act == VERB_RELEASE)
 		journal_add_release(&records);
 	if (act == VERB_FLUSH || act == VERB_RELEASE)
 		journal_add_flush(&records, &now, age_of(q, j, &now));

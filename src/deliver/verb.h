@@ -73,13 +73,18 @@ bool verb_add_relay_wait(struct buf *out, const struct verb_live *live);
  * Does it to one message, claiming it. ERR_DENIED: it is being delivered right now, or may not
  * be changed so.
  * DELETE moves to dead/ for a day (from dead/: removes); RELEASE and FLUSH of a dead
- * message revive it; BOUNCE fails the undelivered recipients and makes the notice. The
+ * message revive it; RELEASE of one that is not held is refused; BOUNCE fails the undelivered recipients and makes the notice. The
  * settings give host name and lifetimes.
  */
 int verb_apply(struct queue *q, const struct settings *settings, const struct verb_wish *wish,
 	const struct queue_id *id, bool dead, struct err *err);
 /* May it be changed by this one, as far as a hold goes? */
 int verb_check_hold(enum verb_by by, const struct journal *j, struct err *err);
+/* What a RELEASE of a message that is not held is told. */
+extern const char verb_not_held[];
+/* Asked for all, or for those that are there still, what cannot be meant is passed over without
+ * a word: what is gone meanwhile, a flush of what is held and a release of what is not. */
+bool verb_passed_over(enum verb_act act, const struct err *err);
 const char *verb_name(enum verb_act act);
 bool verb_parse(struct span word, enum verb_act *ret);
 

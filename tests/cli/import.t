@@ -70,7 +70,48 @@ run dma dma-debian/auth.conf dma-debian/dma.conf
 is 'files are known by their names, in any order' \
 	"$(printf '%s\n' "$out" | grep '^login')" 'login = john'
 run postfix postfix-debian/main.cf
-is 'with files given no others are read' "$(printf '%s\n' "$out" | grep -c '^login')" 0
+is 'main.cf alone: the password file that it names is read, from beside it' \
+	"$code $(printf '%s\n' "$out" | grep '^login')" "0 login = $(sed -n 's/^login = //p' postfix-debian/want.conf)"
+
+# Where Postfix's password map is, and what becomes of the login.
+mkdir -p "$dir/postfix/sub" "$dir/elsewhere"
+map() { # MAPS [ARGUMENT...]: leaves "CODE LOGIN TLS" in $got
+	printf 'relayhost = [h.example]:587\nsmtp_sasl_auth_enable = yes\n%s\n' \
+		"${1:+smtp_sasl_password_maps = $1}" >"$dir/postfix/main.cf"
+	shift
+	run postfix "$dir/postfix" "$@"
+	got="$code $(sed -n 's/^login = //p' "$dir/out") $(sed -n 's/^tls = //p' "$dir/out")"
+	lost=$(printf '%s\n' "$err" | sed -n "s|^$dir/postfix/main.cf:3: not carried over: the login: ||p")
+}
+for file in postfix/relay_pw postfix/sub/pw elsewhere/pw; do
+	echo "[h.example]:587 $(echo "$file" | tr / -):secret" >"$dir/$file"
+done
+map hash:/etc/postfix/relay_pw
+is 'a password file of another name' "$got" '0 postfix-relay_pw '
+map /etc/postfix/relay_pw
+is 'a map without a type' "$got" '0 postfix-relay_pw '
+map 'proxy:lmdb:${config_directory}/sub/pw'
+is 'a password file in a folder of its own' "$got" '0 postfix-sub-pw '
+map "texthash:$dir/elsewhere/pw"
+is 'a password file elsewhere' "$got" '0 elsewhere-pw '
+map hash:/etc/postfix/none_such
+is 'one that is not there' "$got" '65  '
+is 'is told, with the line' "$lost" '/etc/postfix/none_such: No such file or directory'
+run postfix - <"$dir/postfix/main.cf"
+is 'from standard input as well' "$code $(sed -n 1p "$dir/err")" \
+	"65 stdin:3: not carried over: the login: /etc/postfix/none_such: No such file or directory"
+map "ldap:/etc/postfix/ldap.cf"
+is 'a map that is no file' "$got/$lost" '65  /the password map is of a kind that is not read here'
+map "hash:/etc/postfix/relay_pw, hash:/etc/postfix/b"
+is 'several maps' "$got/$lost" '65  /there are several password maps'
+map 'hash:$x/pw'
+is 'a name that is not understood' "$got/$lost" '65  /the name of its file is not understood'
+map ''
+is 'no map is no login' "$got" '0  none'
+echo '[other.example]:587 u:secret' >"$dir/postfix/relay_pw"
+map hash:/etc/postfix/relay_pw
+is 'a file without this server is told' "$got $(grep -c 'relay_pw: no login for \[h.example\]:587 stands here' "$dir/err")" \
+	'0  none 1'
 
 mkdir "$dir/msmtp"
 printf 'host a.example\nauth on\nuser u\npassword \033[31mred\nfrom \033]0;x\007\n' >"$dir/msmtp/msmtprc"

@@ -77,6 +77,10 @@ ask() {
 	like "$1: -qI flushes one" "$code $out" "^0 $other: will be tried"
 	mq -qIVVVV
 	is "$1: -qI of none is told" "$code $out" '66 '
+	mq release "$other"
+	is "$1: what is not held cannot be released" "$code $out$err" "75 $other: it is not held"
+	mq release to~z@y
+	is "$1: and with a filter is passed over" "$code$out$err" 0
 	mq flush "$ending"
 	like "$1: a flush does not release" "$code $err" "^75 $id: it is held"
 	mq flush --all
@@ -150,16 +154,32 @@ is 'on a terminal what it waits for is wrapped' "$([ "$(wide 80)" -le 80 ] && [ 
 
 # Deleting and what is in dead/.
 mq delete "$id"
-is 'delete' "$code $out" "0 $id: deleted"
+is 'delete' "$code $out" "0 $id: deleted; kept in dead/ for a day"
+is 'a filter that names the state dead lists what is there' "$(mailq state=dead --json | jq -r .id) $(mailq state=dead,held --json | jq -r .id)" "$id $id"
+is 'another filter does not' "$(mailq 'age<1d' --json | jq -r .id) $(mailq state!=held --json | jq -r .id)" "$other $other"
+mq state=held
+is 'a filter without a match does not say that nothing is queued' "$code $out" '0 No message matches; 1 in the queue'
+mq "$id" state=held
+is 'nor with an ID' "$code $out" '0 No message matches; 1 in the queue'
+mq state=dead to~nobody
+is 'what is dead is not in the queue' "$code $out" '0 No message matches; 1 in the queue'
+mq state=held --json
+is 'which is no line of JSON' "$code$out$err" 0
 is 'a deleted message is not listed' "$(mailq --json | jq -r .id)" "$other"
 is 'but with --all it is, as dead' "$(mailq --all --json | jq -r 'select(.state == "dead") | .id')" "$id"
 mq hold "$id"
 like 'what is dead cannot be held' "$code $err" "^75 $id: it is in dead/"
-mq release "$id"
-is 'release brings it back' "$code $(mailq --json | wc -l)" '0 2'
+mq release state=dead
+is 'release brings it back' "$code $out $(mailq --json | wc -l)" "0 $id: released, for when nightmaild runs 2"
 mq delete "$id"
 mq delete "$id"
 is 'deleting twice removes it' "$code $(mailq --all --json | wc -l)" '0 1'
+is 'and says so' "$out" "$id: deleted for good"
+more=$(queue x@y.example)
+mq delete "$more" --json
+is 'delete, as JSON' "$code $out" "0 {\"id\":\"$more\",\"pending\":false}"
+mq delete state=dead --json
+is 'and of what is dead' "$code $out" "0 {\"id\":\"$more\",\"pending\":false,\"purged\":true}"
 mq bounce --all
 is 'bounce --all: the original goes, a notice comes' "$code $(mailq --json | jq -r '.from + .recipients[0].address')" \
 	'0 a@b.example'

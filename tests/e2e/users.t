@@ -202,7 +202,7 @@ every = json.loads(run('carol', 'nightmail', 'status', '--json').stdout)
 eq((own['admin'], every['admin']), (False, True), 'status says who is an administrator')
 eq((own['waiting'], every['waiting']), (2, 4), 'and counts what one may see')
 eq(sorted({'queue', 'destinations', 'since_start', 'hours'} & set(own)), [], 'and no more')
-eq(sorted(set(own['relays'][0]) & {'hosts', 'host', 'auth', 'reason', 'last_reply'}), [],
+eq(sorted(set(own['relays'][0]) & {'hosts', 'host', 'auth', 'reason', 'last_reply', 'failure'}), [],
    'of relays neither')
 ok('hosts' in every['relays'][0] and every['relays'][0]['reason'].startswith(
     own['relays'][0]['words'] + ': '), 'administrators hear in full why a relay is held', every)

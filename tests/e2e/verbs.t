@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """mailq while the daemon runs: hold, release, flush, delete, bounce, and what happens to a message
 that is being delivered at that moment."""
+import json
 import os
 import re
 import sys
@@ -15,6 +16,14 @@ def mailq(relay, *args):
     r = relay.run('mailq', *args)
     ok(r.returncode == 0, 'mailq %s: status 0' % args[0], r)
     return r
+
+
+def status(relay):
+    return json.loads(relay.run('nightmail', 'status', '--json').stdout)
+
+
+def waiting(relay):
+    return [(d['domain'], d['waiting']) for d in status(relay)['destinations']]
 
 
 def test_hold_and_release():
@@ -53,8 +62,24 @@ def test_flush():
     sink = sink.again('--reply', 'mail=451 4.3.0 later,1')
     id = relay.send('carol@example.org')
     relay.waits_because(id, r'451 4\.3\.0 later.*next try in', 'flush: a deferred message')
+    told = status(relay)['relays'][0]
+    ok('451 4.3.0 later' in told['last_reply'] and told['last_failure'] and
+       '451' not in told['failure'], 'status: the last failure keeps its own words', told)
     mailq(relay, 'flush', id)
     relay.is_empty('flush: it is tried at once')
+
+
+def test_held_is_not_waiting():
+    sink = Sink('--reply', 'content=451 4.3.0 later', name='s8')
+    relay = Relay('r8', port=sink.port, retry='1h 1h')
+    ids = [relay.send(to) for to in ('bob@example.org', 'carol@example.org')]
+    for id in ids:
+        relay.waits_because(id, '451 4.3.0 later', 'waiting: a deferred message')
+    eq(waiting(relay), [('example.org', 2)], 'waiting: both, for their destination')
+    mailq(relay, 'hold', ids[0])
+    eq(waiting(relay), [('example.org', 1)], 'waiting: one that is held does not')
+    mailq(relay, 'hold', ids[1])
+    eq(waiting(relay), [], 'waiting: a destination for which only held ones are is in no trouble')
 
 
 def test_delete():
@@ -87,6 +112,20 @@ def test_while_active():
     ok(until(lambda: relay.message(id)['state'] == 'held'),
        'active: held after the attempt, whatever was flushed meanwhile', relay.tail)
     eq(relay.message(id)['attempts'], 1, 'active: the attempt was finished')
+
+
+def test_release_while_active():
+    """Nothing is held during an attempt; what is to be held afterwards can be let off."""
+    sink = Sink('--delay', '700', '--reply', 'content=451 4.3.0 later', name='s7')
+    relay = Relay('r7', port=sink.port)
+    id = relay.send('bob@example.org')
+    ok(until(lambda: (relay.message(id) or {}).get('state') == 'active'), 'active: delivery begins',
+       relay.tail)
+    r = relay.run('mailq', 'release', id)
+    ok(r.returncode == 75 and b'it is not held' in r.stderr, 'active: it is not held, and that is told', r)
+    mailq(relay, 'hold', id)
+    mailq(relay, 'release', id)
+    ok(until(lambda: relay.message(id)['state'] == 'deferred'), 'active: it is not held afterwards', relay.tail)
 
 
 def test_listing():
@@ -124,7 +163,9 @@ def test_bounce_log():
 test_bounce_log()
 test_hold_and_release()
 test_flush()
+test_held_is_not_waiting()
 test_delete()
 test_while_active()
+test_release_while_active()
 test_listing()
 done()

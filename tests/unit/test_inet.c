@@ -26,6 +26,8 @@ static const struct {
 	{ "bits behind the prefix", "192.0.2.7/24", NULL,
 	  "\"192.0.2.7/24\": the address has bits behind the prefix; did you mean 192.0.2.0/24, "
 	  "or the address alone?" },
+	{ "bits behind a prefix that no network has", "10.0.0.0/4", NULL,
+	  "\"10.0.0.0/4\" is larger than any network; everybody is 0.0.0.0/0" },
 	{ "a prefix that is too long", "192.0.2.0/33", NULL,
 	  "\"192.0.2.0/33\": behind the / stand 0 to 32 bits" },
 	{ "a mapped network has the bits of IPv4", "::ffff:0.0.0.0/96", NULL,

@@ -52,6 +52,12 @@ static void test_commands(void) {
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		is_int(keys_command(span_str(cases[i].name), cases[i].where),
 		       cases[i].want, "command: %s", cases[i].label);
+	AUTO_BUF struct buf fitting = BUF_INIT(200);
+	keys_add_fitting(&fitting, SPAN("re"), KEYS_QUEUE);
+	is_str(buf_str(&fitting), "refresh, release, retry", "command: what a beginning fits");
+	buf_reset(&fitting);
+	keys_add_fitting(&fitting, SPAN("hold"), KEYS_OVERVIEW);
+	is_int((int64_t)fitting.len, 0, "command: nothing of another view");
 	is_int(keys_find(0, KEYS_QUEUE), ACTION_NONE, "no key means nothing");
 	is_int(keys_find('H', KEYS_OVERVIEW), ACTION_NONE,
 	       "a key of another view means nothing");

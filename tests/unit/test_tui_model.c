@@ -221,7 +221,7 @@ static const char status[] =
 	"\"queue\":\"/q\",\"relays\":[{\"name\":\"default\",\"state\":\"held\",\"connections\":1,"
 	"\"connections_max\":10,\"messages\":7,\"words\":\"no login\",\"reason\":\"535 no\","
 	"\"since\":1400,\"next\":1600,\"host\":\"h[192.0.2.1]\",\"tls\":\"TLS1.3\","
-	"\"auth\":null,\"last_success\":null,\"last_failure\":1400,\"last_reply\":\"535 no\"}],"
+	"\"auth\":null,\"last_success\":null,\"last_failure\":1400,\"last_reply\":\"250 ok\",\"failure\":\"535 no\"}],"
 	"\"destinations\":[{\"domain\":\"x.example\",\"waiting\":3,\"next\":null,"
 	"\"reply\":\"451 x\"}],\"since_start\":{\"queued\":5,\"delivered\":4,\"deferred\":3,"
 	"\"bounced\":2},\"minutes\":[[1440,1,2,3,4],[1500,5,6,7,8]],\"hours\":[[0,1,1,1,1]]}\n" OK;

@@ -170,7 +170,8 @@ static const struct look {
 
 static const struct {
 	int rows, columns;
-} sizes[] = { { 24, 80 }, { 30, 120 }, { 10, 40 } };
+	bool overview_only; /* the queue's numbers and the bars side by side, both whole */
+} sizes[] = { { 24, 80, false }, { 30, 120, false }, { 10, 40, false }, { 24, 100, true } };
 
 static char role_at(int y, int x) {
 	static const char letters[] = ".TStgwbdk";
@@ -238,6 +239,8 @@ static const struct shot {
 	{ "overview-down", "jjj", complete },
 	{ "help", "?", complete },
 	{ "command", ":ho", complete },
+	{ "command-fits", "2:re\r", detail_ready },
+	{ "overview-back", "\r?qqj", complete },
 	{ "search", "/slow\r", complete },
 	{ "readonly", "", complete },
 	{ "queue", "2", detail_ready },
@@ -250,6 +253,7 @@ static const struct shot {
 	{ "queue-filter", "2fstate=deferred to~slow", detail_ready },
 	{ "queue-filter-wrong", "2fstat=held", complete },
 	{ "queue-filter-none", "2fstate=held age<1m\r", complete },
+	{ "queue-filter-kept", "2fstate=held\rf foo=1\r", detail_ready },
 	{ "queue-sorted", "2SSS", detail_ready },
 	{ "queue-delete", "2 j ;d", detail_ready },
 	{ "queue-bounce", "2jb", detail_ready },
@@ -271,6 +275,8 @@ static void take_shot(const struct shot *shot, const struct look *look) {
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		AUTO_BUF struct buf name = BUF_INIT(256), screen = BUF_INIT(SCREEN_MAX);
 		int rows = sizes[i].rows, columns = sizes[i].columns;
+		if (sizes[i].overview_only && strcmp(shot->name, "overview") != 0)
+			continue;
 		struct app *app = app_new(&options, model);
 		resizeterm(rows, columns);
 		if (!wait_until(app, complete))
