@@ -100,6 +100,8 @@ LINK_MODE = -pie
 LINK = $(COMPILE) $(LINK_MODE) -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--as-needed \
 	-Wl,--gc-sections $(LDFLAGS)
 SAN_LOG = $(abspath $(BUILD))/findings
+# What the leak checker says when its process is killed under its hands, as tests do on purpose.
+NO_FINDING = Unable to get registers from thread
 TEST_ENV = NIGHTMAIL_BUILD=$(abspath $(BUILD)) \
 	ASAN_OPTIONS=detect_stack_use_after_return=1:log_path=$(SAN_LOG)/asan \
 	UBSAN_OPTIONS=print_stacktrace=1:log_path=$(SAN_LOG)/ubsan
@@ -149,7 +151,8 @@ check:
 check-run: all tests
 	rm -rf $(SAN_LOG) && mkdir -p $(SAN_LOG)
 	$(TEST_ENV) prove -j4 $(UNIT_TESTS) $(SCRIPT_TESTS)
-	@if ls $(SAN_LOG)/* >/dev/null 2>&1; then cat $(SAN_LOG)/*; \
+	@found=$$(grep -lv '$(NO_FINDING)' $(SAN_LOG)/* 2>/dev/null); \
+		if [ -n "$$found" ]; then cat $$found; \
 		echo 'a sanitizer found the above'; exit 1; fi
 
 # gcc 12 loses track of memory that is owned through a pointer to a pointer: leaks are the
