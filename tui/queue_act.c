@@ -23,7 +23,7 @@ static const struct {
 	[MODEL_FLUSH] = { "due now; behind a held relay with its next try" },
 	[MODEL_HOLD] = { "held; R releases" },
 	[MODEL_RELEASE] = { "released" },
-	[MODEL_DELETE] = { "deleted; kept in dead/ for a day, where R takes it back" },
+	[MODEL_DELETE] = { "deleted; what was not in dead/ yet is kept there for a day" },
 	[MODEL_BOUNCE] = { "given up; the sender is told" },
 	[MODEL_EDIT] = { "changed" },
 };
