@@ -3,7 +3,7 @@
 _nightmail_mailq() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
 	local commands='list show flush hold release delete bounce edit check'
-	local words='--all --json --body --repair --to --remove --from --color --config --help --version -a -j -q'
+	local words='--all --json --body --repair --to --remove --from --relay --at --priority --color --config --help --version -a -j -q'
 	local filters='state= id= from~ to~ relay= reason~ why~ size> age> attempts> next< flags='
 	local i config=()
 	COMPREPLY=()
@@ -19,6 +19,13 @@ _nightmail_mailq() {
 		;;
 	esac
 	case $prev in
+	--relay | --at)
+		return
+		;;
+	--priority)
+		COMPREPLY=($(compgen -W 'high normal low' -- "$cur"))
+		return
+		;;
 	--to | --remove | --from)
 		return
 		;;

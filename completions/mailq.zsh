@@ -41,6 +41,9 @@ _arguments \
 	'--repair[check: put aside what is damaged]' \
 	'*--to=[edit: another address for a recipient]:OLD=NEW:' \
 	'*--remove=[edit: one recipient less]:address:' \
+	'--relay=[edit: the relay that takes it]:relay:' \
+	'--at=[edit: not before this time]:time:(now 2h tomorrow\ 08\:00)' \
+	'--priority=[edit: who goes first]:priority:(high normal low)' \
 	'--from=[edit: another envelope sender]:address:' \
 	'-q-[flush as sendmail does]:R, S or I and text:' \
 	'--color[when to use colour]:when:(always never auto)' \

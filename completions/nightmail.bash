@@ -2,7 +2,7 @@
 
 _nightmail() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands='config explain queue reload setup sink status' words=
+	local commands='config dkim dns explain probe queue reload setup sink status trace' words=
 	local dashboard='--config --read-only --theme --mouse --plain'
 	local peers='msmtp nullmailer dma ssmtp esmtp exim4 postfix'
 	COMPREPLY=()
@@ -19,6 +19,14 @@ _nightmail() {
 		COMPREPLY=($(compgen -W "$peers" -- "$cur"))
 		return
 		;;
+	dkim:--algorithm)
+		COMPREPLY=($(compgen -W 'rsa ed25519' -- "$cur"))
+		return
+		;;
+	dkim:--canon)
+		COMPREPLY=($(compgen -W 'relaxed/simple relaxed/relaxed simple/simple' -- "$cur"))
+		return
+		;;
 	setup:--tls)
 		COMPREPLY=($(compgen -W 'starttls implicit opportunistic none' -- "$cur"))
 		return
@@ -28,6 +36,10 @@ _nightmail() {
 	--config | --cert | --key | --password-file | --ca)
 		compopt -o filenames
 		COMPREPLY=($(compgen -f -- "$cur"))
+		return
+		;;
+	--user)
+		COMPREPLY=($(compgen -u -- "$cur"))
 		return
 		;;
 	--tls | --dir)
@@ -42,8 +54,9 @@ _nightmail() {
 		COMPREPLY=($(compgen -W "$words" -- "$cur"))
 		return
 		;;
-	--listen | --name | --auth | --delay | --max | --size | --connections | --relay | --port | \
-		--login | --root | --test)
+	--listen | --name | --auth | --delay | --max | --size | --connections | --busy-beyond | --relay | --port | \
+		--login | --root | --test | --domain | --selector | --identity | --valid | --bits | \
+		--resolver | --authres | --trust)
 		return
 		;;
 	esac
@@ -63,14 +76,36 @@ _nightmail() {
 		words='--import --relay --port --tls --ca --login --password-file --root --no-probe
 			--test --yes --dry-run --undo --config --help'
 		;;
-	explain) words='--config --json --help' ;;
+	explain) words='--config --user --json --help' ;;
 	status) words='--config --json --help' ;;
 	reload) words='--config --json --help' ;;
+	probe) words='--mx --as-relay --port --from --to --quit-after --tls --tlsc --auth --verbose --json --help' ;;
+	dns) words='--ip --selector --key --from-config --lint --explain --json --help' ;;
 	queue) words='list show flush hold release delete bounce check --all --json --help' ;;
+	dkim)
+		words='--domain --selector --key --canon --identity --valid --algorithm --bits --resolver
+			--authres --config --json --help'
+		[[ " ${COMP_WORDS[*]:2} " =~ \ (sign|verify|keygen|record|check)\  ]] ||
+			words+=' sign verify keygen record check'
+		if [[ $prev == verify || $prev == sign ]]; then
+			compopt -o filenames
+			COMPREPLY=($(compgen -f -- "$cur") $(compgen -W "$words" -- "$cur"))
+			return
+		fi
+		;;
+	trace)
+		words='--verify --dkim-verify --arc-verify --resolver --trust --structure --headers
+			--original --config --json --plain --help --version'
+		if [[ $cur != -* ]]; then
+			compopt -o filenames
+			COMPREPLY=($(compgen -f -- "$cur"))
+			return
+		fi
+		;;
 	sink)
 		words='--listen --name --tls --cert --key --implicit-tls --require-tls --auth
 			--require-auth --dir --reply --close-at --delay --max --size --connections
-			--no-pipelining --json --help'
+			--busy-beyond --no-pipelining --chunking --json --help'
 		;;
 	esac
 	COMPREPLY=($(compgen -W "$words" -- "$cur"))

@@ -19,7 +19,7 @@ _nightmail() {
 	fi
 	if ((CURRENT == 2)); then
 		_alternative \
-			'commands:command:((config\:"check or show the configuration" explain\:"what would become of mail" status\:"how the daemon and its relays are" reload\:"read the configuration again" queue\:"what waits, and why" setup\:"make the configuration" sink\:"receive mail for tests"))' \
+			'commands:command:((config\:"check or show the configuration" explain\:"what would become of mail" status\:"how the daemon and its relays are" reload\:"read the configuration again" dns\:"what receivers conclude from DNS" probe\:"what a sender meets at a server" queue\:"what waits, and why" setup\:"make the configuration" sink\:"receive mail for tests" dkim\:"sign, verify, make keys" trace\:"the way of a message"))' \
 			'options:option:(--help --version --config --read-only --theme --mouse --plain)'
 		return
 	fi
@@ -57,9 +57,42 @@ _nightmail() {
 	explain)
 		_arguments \
 			'--config[read this file]:file:_files' \
+			'--user[as if this user sent it]:user:_users' \
 			'--json[one JSON object]' \
 			'--help[print the options]' \
 			'1:sender:' '*:recipient:'
+		;;
+	dns)
+		_arguments \
+			'*--ip=[an address that sends]:address:' \
+			'*--selector=[a selector of DKIM]:name:' \
+			'--from-config[what the daemon uses]' \
+			'--json[one JSON object]' \
+			'--help[print the options]' \
+			'1:domain:'
+		;;
+	probe)
+		_arguments '*:argument:_hosts'
+		;;
+	dkim)
+		_arguments \
+			'*--domain[the domain that signs]:domain:' \
+			'*--selector[the name of the key]:name:' \
+			'*--key[the private key]:file:_files' \
+			'--canon[how much may change]:form:(relaxed/simple relaxed/relaxed simple/simple)' \
+			'--identity[the tag i=]:address:' \
+			'--valid[the signature expires]:days:' \
+			'--algorithm[kind of key]:kind:(rsa ed25519)' \
+			'--bits[size of an RSA key]:bits:' \
+			'--resolver[the server to ask]:address:' \
+			'--authres[print this field of that server]:name:' \
+			'--config[read this file]:file:_files' \
+			'--json[one JSON object]' \
+			'--help[print the options]' \
+			'1:action:(sign verify keygen record check)' '*:message:_files'
+		;;
+	trace)
+		_arguments '*:argument:_files'
 		;;
 	queue)
 		_arguments \
@@ -92,7 +125,9 @@ _nightmail() {
 			'--max[end after so many messages]:number:' \
 			'--size[largest message]:bytes:' \
 			'--connections[connections at the same time]:number:' \
+			'--busy-beyond[answer 421 to more connections than this]:number:' \
 			'--no-pipelining[do not offer PIPELINING]' \
+			'--chunking[offer CHUNKING]' \
 			'--json[one JSON object a line]' \
 			'--help[print the options]'
 		;;

@@ -9,7 +9,11 @@ _nightmail_send() {
 		COMPREPLY=($(compgen -f -- "$cur"))
 		return
 		;;
-	-s | --subject | --timeout | --header | --unsubscribe | -F)
+	--priority)
+		COMPREPLY=($(compgen -W 'high normal low' -- "$cur"))
+		return
+		;;
+	-s | --subject | --timeout | --at | --relay | --header | --unsubscribe | -F)
 		return
 		;;
 	--to | --cc | --bcc | --from | --reply-to | -f | -r)
@@ -20,7 +24,7 @@ _nightmail_send() {
 	if [[ $cur == -* ]]; then
 		COMPREPLY=($(compgen -W '-s --subject --to --cc --bcc --from --reply-to --header
 			-a --attach --html --inline --unsubscribe --receipt -t -f -r -F -i --template
-			--data --yes --wait --timeout --dry-run -v --verbose --json --config --help --version' -- "$cur"))
+			--data --yes --at --priority --relay --wait --timeout --dry-run -v --verbose --json --config --help --version' -- "$cur"))
 	else
 		COMPREPLY=($(compgen -u -- "$cur"))
 	fi

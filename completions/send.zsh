@@ -17,6 +17,9 @@ _arguments -S \
 	'--template=[a message for each row]:file:_files' \
 	'--data=[the rows, CSV or JSON]:file:_files' \
 	'--yes[do not ask before a table is queued]' \
+	'--at=[not before this time]:time:(2h 18\:30 tomorrow\ 08\:00)' \
+	'--priority=[who goes first]:priority:(high normal low)' \
+	'--relay=[the relay that takes it]:relay:' \
 	'--wait[follow the delivery]' \
 	'--timeout=[how long to follow it]:time:(30s 5m 2h)' \
 	'--dry-run[show what would go out, queue nothing]' \

@@ -9,7 +9,8 @@
  *     app_key(app, 'j');
  *
  * app.c is the loop, app_screen.c the terminal, app_draw.c what the frame itself shows,
- * app_input.c what keys do. app_screen.c alone speaks to curses.
+ * app_input.c what keys do, app_typing.c what they do in a question or a line that is open.
+ * app_screen.c alone speaks to curses.
  */
 
 #include <stdbool.h>
@@ -74,6 +75,8 @@ void app_model_changed(struct app *app);
 void app_draw(struct app *app, int rows, int columns, int64_t now);
 /* A key, as keys.h has it. */
 void app_key(struct app *app, int key);
+/* The same while a question or a line is open. */
+void app_typing_key(struct app *app, int key);
 /* The mouse selected this place of the screen. */
 void app_click(struct app *app, int y, int x);
 /* Does an action; false when nobody here knows it. */

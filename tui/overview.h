@@ -3,7 +3,8 @@
 
 /*
  * The Overview's state and its sections. view_overview.c is the view: what is listed, what
- * keys do, how much room each section gets. overview_draw.c draws them.
+ * keys do, how much room each section gets. overview_draw.c draws them, overview_list.c those
+ * whose rows can be selected.
  */
 
 #include <stdbool.h>
@@ -54,6 +55,11 @@ int overview_wants(const struct overview *v, enum overview_section section);
 /* Draws it into all rows of the area, `in` having a blank column at both sides already. */
 void overview_draw(struct overview *v, enum overview_section section,
 		   const struct draw_area *in, int y_in_list);
+/* The list of relays, or of destinations in trouble, with its head. */
+void overview_draw_list(struct overview *v, bool relays, const struct draw_area *in,
+			int y_in_list);
+/* What the daemon said last. */
+const struct model_status *overview_status(const struct overview *v);
 /* The time that ages are counted to: now, or when the data was true. */
 int64_t overview_now(const struct overview *v);
 

@@ -1,7 +1,4 @@
-/*
- * The sections of the Overview. Every column has a fixed width except names and replies, which
- * share what is left; a screen too narrow for a column goes without it.
- */
+/* The sections of the Overview but the lists: state, queue, bars, and what happened. */
 
 #include "tui/overview.h"
 
@@ -26,7 +23,7 @@ int64_t overview_now(const struct overview *v) {
 								 : app_now(v->app);
 }
 
-static const struct model_status *status_of(const struct overview *v) {
+const struct model_status *overview_status(const struct overview *v) {
 	return model_status(app_model(v->app));
 }
 
@@ -46,7 +43,7 @@ static const char *held_relay(const struct model_status *s) {
 /* What the daemon does, in a word or a sentence. */
 static enum theme_role add_doing(const struct overview *v, struct buf *out) {
 	const struct model *m = app_model(v->app);
-	const struct model_status *s = status_of(v);
+	const struct model_status *s = overview_status(v);
 	if (model_link(m) != MODEL_DAEMON || model_truth(m) == MODEL_STALE || !s->known) {
 		buf_adds(out, model_link(m) == MODEL_CONNECTING ? "not known yet"
 								: "not running");
@@ -82,7 +79,7 @@ static void add_uptime(struct buf *out, int64_t seconds) {
 }
 
 static void draw_state(const struct overview *v, const struct draw_area *in) {
-	const struct model_status *s = status_of(v);
+	const struct model_status *s = overview_status(v);
 	AUTO_BUF struct buf doing = BUF_INIT(1000), rest = BUF_INIT(200);
 	enum theme_role role = add_doing(v, &doing);
 	int x = in->w < 60 ? 0 : LABEL;
@@ -121,7 +118,7 @@ static void draw_queue_line(const struct overview *v, const struct draw_area *in
 	int x = 0;
 	for (size_t i = 0; i < MODEL_STATES; i++) {
 		enum model_state state = state_order[i];
-		size_t n = status_of(v)->count[state].messages;
+		size_t n = overview_status(v)->count[state].messages;
 		if (n || state == MODEL_DEFERRED)
 			x += 1 + draw_textf(in, 0, x, role_of_state(state, n), "%zu %s",
 					    n, model_state_name(state));
@@ -130,7 +127,7 @@ static void draw_queue_line(const struct overview *v, const struct draw_area *in
 
 static void draw_queue_row(const struct overview *v, const struct draw_area *in, int y,
 			   enum model_state state) {
-	const struct model_count *c = &status_of(v)->count[state];
+	const struct model_count *c = &overview_status(v)->count[state];
 	enum theme_role role = role_of_state(state, c->messages);
 	AUTO_BUF struct buf count = BUF_INIT(32), age = BUF_INIT(32), next = BUF_INIT(32);
 	buf_addf(&count, "%zu", c->messages);
@@ -182,7 +179,7 @@ static size_t bars_of(const struct model_status *s, const struct model_bar **ret
 }
 
 static void draw_bars(const struct overview *v, const struct draw_area *in) {
-	const struct model_status *s = status_of(v);
+	const struct model_status *s = overview_status(v);
 	const struct model_bar *bar;
 	size_t count = bars_of(s, &bar);
 	int64_t largest = 1;
@@ -224,182 +221,6 @@ static void draw_queue(const struct overview *v, const struct draw_area *in) {
 			draw_part(in, 0, width + 2, in->h, in->w - width - 2);
 		draw_divider(in, width, false, false);
 		draw_bars(v, &right);
-	}
-}
-
-/* --- lists --- */
-
-/* A table's columns: x and width of each; width 0: not shown. */
-struct column {
-	int x, w;
-};
-
-static void put_cell(const struct draw_area *in, int y, const struct column *c,
-		     struct span text, enum theme_role role, enum draw_align align) {
-	if (c->w > 0)
-		draw_cell(in, y, c->x, c->w, text, role, align);
-}
-
-/* The row's own look gives way to that of the selected row. */
-static enum theme_role look(bool is_selected, enum theme_role role) {
-	return is_selected ? ROLE_SELECTED : role;
-}
-
-static void begin_row(const struct draw_area *in, int y, bool is_selected) {
-	if (!is_selected)
-		return;
-	draw_row(in, y, ROLE_SELECTED);
-	draw_text(in, y, 0, SPAN(">"), ROLE_SELECTED);
-	draw_cursor(in, y, 0);
-}
-
-/* Which of `count` rows are shown on `lines` lines, the selected one among them. */
-static size_t first_shown(size_t count, int lines, size_t selected, bool here) {
-	size_t room = lines > 0 ? (size_t)lines : 0;
-	if (!here || selected < room || count <= room)
-		return 0;
-	return selected - room + 1;
-}
-
-struct destination_columns {
-	struct column name, waiting, next, reply;
-};
-
-static struct destination_columns destination_columns(int w) {
-	struct destination_columns c;
-	bool reply = w >= 60;
-	int name = reply ? (w - 24) * 9 / 20 : w - 22;
-	c.name = (struct column){ 2, name };
-	c.waiting = (struct column){ name + 3, 7 };
-	c.next = (struct column){ name + 11, 9 };
-	c.reply = (struct column){ name + 22, reply ? w - name - 22 : 0 };
-	return c;
-}
-
-static void draw_destination(const struct overview *v, const struct draw_area *in, int y,
-			     const struct overview_item *item, bool is_selected) {
-	const struct model_destination *d = &status_of(v)->destination[item->index];
-	struct destination_columns c = destination_columns(in->w);
-	AUTO_BUF struct buf waiting = BUF_INIT(32), next = BUF_INIT(32);
-	buf_addf(&waiting, "%zu", d->waiting);
-	words_next(&next, d->next, overview_now(v));
-	begin_row(in, y, is_selected);
-	put_cell(in, y, &c.name, span_str(d->name), look(is_selected, ROLE_WAIT),
-		 DRAW_LEFT);
-	put_cell(in, y, &c.waiting, buf_span(&waiting), look(is_selected, ROLE_NORMAL),
-		 DRAW_RIGHT);
-	put_cell(in, y, &c.next, buf_span(&next), look(is_selected, ROLE_NORMAL),
-		 DRAW_RIGHT);
-	put_cell(in, y, &c.reply, span_str(d->reply), look(is_selected, ROLE_NORMAL),
-		 DRAW_LEFT);
-}
-
-static void head_destinations(const struct overview *v, const struct draw_area *in) {
-	struct destination_columns c = destination_columns(in->w);
-	if (status_of(v)->destinations == 0) {
-		draw_text(in, 0, 0, SPAN("No destination is in trouble"), ROLE_TITLE);
-		return;
-	}
-	draw_cell(in, 0, 0, c.name.x + c.name.w,
-		  in->w < 60 ? SPAN("Trouble") : SPAN("Destinations in trouble"),
-		  ROLE_TITLE, DRAW_LEFT);
-	put_cell(in, 0, &c.waiting, SPAN("waiting"), ROLE_DIM, DRAW_RIGHT);
-	put_cell(in, 0, &c.next, SPAN("next try"), ROLE_DIM, DRAW_RIGHT);
-	put_cell(in, 0, &c.reply, SPAN("last reply"), ROLE_DIM, DRAW_LEFT);
-}
-
-struct relay_columns {
-	struct column name, state, tls, auth, success, failure;
-};
-
-static struct relay_columns relay_columns(int w) {
-	struct relay_columns c = { .state = { 0, 8 } };
-	bool full = w >= 60;
-	int fixed = full ? 2 + 9 + 8 + 14 + 10 : 2 + 9;
-	int name = (w - fixed) * (full ? 9 : 10) / 20;
-	c.name = (struct column){ 2, name };
-	c.state.x = name + 3;
-	int x = c.state.x + 9;
-	if (full) {
-		c.tls = (struct column){ x, 7 };
-		c.auth = (struct column){ x + 8, 13 };
-		c.success = (struct column){ x + 22, 9 };
-		x += 32;
-	}
-	c.failure = (struct column){ x, w - x };
-	return c;
-}
-
-static void add_failure(struct buf *out, const struct model_relay *r, int64_t now) {
-	if (r->last_failure == NO_TIME && !r->words[0]) {
-		buf_addc(out, '-');
-		return;
-	}
-	if (r->last_failure != NO_TIME) {
-		words_time(out, r->last_failure, now);
-		buf_addc(out, ' ');
-	}
-	buf_adds(out, r->words[0] ? r->words : r->failure);
-}
-
-static void draw_relay(const struct overview *v, const struct draw_area *in, int y,
-		       const struct overview_item *item, bool is_selected) {
-	const struct model_relay *r = &status_of(v)->relay[item->index];
-	struct relay_columns c = relay_columns(in->w);
-	bool held = strcmp(r->state, "held") == 0, up = strcmp(r->state, "up") == 0;
-	AUTO_BUF struct buf name = BUF_INIT(400), success = BUF_INIT(32),
-			    failure = BUF_INIT(400);
-	enum theme_role role = held ? ROLE_BAD : up ? ROLE_GOOD : ROLE_DIM;
-	buf_addf(&name, "%s %s %s", r->name, draw_utf8() ? "\u2192" : "->", r->host);
-	if (!r->host[0] || draw_width(buf_span(&name)) > c.name.w)
-		buf_truncate(&name, strlen(r->name));
-	words_time(&success, r->last_success, overview_now(v));
-	add_failure(&failure, r, overview_now(v));
-	begin_row(in, y, is_selected);
-	put_cell(in, y, &c.name, buf_span(&name), look(is_selected, ROLE_NORMAL),
-		 DRAW_LEFT);
-	put_cell(in, y, &c.state, span_str(up || held ? r->state : "untried"),
-		 look(is_selected, role), DRAW_LEFT);
-	put_cell(in, y, &c.tls, span_str(r->tls[0] ? r->tls : "-"),
-		 look(is_selected, ROLE_NORMAL), DRAW_LEFT);
-	put_cell(in, y, &c.auth, span_str(r->auth[0] ? r->auth : "-"),
-		 look(is_selected, ROLE_NORMAL), DRAW_LEFT);
-	put_cell(in, y, &c.success, buf_span(&success), look(is_selected, ROLE_NORMAL),
-		 DRAW_LEFT);
-	put_cell(in, y, &c.failure, buf_span(&failure),
-		 look(is_selected, held ? ROLE_BAD : ROLE_NORMAL), DRAW_LEFT);
-}
-
-static void head_relays(const struct overview *v, const struct draw_area *in) {
-	struct relay_columns c = relay_columns(in->w);
-	draw_text(in, 0, 0,
-		  status_of(v)->relays ? SPAN("Relays") : SPAN("No relay is known"),
-		  ROLE_TITLE);
-	if (status_of(v)->relays == 0)
-		return;
-	put_cell(in, 0, &c.state, SPAN("state"), ROLE_DIM, DRAW_LEFT);
-	put_cell(in, 0, &c.tls, SPAN("TLS"), ROLE_DIM, DRAW_LEFT);
-	put_cell(in, 0, &c.auth, SPAN("login"), ROLE_DIM, DRAW_LEFT);
-	put_cell(in, 0, &c.success, SPAN("success"), ROLE_DIM, DRAW_LEFT);
-	put_cell(in, 0, &c.failure, SPAN("last failure"), ROLE_DIM, DRAW_LEFT);
-}
-
-/* The rows of destinations or of relays, below their head. */
-static void draw_items(struct overview *v, const struct draw_area *in, bool relays,
-		       int y_in_list) {
-	size_t first = relays ? status_of(v)->destinations : 0;
-	size_t count = relays ? status_of(v)->relays : status_of(v)->destinations;
-	size_t selected = v->list.selected;
-	bool here = selected >= first && selected < first + count;
-	size_t top = first_shown(count, in->h - 1, selected - first, here);
-	struct overview_rows *rows = relays ? &v->relays : &v->destinations;
-	*rows = (struct overview_rows){ y_in_list + 1, in->h - 1, first + top };
-	for (int y = 1; y < in->h && top < count; y++, top++) {
-		const struct overview_item *item = &v->item[first + top];
-		if (relays)
-			draw_relay(v, in, y, item, here && selected == first + top);
-		else
-			draw_destination(v, in, y, item, here && selected == first + top);
 	}
 }
 
@@ -460,7 +281,7 @@ static void draw_events(const struct overview *v, const struct draw_area *in) {
 }
 
 int overview_wants(const struct overview *v, enum overview_section section) {
-	const struct model_status *s = status_of(v);
+	const struct model_status *s = overview_status(v);
 	const struct model_bar *bar;
 	/* What a daemon said that is gone stays, as long as the screen says how old it is. */
 	bool told = s->known || model_truth(app_model(v->app)) == MODEL_STALE;
@@ -497,12 +318,10 @@ void overview_draw(struct overview *v, enum overview_section section,
 		draw_bars(v, in);
 		break;
 	case OVERVIEW_DESTINATIONS:
-		head_destinations(v, in);
-		draw_items(v, in, false, y_in_list);
+		overview_draw_list(v, false, in, y_in_list);
 		break;
 	case OVERVIEW_RELAYS:
-		head_relays(v, in);
-		draw_items(v, in, true, y_in_list);
+		overview_draw_list(v, true, in, y_in_list);
 		break;
 	case OVERVIEW_EVENTS:
 	case OVERVIEW_SECTIONS:

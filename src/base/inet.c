@@ -122,6 +122,36 @@ int inet_port_parse(struct span s, struct inet_port *ret, struct err *err) {
 	return 0;
 }
 
+static bool take_port(struct span s, uint16_t *ret) {
+	uint64_t port;
+	if (!span_uint(s, UINT16_MAX, &port) || port == 0)
+		return false;
+	*ret = (uint16_t)port;
+	return true;
+}
+
+bool inet_server_parse(struct span s, uint16_t default_port, struct inet_port *ret) {
+	struct span host;
+	*ret = (struct inet_port){ .port = default_port };
+	span_take_char(&s, '@');
+	if (span_take_char(&s, '[')) {
+		if (!span_take_until(&s, ']', &host) || !inet_addr_parse(host, &ret->addr))
+			return false;
+		if (s.len == 0)
+			return true;
+		return (span_take_char(&s, ':') || span_take_char(&s, '@')) &&
+		       take_port(s, &ret->port);
+	}
+	if (inet_addr_parse(s, &ret->addr))
+		return true;
+	/* Without brackets a colon of an IPv6 address would be taken for the port's. */
+	size_t at = span_find(s, '@');
+	if (at == s.len)
+		at = span_find(s, ':');
+	return at < s.len && inet_addr_parse(span_head(s, at), &ret->addr) &&
+	       take_port(span_from(s, at + 1), &ret->port);
+}
+
 bool inet_same(const struct inet_addr *a, const struct inet_addr *b) {
 	return a->bits == b->bits && memcmp(a->byte, b->byte, a->bits / 8u) == 0;
 }
@@ -132,6 +162,17 @@ bool inet_net_has(const struct inet_net *net, const struct inet_addr *a) {
 		return false;
 	clear_rest(&other);
 	return inet_same(&other.addr, &net->addr);
+}
+
+bool inet_share_prefix(const struct inet_addr *a, const struct inet_addr *b, unsigned prefix) {
+	if (a->bits != b->bits || prefix > a->bits)
+		return false;
+	for (unsigned i = 0; i < prefix; i++) {
+		uint8_t bit = (uint8_t)(0x80u >> i % 8);
+		if ((a->byte[i / 8] ^ b->byte[i / 8]) & bit)
+			return false;
+	}
+	return true;
 }
 
 bool inet_is_loopback(const struct inet_addr *a) {

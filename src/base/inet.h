@@ -39,9 +39,14 @@ bool inet_addr_parse(struct span s, struct inet_addr *ret);
 int inet_net_parse(struct span s, struct inet_net *ret, struct err *err);
 /* "127.0.0.1:25", "[::1]:25"; port 0 is one. */
 int inet_port_parse(struct span s, struct inet_port *ret, struct err *err);
+/* A server with or without its port: "192.0.2.1", "192.0.2.1:53", "192.0.2.1@53", "2001:db8::1",
+ * "2001:db8::1@53", "[2001:db8::1]:53"; a leading '@' is fine. False: none of these. */
+bool inet_server_parse(struct span s, uint16_t default_port, struct inet_port *ret);
 
 bool inet_same(const struct inet_addr *a, const struct inet_addr *b);
 bool inet_net_has(const struct inet_net *net, const struct inet_addr *a);
+/* True when both are of one family and agree in the first `prefix` bits. */
+bool inet_share_prefix(const struct inet_addr *a, const struct inet_addr *b, unsigned prefix);
 /* 127.0.0.0/8 and ::1. */
 bool inet_is_loopback(const struct inet_addr *a);
 /* 0.0.0.0 and ::, every address of this machine. */

@@ -12,12 +12,15 @@
 #include <sysexits.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/codec.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/proc.h"
 #include "cli/cli.h"
 #include "mail/addr.h"
+#include "mail/attime.h"
+#include "mail/wishes.h"
 
 #define COMPLAINTS_MAX (1u << 20)
 
@@ -27,12 +30,13 @@ static const char help[] =
 	"usage: mailq [list] [ID|FILTER...] [--all] [--json]   what waits, and why\n"
 	"       mailq show ID [--body] [--json]    envelope, what happened, header\n"
 	"       mailq flush|hold|release|delete|bounce ID|FILTER...|--all [--json]\n"
-	"       mailq edit ID [--to OLD=NEW] [--remove ADDR] [--from ADDR] [--json]\n"
+	"       mailq edit ID [--to OLD=NEW] [--remove ADDR] [--from ADDR]\n"
+	"                     [--relay NAME] [--at TIME] [--priority WORD] [--json]\n"
 	"       mailq check [--repair] [--json]    verify every file of the queue\n"
 	"  flush    try now             hold     keep until released\n"
 	"  release  end a hold          delete   no delivery, no bounce; kept for a day\n"
 	"  bounce   give up now and tell the sender\n"
-	"  edit     another address, one recipient less, another sender; a new ID\n"
+	"  edit     another address, sender, relay or time; it gets a new ID\n"
 	"An ID may be shortened to a unique ending of 4 characters or more. A FILTER is\n"
 	"KEY and value: state=deferred to~example 'age>1h' (see the manual).\n"
 	"  -a, --all      every message (list: those in dead/ too)\n"
@@ -53,6 +57,9 @@ enum {
 	OPT_TO,
 	OPT_REMOVE,
 	OPT_FROM,
+	OPT_RELAY,
+	OPT_AT,
+	OPT_PRIORITY,
 	OPT_HELP,
 	OPT_VERSION
 };
@@ -99,6 +106,31 @@ static int add_recipient_change(struct mailq *m, const char *text) {
 		return 0;
 	}
 	return cli_usage(program, "--to %s: not OLD=NEW, two addresses", text);
+}
+
+/* "": by the routes. */
+static int add_relay(struct mailq *m, const char *name) {
+	if (name[0] && !wishes_is_relay(span_str(name)))
+		return cli_usage(program, "--relay %s: this is no name of a relay", name);
+	codec_word_add(&m->changes, "relay", span_str(name));
+	return 0;
+}
+
+static int add_time(struct mailq *m, const char *text) {
+	struct err err = ERR_INIT;
+	int64_t at = 0, now = clock_wall_ms();
+	if (strcmp(text, "now") != 0 && attime_parse(span_str(text), now, &at, &err) != 0)
+		return cli_usage(program, "--at %s: %s", text, err.msg);
+	codec_word_add_int(&m->changes, "at", at > now ? at : 0);
+	return 0;
+}
+
+static int add_priority(struct mailq *m, const char *word) {
+	enum mail_priority p;
+	if (!priority_parse(span_str(word), &p))
+		return cli_usage(program, "--priority %s: it is high, normal or low", word);
+	codec_word_add(&m->changes, "priority", span_str(priority_name(p)));
+	return 0;
 }
 
 static int add_address(struct mailq *m, const char *key, const char *text) {
@@ -158,6 +190,12 @@ static int take_option(struct mailq *m, int opt, char *arg, char **argv) {
 		return add_address(m, "remove", arg);
 	case OPT_FROM:
 		return add_address(m, "from", arg);
+	case OPT_RELAY:
+		return add_relay(m, arg);
+	case OPT_AT:
+		return add_time(m, arg);
+	case OPT_PRIORITY:
+		return add_priority(m, arg);
 	case 'q':
 		return set_flush(m, arg);
 	case OPT_COLOR:
@@ -185,6 +223,9 @@ static int take_options(struct mailq *m, int argc, char **argv) {
 		{ "to", required_argument, NULL, OPT_TO },
 		{ "remove", required_argument, NULL, OPT_REMOVE },
 		{ "from", required_argument, NULL, OPT_FROM },
+		{ "relay", required_argument, NULL, OPT_RELAY },
+		{ "at", required_argument, NULL, OPT_AT },
+		{ "priority", required_argument, NULL, OPT_PRIORITY },
 		{ "color", required_argument, NULL, OPT_COLOR },
 		{ "config", required_argument, NULL, OPT_CONFIG },
 		{ "help", no_argument, NULL, OPT_HELP },
@@ -249,9 +290,11 @@ static int check_options(const struct mailq *m, const struct command *c) {
 	if (m->repair && !(c->options & REPAIR))
 		return cli_usage(program, "--repair goes with check only");
 	if (m->changes.len > 0 && !(c->options & CHANGES))
-		return cli_usage(program, "--to, --remove and --from go with edit only");
+		return cli_usage(program, "--to, --remove, --from, --relay, --at and --priority go with edit "
+				 "only");
 	if (m->changes.len == 0 && (c->options & CHANGES))
-		return cli_usage(program, "edit needs --to OLD=NEW, --remove ADDR or --from ADDR");
+		return cli_usage(program, "edit needs --to OLD=NEW, --remove ADDR, --from ADDR, --relay "
+				 "NAME, --at TIME or --priority WORD");
 	if (m->flush && strcmp(c->name, "flush") != 0)
 		return cli_usage(program, "-q goes with flush only");
 	return 0;

@@ -8,9 +8,12 @@
 #include "base/file.h"
 #include "base/proc.h"
 #include "cli/cli.h"
+#include "cli/header_trace.h"
 #include "cli/nightmail_config.h"
 #include "cli/nightmail_dashboard.h"
+#include "cli/nightmail_dkim.h"
 #include "cli/nightmail_explain.h"
+#include "cli/nightmail_login.h"
 #include "cli/nightmail_setup.h"
 #include "cli/nightmail_sink.h"
 #include "cli/nightmail_status.h"
@@ -20,6 +23,20 @@ static int queue(int argc, char **argv) {
 	(void)argc;
 	argv[0] = name;
 	return cli_exec("nightmail", "mailq", (const char *const *)argv);
+}
+
+static int dns(int argc, char **argv) {
+	static char name[] = "dns-check";
+	(void)argc;
+	argv[0] = name;
+	return cli_exec("nightmail", name, (const char *const *)argv);
+}
+
+static int probe(int argc, char **argv) {
+	static char name[] = "smtp-probe";
+	(void)argc;
+	argv[0] = name;
+	return cli_exec("nightmail", name, (const char *const *)argv);
 }
 
 static const struct {
@@ -37,8 +54,22 @@ static const struct {
 	  "how the daemon and its relays are, and how much mail waits" },
 	{ "queue", queue,
 	  "what waits and why: mailq, under a name that no other MTA has" },
+	{ "dns", dns,
+	  "what receivers will conclude from a domain's DNS: dns-check" },
+	{ "probe", probe,
+	  "what a sender meets at a server: smtp-probe" },
 	{ "reload", nightmail_reload,
 	  "the daemon reads its configuration again" },
+	{ "login", nightmail_login,
+	  "get the tokens of a relay with password = oauth2" },
+	{ "secret", nightmail_secret,
+	  "set, test, delete the password of a relay in the keyring" },
+	{ "relay", nightmail_relay,
+	  "trust: forget which login mechanisms a relay has offered" },
+	{ "dkim", nightmail_dkim,
+	  "sign, verify; make keys, and compare them with what is published" },
+	{ "trace", header_trace,
+	  "the way of a message: header-trace, under another name" },
 	{ "sink", nightmail_sink,
 	  "an SMTP server that takes every message and delivers none" },
 };
@@ -53,7 +84,8 @@ static void print_help(FILE *f) {
 	      f);
 	for (size_t i = 0; i < COMMANDS; i++)
 		fprintf(f, "  %-8s %s\n", commands[i].name, commands[i].help);
-	fputs("Other programs: send, sendmail, mailq, nightmaild\n", f);
+	fputs("Other programs: send, sendmail, mailq, dns-check, header-trace, smtp-probe,\n"
+	      "                nightmaild\n", f);
 }
 
 int main(int argc, char **argv) {

@@ -89,15 +89,17 @@ static char *absolute_config(const char *option) {
 	return full ? full : span_dup(span_str(file));
 }
 
-/* Makes a directory and those above it that are missing. */
-static int make_dirs(const char *path, struct err *err) {
+/* Makes a directory and those above it that are missing, those with mode `above`. */
+static int make_dirs(const char *path, mode_t above, struct err *err) {
 	AUTO_BUF struct buf part = BUF_INIT(PATH_MAX);
 	struct span rest = span_str(path);
 	do {
 		size_t n = span_find(span_from(rest, 1), '/') + 1;
 		buf_add(&part, span_head(rest, n));
 		rest = span_from(rest, n);
-		if (file_mkdir(AT_FDCWD, buf_str(&part), 0700) != 0 && errno != EEXIST)
+		bool made = file_mkdir(AT_FDCWD, buf_str(&part), 0700) == 0;
+		if ((!made && errno != EEXIST) ||
+		    (made && rest.len > 0 && chmod(buf_str(&part), above) != 0)) /* no umask */
 			return err_sys(err, "%s: cannot make the directory", buf_str(&part));
 	} while (rest.len > 0);
 	return 0;
@@ -129,7 +131,7 @@ static int become_system_user(const struct settings *s, struct err *err) {
 			"'useradd --system --user-group --no-create-home " SYSTEM_USER "'");
 	const char *const dirs[] = { s->dir, s->rundir };
 	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
-		if (make_dirs(dirs[i], err) != 0)
+		if (make_dirs(dirs[i], 0755, err) != 0) /* it must get there */
 			return -1;
 		if (chown(dirs[i], user.uid, user.gid) != 0)
 			return err_sys(err, "%s: cannot give it to user " SYSTEM_USER, dirs[i]);
@@ -151,7 +153,7 @@ static int prepare(const struct settings *s, struct err *err) {
 	} else if (geteuid() == 0) {
 		log_warn("running as root, because this configuration is private");
 	}
-	if (make_dirs(s->dir, err) != 0 || make_dirs(s->rundir, err) != 0)
+	if (make_dirs(s->dir, 0700, err) != 0 || make_dirs(s->rundir, 0700, err) != 0)
 		return -1;
 	if (queue_create(s->dir, err) != 0)
 		return -1;

@@ -40,6 +40,8 @@ static const char help[] =
 	"  -f, -r ADDR; -F NAME    envelope sender ('' is the null one); full name\n"
 	"  --template FILE, --data FILE   a message for each row; {{field}} is filled in\n"
 	"  --yes                   do not ask before the messages of --data are queued\n"
+	"  --at TIME               not before 18:30, 'tomorrow 08:00', 2h (from now), ...\n"
+	"  --priority WORD; --relay NAME   high, normal, low; by this relay\n"
 	"  --wait, --timeout TIME  follow the delivery, at most 5m or TIME\n"
 	"  --dry-run               show what would go out and where, queue nothing\n"
 	"  -v, --verbose; --json   print the queue ID; print a JSON object\n"
@@ -59,6 +61,9 @@ enum {
 	OPT_TEMPLATE,
 	OPT_DATA,
 	OPT_YES,
+	OPT_AT,
+	OPT_PRIORITY,
+	OPT_RELAY,
 	OPT_WAIT,
 	OPT_TIMEOUT,
 	OPT_DRY_RUN,
@@ -86,6 +91,9 @@ static const struct option longs[] = {
 	{ "data", required_argument, NULL, OPT_DATA },
 	{ "yes", no_argument, NULL, OPT_YES },
 	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
+	{ "at", required_argument, NULL, OPT_AT },
+	{ "priority", required_argument, NULL, OPT_PRIORITY },
+	{ "relay", required_argument, NULL, OPT_RELAY },
 	{ "wait", no_argument, NULL, OPT_WAIT },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "verbose", no_argument, NULL, OPT_VERBOSE },
@@ -200,6 +208,12 @@ static int take_option(struct send_call *c, int opt, const char *arg, char **arg
 	case OPT_YES:
 		c->yes = true;
 		return 0;
+	case OPT_AT:
+		return send_take_at(c, arg);
+	case OPT_PRIORITY:
+		return send_take_priority(c, arg);
+	case OPT_RELAY:
+		return send_take_relay(c, arg);
 	case OPT_WAIT:
 		c->wait = true;
 		return 0;
@@ -292,6 +306,8 @@ static int compose_message(struct send_call *c) {
 static int queue_message(struct send_call *c) {
 	struct settings settings;
 	int status = cli_load(send_program, c->config, &settings);
+	if (status == EX_OK)
+		status = send_check_relay(c, &settings);
 	if (status == EX_OK) {
 		c->s.settings = &settings;
 		if (c->template)

@@ -16,6 +16,7 @@
 #include "base/term.h"
 #include "base/user.h"
 #include "cli/cli.h"
+#include "cli/nightmail_dkim.h"
 #include "cli/nightmail_import.h"
 #include "config/keys.h"
 #include "config/settings.h"
@@ -146,6 +147,30 @@ static void check_listen(const struct settings *s, struct buf *warnings) {
 	}
 }
 
+/* Whether each key can be read by the daemon, and is one. */
+static void check_dkim(const struct settings *s, struct buf *warnings) {
+	struct user reader;
+	bool known = who_delivers(s, &reader);
+	for (size_t i = 0; i < s->dkim_count; i++) {
+		for (size_t k = 0; k < s->dkim[i].key.count; k++) {
+			AUTO_BUF struct buf ref = BUF_INIT(8192);
+			const char *path = s->dkim[i].key.word[k];
+			struct crypto_private *key = NULL;
+			struct err err = ERR_INIT;
+			buf_addf(&ref, "file:%s", path);
+			bool fine = !known || creds_check(buf_span(&ref), &reader, &err) == 0;
+			if (fine && access(path, R_OK) == 0)
+				fine = (key = nightmail_dkim_key(path, &err)) != NULL;
+			crypto_private_free(key);
+			if (fine || err.kind == ERR_MISSING)
+				continue; /* that it is missing has been told, with its line */
+			config_dkim_place(s, i, "key", warnings);
+			buf_addf(warnings, "key: %s: mail from %s waits\n", err.msg,
+				 s->dkim[i].domain);
+		}
+	}
+}
+
 static int check(const struct call *call) {
 	struct settings s;
 	AUTO_BUF struct buf errors = BUF_INIT(OUTPUT_MAX);
@@ -155,6 +180,7 @@ static int check(const struct call *call) {
 	check_aliases(&s, &warnings);
 	check_passwords(&s, &warnings);
 	check_listen(&s, &warnings);
+	check_dkim(&s, &warnings);
 	print(stderr, &errors);
 	print(stderr, &warnings);
 	if (r == 0) {

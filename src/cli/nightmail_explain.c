@@ -1,7 +1,7 @@
 /*
  * nightmail explain: what would become of a message from one address to others, by the
- * rules that the workers apply (mail/rewrite.h) and the configuration in force. Nothing is
- * sent and no server is asked.
+ * rules that the workers apply (mail/rewrite.h, route/route.h) and the configuration in force.
+ * Nothing is sent; where the servers are is looked up.
  */
 
 #include "cli/nightmail_explain.h"
@@ -9,12 +9,16 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "base/auto.h"
 #include "base/json.h"
 #include "base/term.h"
+#include "base/user.h"
 #include "cli/cli.h"
+#include "cli/explain_way.h"
 #include "config/settings.h"
+#include "creds/creds.h"
 #include "deliver/aliases_file.h"
 #include "mail/addr.h"
 #include "mail/rewrite.h"
@@ -26,13 +30,14 @@
 static const char program[] = "nightmail explain";
 
 static const char help[] =
-	"usage: nightmail explain [--config FILE] [--json] FROM TO...\n"
+	"usage: nightmail explain [--config FILE] [--user USER] [--json] FROM TO...\n"
 	"Tells what would become of mail from FROM to TO: how the addresses are\n"
-	"rewritten, which relay takes it and how, and how long it is tried. Sends\n"
-	"nothing and asks no server.\n"
+	"rewritten, which relay takes it and by which rule, the servers as they are\n"
+	"looked up now, and how long it is tried. Sends nothing.\n"
 	"FROM may be '' or '<>', the null sender.\n"
 	"exit 0: it would go, 1: it would wait as held, 2: nothing can be delivered\n"
 	"  --config FILE  read FILE instead of the person's or the system's files\n"
+	"  --user USER    as if this user sent it (a name or a number), not you\n"
 	"  --json         one JSON object\n";
 
 static const char *const tls_names[] = {
@@ -40,6 +45,7 @@ static const char *const tls_names[] = {
 	[CONFIG_TLS_IMPLICIT] = "implicit",
 	[CONFIG_TLS_OPPORTUNISTIC] = "opportunistic",
 	[CONFIG_TLS_NONE] = "none",
+	[CONFIG_TLS_DANE] = "dane",
 };
 static const char *const tls_words[] = {
 	[CONFIG_TLS_STARTTLS] =
@@ -51,6 +57,8 @@ static const char *const tls_words[] = {
 	[CONFIG_TLS_OPPORTUNISTIC] =
 		"by STARTTLS where it is offered, nothing is verified",
 	[CONFIG_TLS_NONE] = "none: everything is readable on the way",
+	[CONFIG_TLS_DANE] = "by STARTTLS, with a certificate that the server's TLSA records name; "
+			    "without them mail waits",
 };
 
 struct call {
@@ -62,6 +70,8 @@ struct call {
 	char trouble[ERR_MSG_SIZE];
 	bool broken;           /* the configuration has errors */
 	struct buf complaints; /* against configuration and aliases */
+	uint32_t uid;          /* who would submit it */
+	struct explain_ways ways;
 	int status;
 };
 
@@ -158,15 +168,8 @@ static void print_recipient(const struct fate *f) {
 	}
 }
 
-static void print_relay(const struct config_relay *r) {
-	fputs("relay    ", stdout);
-	term_print(stdout, span_str(r->name));
-	fputc(':', stdout);
-	for (size_t i = 0; i < r->host_count; i++) {
-		fputs(i ? ", then " : " ", stdout);
-		term_print(stdout, span_str(r->host[i]));
-	}
-	printf(", port %u\ntls      %s\n", r->port, tls_words[r->tls]);
+static void print_login(const struct config_relay *r) {
+	printf("tls      %s\n", tls_words[r->tls]);
 	if (r->ca && r->tls != CONFIG_TLS_NONE) {
 		fputs("         trusting ", stdout);
 		term_print(stdout, span_str(r->ca));
@@ -174,11 +177,19 @@ static void print_relay(const struct config_relay *r) {
 	}
 	fputs("login    ", stdout);
 	term_print(stdout, r->login ? span_str(r->login) : SPAN("none"));
-	if (r->login && r->password) {
+	if (r->login && r->password && creds_is_token(span_str(r->password))) {
+		fputs(", with a token of OAuth 2.0", stdout);
+	} else if (r->login && r->password) {
 		fputs(", password from ", stdout);
 		term_print(stdout, span_str(r->password));
 	}
 	fputc('\n', stdout);
+}
+
+static void print_way(const struct explain_way *w, bool several) {
+	explain_way_print(w, several);
+	if (config_way(w->relay, NULL) < CONFIG_WAY_MAILDIR)
+		print_login(w->relay);
 }
 
 static void print_times(const struct settings *s, bool null_sender) {
@@ -201,9 +212,9 @@ static void print_all(const struct call *c, struct span from, const struct fate 
 	print_sender(c, from);
 	for (size_t i = 0; i < count; i++)
 		print_recipient(&fates[i]);
-	if (relay)
-		print_relay(relay);
-	else
+	for (size_t i = 0; relay && i < c->ways.count; i++)
+		print_way(&c->ways.way[i], c->ways.count > 1);
+	if (!relay)
 		puts("relay    none: mail is accepted and waits until the configuration is mended");
 	print_times(&c->settings, from.len == 0);
 }
@@ -269,6 +280,10 @@ static void json_all(const struct call *c, struct span from, const struct fate *
 		json_recipient(&j, &fates[i]);
 	json_end(&j);
 	json_relay(&j, relay);
+	json_array(&j, "ways");
+	for (size_t i = 0; i < c->ways.count; i++)
+		explain_way_json(&j, &c->ways.way[i]);
+	json_end(&j);
 	json_object(&j, "retry");
 	json_int(&j, "first", s->retry_min_ms / 1000);
 	json_int(&j, "longest", s->retry_max_ms / 1000);
@@ -282,6 +297,23 @@ static void json_all(const struct call *c, struct span from, const struct fate *
 
 /* --- the command --- */
 
+/* The ways of everything that goes. */
+static void find_ways(struct call *c, struct span from, const struct fate *fates, size_t count) {
+	AUTO_BUF struct buf relays = BUF_INIT(1u << 16), sender = BUF_INIT(4096);
+	const struct route_table routes = config_routes(&c->settings, &relays);
+	rewrite_sender(&c->rules, from, &sender);
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; fates[i].result == REWRITE_DONE && k < fates[i].to.count; k++) {
+			const struct route_query q = {
+				.sender = buf_span(&sender),
+				.recipient = span_str(fates[i].to.address[k]),
+				.uid = c->uid,
+			};
+			explain_way_add(&c->ways, &c->settings, &routes, &q);
+		}
+	explain_ways_look_up(&c->ways, &c->settings);
+}
+
 static int explain(struct call *c, struct span from, struct fate *fates, size_t count) {
 	const struct config_relay *relay = NULL;
 	c->broken = config_load(c->config, &c->settings, &c->complaints) != 0;
@@ -292,6 +324,10 @@ static int explain(struct call *c, struct span from, struct fate *fates, size_t 
 		find_fate(c, &fates[i]);
 	if (!relay)
 		c->status = EXIT_CANNOT;
+	else
+		find_ways(c, from, fates, count);
+	if (c->ways.count > 0)
+		relay = c->ways.way[0].relay;
 	cli_complaints(program, &c->complaints);
 	if (c->json)
 		json_all(c, from, fates, count, relay);
@@ -299,6 +335,7 @@ static int explain(struct call *c, struct span from, struct fate *fates, size_t 
 		print_all(c, from, fates, count, relay);
 	for (size_t i = 0; i < count; i++)
 		fixup_recipients_release(&fates[i].to);
+	explain_ways_release(&c->ways);
 	aliases_release(&c->aliases);
 	config_release(&c->settings);
 	return c->status;
@@ -318,20 +355,37 @@ static int run(struct call *c, char **argv, size_t count) {
 	return explain(c, from, fates, count);
 }
 
+static bool find_user(const char *text, uint32_t *ret) {
+	struct user user;
+	uint64_t uid;
+	if (span_uint(span_str(text), UINT32_MAX - 1, &uid))
+		*ret = (uint32_t)uid;
+	else if (user_by_name(text, &user))
+		*ret = user.uid;
+	else
+		return false;
+	return true;
+}
+
 int nightmail_explain(int argc, char **argv) {
 	static const struct option options[] = {
 		{ "config", required_argument, NULL, 'c' },
+		{ "user", required_argument, NULL, 'u' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct call c = { .complaints = BUF_INIT(1u << 20) };
+	struct call c = { .complaints = BUF_INIT(1u << 20), .uid = getuid() };
 	int opt;
 	opterr = 0;
 	while ((opt = getopt_long(argc, argv, ":", options, NULL)) != -1) {
 		switch (opt) {
 		case 'c':
 			c.config = optarg;
+			break;
+		case 'u':
+			if (!find_user(optarg, &c.uid))
+				return cli_usage(program, "there is no user %s", optarg);
 			break;
 		case 'j':
 			c.json = true;

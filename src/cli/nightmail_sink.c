@@ -210,16 +210,6 @@ static void start_session(struct parent *p, int fd, const struct net_addr *peer)
 		loop_watch_events(p->watch, 0);
 }
 
-static void on_connection(void *ctx, int fd, short revents) {
-	struct parent *p = ctx;
-	struct net_addr peer = { .len = sizeof(peer.sa) };
-	int client = accept4(fd, (struct sockaddr *)&peer.sa, &peer.len, SOCK_CLOEXEC);
-
-	(void)revents;
-	if (client >= 0)
-		start_session(p, client, &peer);
-}
-
 /* Reaps; true when a session took the last message of --max. */
 static bool reap(struct parent *p) {
 	bool last = false;
@@ -237,6 +227,36 @@ static bool reap(struct parent *p) {
 		       (WIFEXITED(status) && WEXITSTATUS(status) == SINK_EXIT_LAST);
 	}
 	return last;
+}
+
+/* One connection too many, as a server with a limit words it. */
+static void turn_away(const struct parent *p, int client) {
+	AUTO_BUF struct buf text = BUF_INIT(512);
+
+	if (!p->sink.options->implicit_tls) {
+		buf_addf(&text, "421 4.7.0 %s Error: too many connections\r\n",
+			 p->sink.options->name);
+		send(client, buf_str(&text), text.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	}
+	close(client);
+	sink_tell(&p->sink, &(struct sink_event){ .name = "turned-away", .code = 421 });
+}
+
+static void on_connection(void *ctx, int fd, short revents) {
+	struct parent *p = ctx;
+	struct net_addr peer = { .len = sizeof(peer.sa) };
+	int client = accept4(fd, (struct sockaddr *)&peer.sa, &peer.len, SOCK_CLOEXEC);
+
+	(void)revents;
+	if (client < 0)
+		return;
+	uint64_t most = p->sink.options->busy_beyond;
+	if (most > 0 && reap(p))
+		loop_stop(p->loop, EX_OK);
+	if (most > 0 && p->running >= most)
+		turn_away(p, client);
+	else
+		start_session(p, client, &peer);
 }
 
 static void on_child(void *ctx, int signo) {

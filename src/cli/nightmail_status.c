@@ -1,5 +1,5 @@
 /*
- * nightmail status, nightmail reload: one request each to the daemon's control socket. The
+ * nightmail status, reload, relay: one request each to the daemon's control socket. The
  * answers are JSON lines (control/control.h); --json passes them on as they are.
  */
 
@@ -7,12 +7,14 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <string.h>
 #include <sysexits.h>
 
 #include <jansson.h>
 
 #include "base/auto.h"
 #include "base/clock.h"
+#include "base/codec.h"
 #include "base/term.h"
 #include "cli/cli.h"
 #include "control/control.h"
@@ -139,6 +141,11 @@ static void print_relay(const json_t *r, int64_t now) {
 		printf("; connections: %lld", (long long)number_of(r, "connections"));
 		print_waiting(r);
 		putchar('\n');
+		if (text_of(r, "waits").len > 0) {
+			fputs("         ", stdout);
+			term_print(stdout, text_of(r, "waits"));
+			putchar('\n');
+		}
 		return;
 	}
 	print_span_of_time("held for ", now - number_of(r, "since"));
@@ -180,6 +187,14 @@ static void print_queue(const json_t *m) {
 	       (long long)number_of(m, "held"));
 }
 
+static void print_complaint(const char *before, struct span words) {
+	if (words.len == 0)
+		return;
+	fputs(before, stdout);
+	term_print(stdout, words);
+	fputc('\n', stdout);
+}
+
 static void print_status(const json_t *m) {
 	int64_t now = clock_wall_ms() / 1000;
 	size_t i;
@@ -192,11 +207,9 @@ static void print_status(const json_t *m) {
 	json_array_foreach(json_object_get(m, "destinations"), i, one)
 		print_destination(one, now);
 	print_done(json_object_get(m, "since_start"));
-	if (text_of(m, "complaint").len) {
-		fputs("nothing can be delivered: ", stdout);
-		term_print(stdout, text_of(m, "complaint"));
-		fputc('\n', stdout);
-	}
+	print_complaint("nothing can be delivered: ", text_of(m, "complaint"));
+	print_complaint("reload refused, the old configuration is in force: ",
+			text_of(m, "rejected"));
 }
 
 static int verdict(const json_t *m) {
@@ -205,7 +218,7 @@ static int verdict(const json_t *m) {
 	if (text_of(m, "complaint").len)
 		return EXIT_FAILURE_STATE;
 	json_array_foreach(json_object_get(m, "relays"), i, r) if (is_held(r)) return EXIT_WARNING;
-	return EX_OK;
+	return text_of(m, "rejected").len ? EXIT_WARNING : EX_OK;
 }
 
 static int status_line(void *ctx, struct span line) {
@@ -243,5 +256,42 @@ int nightmail_reload(int argc, char **argv) {
 	int status = take_options(&c, argc, argv);
 	if (status == EX_OK && !c.done)
 		status = ask(&c, SPAN("reload"), reload_line, &c);
+	return status;
+}
+
+static const char relay_help[] =
+	"usage: nightmail relay [--config FILE] trust NAME\n"
+	"  trust NAME     which login mechanisms the servers of [relay NAME] have offered is\n"
+	"                 forgotten, so that those they offer now will do (auth-downgrade)\n"
+	"  --config FILE  the configuration that the daemon was started with\n";
+
+int nightmail_relay(int argc, char **argv) {
+	static const struct option longs[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct call c = { .program = "nightmail relay" };
+	AUTO_BUF struct buf request = BUF_INIT(1024);
+	int opt;
+	opterr = 0;
+	while ((opt = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
+		if (opt == 'h') {
+			fputs(relay_help, stdout);
+			return EX_OK;
+		}
+		if (opt != 'c')
+			return cli_bad_option(c.program, opt, argv);
+		c.config = optarg;
+	}
+	if (optind + 2 != argc || strcmp(argv[optind], "trust") != 0)
+		return cli_usage(c.program, "trust and the name of a relay are needed");
+	buf_adds(&request, "trust");
+	codec_word_add(&request, "relay", span_str(argv[optind + 1]));
+	if (buf_failed(&request))
+		return cli_usage(c.program, "that is no relay's name");
+	int status = ask(&c, buf_span(&request), reload_line, &c);
+	if (status == EX_OK)
+		printf("relay %s is trusted with what it offers now\n", argv[optind + 1]);
 	return status;
 }

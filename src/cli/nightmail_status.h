@@ -5,5 +5,6 @@
  * the options follow. Both return the exit code. */
 int nightmail_status(int argc, char **argv);
 int nightmail_reload(int argc, char **argv);
+int nightmail_relay(int argc, char **argv);
 
 #endif

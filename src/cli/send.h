@@ -50,6 +50,13 @@ extern const char send_program[];
  * EX_USAGE. */
 int send_check(struct send_call *c);
 
+/* --at, --priority, --relay: 0, or EX_USAGE. */
+int send_take_at(struct send_call *c, const char *arg);
+int send_take_priority(struct send_call *c, const char *arg);
+int send_take_relay(struct send_call *c, const char *arg);
+/* Is there such a relay? EX_USAGE: no; where no configuration can be read it is not asked. */
+int send_check_relay(const struct send_call *c, const struct settings *s);
+
 /* --- the text --- */
 
 struct send_text {

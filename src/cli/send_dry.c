@@ -16,6 +16,7 @@
 #include "base/term.h"
 #include "cli/cli.h"
 #include "cli/send.h"
+#include "mail/attime.h"
 #include "mail/header.h"
 
 #define HEADER_MAX (32u << 20)
@@ -143,6 +144,18 @@ static void print_lines(struct span text, const char *indent, size_t most) {
 	}
 }
 
+static void print_wishes(const struct mail_wishes *w) {
+	AUTO_BUF struct buf at = BUF_INIT(64);
+	if (w->at_ms > 0) {
+		attime_add(&at, w->at_ms);
+		printf("  not before %s\n", buf_str(&at));
+	}
+	if (w->priority != PRIORITY_NORMAL)
+		printf("  priority %s\n", priority_name(w->priority));
+	if (w->relay[0])
+		printf("  by relay %s\n", w->relay);
+}
+
 static void print_envelope(const struct dry *d) {
 	const struct submission *s = &d->c->s;
 	fputs("envelope\n  from ", stdout);
@@ -154,6 +167,7 @@ static void print_envelope(const struct dry *d) {
 	printf("\n  size %llu bytes%s%s%s\n", (unsigned long long)d->p.octets,
 	       d->p.body_8bit ? ", 8BITMIME" : "", d->p.smtputf8 ? ", SMTPUTF8" : "",
 	       s->notify ? ", with a receipt" : "");
+	print_wishes(&d->p.wishes);
 }
 
 static void print_words(const struct dry *d, const struct buf *route) {
@@ -189,6 +203,13 @@ static void print_json(const struct dry *d, const struct buf *route) {
 	json_int(&j, "size", (int64_t)d->p.octets);
 	json_bool(&j, "body_8bit", d->p.body_8bit);
 	json_bool(&j, "smtputf8", d->p.smtputf8);
+	json_str(&j, "priority", span_str(priority_name(d->p.wishes.priority)));
+	if (d->p.wishes.at_ms > 0)
+		json_int(&j, "at", d->p.wishes.at_ms / 1000);
+	else
+		json_null(&j, "at");
+	json_str_or_null(&j, "relay",
+			 d->p.wishes.relay[0] ? span_str(d->p.wishes.relay) : span_of(NULL, 0));
 	json_str(&j, "header",
 		 span_head(buf_span(&d->header), header_block_len(buf_span(&d->header))));
 	json_raw(&j, "parts", buf_span(&d->parts));

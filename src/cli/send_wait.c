@@ -1,7 +1,8 @@
 /*
  * send --wait. The message was queued by whatever way; here the daemon is asked for its
- * events, as words, and told on when the connection ends without an end of the message: one
- * that nightmail-drop left is not known until it was picked up.
+ * events, as words, and asked again when the connection ends without an end of the message: one
+ * that nightmail-drop left is not known until it was picked up, and the daemon itself may not
+ * run yet, or stop for a moment.
  */
 
 #include "cli/send_wait.h"
@@ -35,6 +36,7 @@ struct waiting {
 	struct queue_id id;
 	int64_t begun_ms, until_ms, unknown_until_ms;
 	bool progress; /* told to a terminal */
+	bool alone;    /* there is no daemon, which was told */
 	bool over;
 	char outcome[32];
 	char reply[512]; /* what was said last */
@@ -212,8 +214,16 @@ static int ask(struct waiting *w, struct err *err) {
 	return fd < 0 ? -1 : follow(w, fd, err);
 }
 
+/* The daemon is started, or started again: what it does not know then it has yet to look for. */
+static void await_daemon(struct waiting *w, const struct err *err) {
+	w->unknown_until_ms = clock_boot_ms() + UNKNOWN_MS;
+	if (w->progress && !w->alone)
+		fprintf(stderr, "%s; waiting for it\n", err->msg);
+	w->alone = true;
+}
+
 /* A message that the daemon does not know is on its way to it, or left long ago. */
-static bool asks_again(struct waiting *w, const struct err *err) {
+static bool asks_again(const struct waiting *w, const struct err *err) {
 	int64_t now = clock_boot_ms();
 	if (err->kind == ERR_DENIED || now >= w->until_ms)
 		return false;
@@ -226,8 +236,10 @@ static bool asks_again(struct waiting *w, const struct err *err) {
 static int wait_for_end(struct waiting *w, struct err *err) {
 	do {
 		*err = (struct err)ERR_INIT;
-		if (ask(w, err) != 0)
-			return -1;
+		if (ask(w, err) == 0)
+			w->alone = false;
+		else if (err->kind == ERR_MISSING)
+			await_daemon(w, err);
 	} while (!w->over && asks_again(w, err));
 	return w->over ? 0 : -1;
 }

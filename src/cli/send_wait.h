@@ -16,7 +16,7 @@
 
 /*
  * Returns EX_OK: delivered to everybody; EX_UNAVAILABLE: given up for somebody, or deleted;
- * EX_TEMPFAIL: it is queued still, because the time is over or nobody can be asked. All but the
+ * EX_TEMPFAIL: it is queued still, because the time is over or nobody may be asked. All but the
  * first are told on stderr; json: {"id","outcome","reply","seconds"} on stdout, outcome being
  * delivered, bounced, deleted, dead, removed or queued.
  */

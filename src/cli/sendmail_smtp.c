@@ -9,9 +9,11 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/auto.h"
 #include "base/buf.h"
 #include "base/term.h"
 #include "cli/submission_way.h"
+#include "control/control.h"
 #include "submit/session.h"
 
 #define PATH_CEILING 4096u
@@ -33,6 +35,7 @@ int sendmail_smtp(const struct settings *set) {
 	struct way *way = submission_way(set, &err);
 	if (!way)
 		return refuse(&err);
+	AUTO_FD int wake_fd = control_wake_socket();
 	buf_addf(&wake, "%s/wake", set->rundir);
 	const struct session_params p = {
 		.in = STDIN_FILENO,
@@ -45,6 +48,7 @@ int sendmail_smtp(const struct settings *set) {
 		.timeout_ms = SESSION_TIMEOUT_MS,
 		.right = SESSION_MAY,
 		.wake_path = way_is_traced(way) ? NULL : buf_str(&wake),
+		.wake_fd = wake_fd,
 	};
 	int status = session_run(&p, &err) == 0 ? EX_OK : refuse(&err);
 	way_free(way);

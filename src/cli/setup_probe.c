@@ -11,6 +11,7 @@
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/term.h"
+#include "creds/creds.h"
 #include "net/conn.h"
 #include "smtp/auth.h"
 #include "smtp/client.h"
@@ -49,17 +50,18 @@ static int finish(void *ctx, struct err *err) {
 	return smtp_auth_client_ops.finish(p->auth, err);
 }
 
+static int binding(void *ctx, enum smtp_auth_binding kind, struct buf *out) {
+	return conn_tls_binding(ctx, kind == SMTP_AUTH_TLS_EXPORTER, out);
+}
+
 static const struct smtp_auth_ops auth_ops = { choose, step, finish };
 
 static int connect_to(struct probe *p, struct err *err) {
-	struct net_addrs addrs, source;
+	struct net_addrs addrs;
 	struct net_addr peer;
 	if (net_lookup(p->host, p->relay->port, &addrs, err) != 0)
 		return -1;
-	if (p->relay->source && net_lookup(p->relay->source, 0, &source, err) != 0)
-		return -1;
-	p->conn = conn_open(&addrs, p->relay->source ? &source.at[0] : NULL, CONNECT_MS,
-			    &peer, err);
+	p->conn = conn_open_from(&addrs, p->relay->source, CONNECT_MS, &peer, err);
 	if (!p->conn)
 		return err_prefix(err, "%s, port %u", p->host, p->relay->port);
 	buf_addf(p->report, "connected to %s, port %u, at ", p->host, p->relay->port);
@@ -95,6 +97,7 @@ static int secure(struct probe *p, struct err *err) {
 static enum smtp_starttls starttls_of(enum config_tls tls, bool in_clear) {
 	switch (tls) {
 	case CONFIG_TLS_STARTTLS:
+	case CONFIG_TLS_DANE:
 		return SMTP_STARTTLS_REQUIRED;
 	case CONFIG_TLS_OPPORTUNISTIC:
 		return in_clear ? SMTP_STARTTLS_NEVER : SMTP_STARTTLS_IF_OFFERED;
@@ -116,8 +119,19 @@ static int begin(struct probe *p, const char *helo, struct err *err) {
 	if (params.tls && secure(p, err) != 0)
 		return -1;
 	if (p->relay->login) {
-		p->auth = smtp_auth_new(p->relay->login, p->password, p->relay->auth,
-					p->host, err);
+		p->auth = smtp_auth_new(
+			&(struct smtp_auth_options){
+				.login = p->relay->login,
+				.secret = p->password,
+				.token = p->relay->password &&
+					 creds_is_token(span_str(p->relay->password)),
+				.only = p->relay->auth,
+				.host = p->host,
+				.port = p->relay->port,
+				.binding = binding,
+				.binding_ctx = p->conn,
+			},
+			err);
 		if (!p->auth)
 			return -1;
 	}
@@ -165,6 +179,7 @@ static int take_events(struct probe *p, struct err *err) {
 		case SMTP_CLIENT_RECIPIENT:
 		case SMTP_CLIENT_WANT_CONTENT:
 		case SMTP_CLIENT_DONE:
+		case SMTP_CLIENT_LOST:
 			break;
 		}
 	}
@@ -240,9 +255,17 @@ static int try_host(struct probe *p, const char *helo, struct err *err) {
 int setup_probe(const struct config_relay *relay, const char *helo, struct span password,
 		struct buf *report, struct err *err) {
 	struct probe p = { .relay = relay, .password = password, .report = report };
+	struct target hosts;
 	int r = -1;
-	for (size_t i = 0; i < relay->host_count && r != 0; i++) {
-		p.host = relay->host[i];
+	if (config_way(relay, NULL) != CONFIG_WAY_HOSTS) {
+		buf_adds(report, "not tried: ");
+		term_safe(report, span_str(relay->host[0]));
+		buf_adds(report, " names no server; 'nightmail explain' tells where mail goes\n");
+		return 0;
+	}
+	target_list(relay->host, relay->host_count, 0, &hosts);
+	for (size_t i = 0; i < hosts.count && r != 0; i++) {
+		p.host = hosts.host[i].name;
 		p.in_clear = false;
 		r = try_host(&p, helo, err);
 		if (r != 0 && p.tls_failed && relay->tls == CONFIG_TLS_OPPORTUNISTIC) {

@@ -47,12 +47,13 @@ struct sink_options {
 	struct net_addr listen;
 	const char *name;
 	const char *tls_dir, *cert_file, *key_file;
-	bool implicit_tls, require_tls, require_auth, no_pipelining, json, help;
+	bool implicit_tls, require_tls, require_auth, no_pipelining, chunking, json, help;
 	char login[256]; /* empty: no AUTH */
 	const char *password_file;
 	const char *dir;
 	int64_t delay_ms;
 	uint64_t max, size_max, connections_max;
+	uint64_t busy_beyond; /* 0: never */
 	struct sink_rule rules[SINK_RULES_MAX];
 	size_t rule_count;
 };

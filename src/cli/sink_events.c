@@ -70,6 +70,10 @@ static void auth_over(struct sink_session *s, bool accepted) {
 	smtp_server_auth_done(s->smtp, accepted);
 }
 
+static int binding(void *ctx, enum smtp_auth_binding kind, struct buf *out) {
+	return conn_tls_binding(ctx, kind == SMTP_AUTH_TLS_EXPORTER, out);
+}
+
 /* The mechanism is named in the first event of an exchange only. */
 static void on_auth(struct sink_session *s, const struct smtp_server_note *note) {
 	AUTO_BUF struct buf challenge = BUF_INIT(65536);
@@ -87,6 +91,8 @@ static void on_auth(struct sink_session *s, const struct smtp_server_note *note)
 			return;
 		s->auth = smtp_auth_server_new(s->auth_name, s->sink->options->login,
 					       s->sink->password.p, NULL);
+		if (s->auth)
+			smtp_auth_server_bind(s->auth, binding, s->conn);
 	}
 	if (!s->auth) {
 		auth_over(s, false);

@@ -44,7 +44,9 @@ static const char help[] =
 	"  --max N                end after N messages\n"
 	"  --size BYTES           largest message (67108864)\n"
 	"  --connections N        connections at once (100); others wait\n"
+	"  --busy-beyond N        more than N at once are answered 421 and closed\n"
 	"  --no-pipelining        do not offer PIPELINING\n"
+	"  --chunking             offer CHUNKING (BDAT)\n"
 	"  --json                 print events as JSON, one a line\n"
 	"  --help                 this text\n"
 	"\n"
@@ -68,7 +70,9 @@ enum option_id {
 	OPT_MAX,
 	OPT_SIZE,
 	OPT_CONNECTIONS,
+	OPT_BUSY_BEYOND,
 	OPT_NO_PIPELINING,
+	OPT_CHUNKING,
 	OPT_JSON,
 	OPT_HELP,
 };
@@ -90,7 +94,9 @@ static const struct option long_options[] = {
 	{ "max", required_argument, NULL, OPT_MAX },
 	{ "size", required_argument, NULL, OPT_SIZE },
 	{ "connections", required_argument, NULL, OPT_CONNECTIONS },
+	{ "busy-beyond", required_argument, NULL, OPT_BUSY_BEYOND },
 	{ "no-pipelining", no_argument, NULL, OPT_NO_PIPELINING },
+	{ "chunking", no_argument, NULL, OPT_CHUNKING },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ NULL, 0, NULL, 0 },
@@ -210,8 +216,13 @@ static int set_option(struct sink_options *o, enum option_id id, const char *arg
 		return set_number("--size", arg, 1000, UINT32_MAX, &o->size_max);
 	case OPT_CONNECTIONS:
 		return set_number("--connections", arg, 1, 1000, &o->connections_max);
+	case OPT_BUSY_BEYOND:
+		return set_number("--busy-beyond", arg, 1, 1000, &o->busy_beyond);
 	case OPT_NO_PIPELINING:
 		o->no_pipelining = true;
+		return 0;
+	case OPT_CHUNKING:
+		o->chunking = true;
 		return 0;
 	case OPT_JSON:
 		o->json = true;

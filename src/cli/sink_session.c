@@ -165,6 +165,7 @@ static struct smtp_server *new_machine(const struct sink *sink) {
 		.eightbitmime = true,
 		.smtputf8 = true,
 		.dsn = true,
+		.chunking = o->chunking,
 	};
 
 	return smtp_server_new(&params);

@@ -92,8 +92,19 @@ static int fix_header(struct job *j, struct span block, struct err *err) {
 						   : span_str(j->person.address),
 		.from_name = s->full_name.p ? s->full_name : span_str(j->person.name),
 		.wall_s = clock_wall_ms() / 1000,
+		.keep_wishes = !j->straight, /* the daemon reads them */
 	};
+	if (!j->straight && wishes_any(&s->wishes))
+		wishes_add_field(&j->head, &s->wishes);
 	return fixup_header(block, &p, &j->s->to, &j->head, &j->seen, err);
+}
+
+/* What the options do not say, the header may. */
+static void grant(const struct job *j, struct envelope *e) {
+	const struct mail_wishes *said = &j->s->wishes, *seen = &j->seen.wishes;
+	e->priority = said->has_priority ? said->priority : seen->priority;
+	e->at_ms = said->at_ms > 0 ? said->at_ms : seen->at_ms;
+	e->relay = span_str(said->relay[0] ? said->relay : seen->relay);
 }
 
 static int fill_envelope(const struct job *j, struct envelope *ret) {
@@ -110,6 +121,7 @@ static int fill_envelope(const struct job *j, struct envelope *ret) {
 			     (!j->in.at_end && !s->source.read),
 		.to_count = s->to.count,
 	};
+	grant(j, ret);
 	ret->to = calloc(s->to.count, sizeof(*ret->to));
 	if (!ret->to)
 		return -1;
@@ -267,6 +279,9 @@ static int measure(struct job *j, struct submission_preview *ret, struct err *er
 	}
 	ret->smtputf8 = e.smtputf8;
 	ret->body_8bit = e.body_8bit;
+	ret->wishes = (struct mail_wishes){ .priority = e.priority, .at_ms = e.at_ms };
+	snprintf(ret->wishes.relay, sizeof(ret->wishes.relay), "%.*s", (int)e.relay.len,
+		 e.relay.p);
 	snprintf(ret->from, sizeof(ret->from), "%.*s", (int)e.from.len, e.from.p);
 	free(e.to);
 	while (!j->in.at_end) {

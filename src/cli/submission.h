@@ -32,6 +32,7 @@ struct submission {
 	unsigned notify; /* NOTIFY_* for every recipient */
 	struct span ret; /* "FULL", "HDRS" or empty */
 	struct span envid;
+	struct mail_wishes wishes; /* of options; the header's come after them */
 };
 
 void submission_release(struct submission *s);
@@ -54,6 +55,7 @@ struct submission_preview {
 	char from[ADDR_MAX + 1];
 	uint64_t octets;
 	bool body_8bit, smtputf8;
+	struct mail_wishes wishes; /* of options and header */
 };
 /* Finds out what submission_run() would queue, and writes nothing; the same exit codes. */
 int submission_preview(struct submission *s, int in, struct submission_preview *ret,

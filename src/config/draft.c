@@ -43,7 +43,10 @@ static int check(const struct config_draft *d, size_t k, struct span text,
 	const struct config_key *key = &config_keys[k];
 	struct settings whole = { .mode = CONFIG_SYSTEM };
 	struct config_relay relay = { .name = NULL };
-	void *base = key->section == CONFIG_RELAY ? (void *)&relay : &whole;
+	struct route_rule route = { .name = NULL };
+	void *base = key->section == CONFIG_RELAY   ? (void *)&relay
+		     : key->section == CONFIG_ROUTE ? (void *)&route
+						    : &whole;
 	int r = parse_into(d, k, text, base, err);
 	if (key->type->clear)
 		key->type->clear(key, base);

@@ -16,7 +16,10 @@ enum config_section_id {
 	CONFIG_RELAY,
 	CONFIG_IDENTITY,
 	CONFIG_QUEUE,
-	CONFIG_LISTEN, /* no draft speaks of it: it stands last */
+	CONFIG_LISTEN, /* no draft speaks of this one and those behind it */
+	CONFIG_ROUTE,
+	CONFIG_NOTIFY,
+	CONFIG_DKIM,
 	CONFIG_SECTION_COUNT
 };
 
@@ -26,13 +29,13 @@ struct config_section_name {
 };
 extern const struct config_section_name config_sections[CONFIG_SECTION_COUNT];
 
-#define CONFIG_KEYS_MAX 64
+#define CONFIG_KEYS_MAX 128
 
 struct config_key {
 	enum config_section_id section;
 	const char *name;
 	const struct config_type *type;
-	size_t offset; /* in struct config_relay, else in struct settings */
+	size_t offset; /* in the struct of its section (config_base()) */
 	const char
 		*fallback; /* default as it is written; NULL: none, or made elsewhere */
 	int64_t min, max;  /* numbers, bytes, milliseconds */

@@ -55,6 +55,40 @@ static int find_or_add_relay(struct config_load *l, struct span name,
 	return (int)i;
 }
 
+static bool grow_routes(struct settings *s) {
+	size_t n = s->route_count + 1;
+	struct route_rule *route = realloc(s->route, n * sizeof(*route));
+	if (route)
+		s->route = route;
+	struct config_section *section = realloc(s->source->route, n * sizeof(*section));
+	if (section)
+		s->source->route = section;
+	return route && section;
+}
+
+/* The same for a route: where its first section stands is its place in the order. */
+static int find_or_add_route(struct config_load *l, struct span name,
+			     const struct config_origin *at) {
+	struct settings *s = l->s;
+	for (size_t i = 0; i < s->route_count; i++)
+		if (span_eq(name, span_str(s->route[i].name)))
+			return (int)i;
+	if (s->route_count == ROUTE_RULES_MAX) {
+		config_complain(l, at, "more than %u routes", ROUTE_RULES_MAX);
+		return -1;
+	}
+	char *copy = span_dup(name);
+	if (!copy || !grow_routes(s)) {
+		free(copy);
+		config_complain(l, at, "out of memory");
+		return -1;
+	}
+	size_t i = s->route_count++;
+	s->route[i] = (struct route_rule){ .name = copy };
+	s->source->route[i] = (struct config_section){ .id = CONFIG_ROUTE };
+	return (int)i;
+}
+
 static void unknown_section(struct config_load *l, const struct ini_item *item,
 			    const struct config_origin *at) {
 	struct suggest near = { .word = item->word, .best = NULL };
@@ -68,7 +102,8 @@ static void unknown_section(struct config_load *l, const struct ini_item *item,
 	else
 		config_complain(l, at,
 				"unknown section %s; this version of nightmail knows "
-				"[relay NAME], [identity], [queue] and [listen]",
+				"[relay NAME], [route NAME], [dkim DOMAIN], [identity], "
+				"[queue], [listen] and [notify]",
 				word.s);
 }
 
@@ -84,16 +119,21 @@ static bool check_section_name(struct config_load *l, const struct ini_item *ite
 	if (config_sections[id].named && !item->name.len) {
 		config_complain(
 			l, at,
-			"[%s] needs a name; the one that mail goes to is [relay default]",
-			config_sections[id].word);
+			"[%s] needs a name%s", config_sections[id].word,
+			id == CONFIG_RELAY ? "; the one that mail goes to is [relay default]"
+					   : "");
 		return false;
 	}
-	if (config_sections[id].named && !is_relay_name(item->name)) {
+	if (id == CONFIG_DKIM && !config_is_hostname(item->name)) {
+		config_complain(l, &name_at, "%s is no domain", config_quote(item->name).s);
+		return false;
+	}
+	if (id != CONFIG_DKIM && config_sections[id].named && !is_relay_name(item->name)) {
 		config_complain(
 			l, &name_at,
-			"%s is no name for a relay; take letters, digits, - _ and "
+			"%s is no name for a %s; take letters, digits, - _ and "
 			"., 64 at most",
-			config_quote(item->name).s);
+			config_quote(item->name).s, config_sections[id].word);
 		return false;
 	}
 	return true;
@@ -102,13 +142,27 @@ static bool check_section_name(struct config_load *l, const struct ini_item *ite
 static void enter_section(struct config_load *l, const struct ini_item *item, size_t id,
 			  struct config_origin at) {
 	struct settings *s = l->s;
-	int relay = 0;
-	if (id == CONFIG_RELAY && (relay = find_or_add_relay(l, item->name, &at)) < 0)
+	int n = 0;
+	if (id == CONFIG_RELAY)
+		n = find_or_add_relay(l, item->name, &at);
+	else if (id == CONFIG_ROUTE)
+		n = find_or_add_route(l, item->name, &at);
+	else if (id == CONFIG_DKIM)
+		n = config_find_or_add_dkim(l, item->name, &at);
+	if (n < 0)
 		return;
 	switch ((enum config_section_id)id) {
 	case CONFIG_RELAY:
-		l->section = &s->source->relay[relay];
-		l->base = &s->relay[relay];
+		l->section = &s->source->relay[n];
+		l->base = &s->relay[n];
+		break;
+	case CONFIG_ROUTE:
+		l->section = &s->source->route[n];
+		l->base = &s->route[n];
+		break;
+	case CONFIG_DKIM:
+		l->section = &s->source->dkim[n];
+		l->base = &s->dkim[n];
 		break;
 	case CONFIG_IDENTITY:
 		l->section = &s->source->identity;
@@ -116,6 +170,10 @@ static void enter_section(struct config_load *l, const struct ini_item *item, si
 		break;
 	case CONFIG_LISTEN:
 		l->section = &s->source->listen;
+		l->base = s;
+		break;
+	case CONFIG_NOTIFY:
+		l->section = &s->source->notify;
 		l->base = s;
 		break;
 	case CONFIG_TOP:

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "config/provider.h"
 #include "config/source.h"
 
 #define RESERVE_INODES 1000
@@ -22,18 +23,28 @@
 #define LONGEST_SOCKET "/control"
 
 const void *config_base(const struct settings *s, enum config_section_id id,
-			size_t relay) {
-	return id == CONFIG_RELAY ? (const void *)&s->relay[relay] : s;
+			size_t i) {
+	if (id == CONFIG_ROUTE)
+		return &s->route[i];
+	if (id == CONFIG_DKIM)
+		return &s->dkim[i];
+	return id == CONFIG_RELAY ? (const void *)&s->relay[i] : s;
 }
 
 const struct config_section *config_section(const struct settings *s,
-					    enum config_section_id id, size_t relay) {
+					    enum config_section_id id, size_t i) {
 	if (id == CONFIG_RELAY)
-		return &s->source->relay[relay];
+		return &s->source->relay[i];
+	if (id == CONFIG_ROUTE)
+		return &s->source->route[i];
+	if (id == CONFIG_DKIM)
+		return &s->source->dkim[i];
 	if (id == CONFIG_TOP)
 		return &s->source->top;
 	if (id == CONFIG_LISTEN)
 		return &s->source->listen;
+	if (id == CONFIG_NOTIFY)
+		return &s->source->notify;
 	return id == CONFIG_IDENTITY ? &s->source->identity : &s->source->queue;
 }
 
@@ -181,6 +192,43 @@ static void fill_rundir(struct config_load *l) {
 			s->rundir, LONGEST_SOCKET, most);
 }
 
+/* Where the tokens of a relay are, which creds_fetch() has to know. */
+static void fill_tokens(struct config_load *l, struct config_relay *r) {
+	AUTO_BUF struct buf ref = BUF_INIT(PATH_MAX + 64);
+	if (!r->password || strcmp(r->password, "oauth2:") != 0 || !l->s->dir)
+		return;
+	buf_addf(&ref, "oauth2:%s/oauth2/%s.json", l->s->dir, r->name ? r->name : "default");
+	set_text(l, &r->password, buf_take(&ref));
+}
+
+/* Strangers' servers are asked on port 25, and take mail without TLS if need be. */
+static void fill_relay(struct config_load *l, struct config_relay *r,
+		       struct config_section *section) {
+	const struct config_origin *tls = origin_of(section, "tls");
+	bool chosen = tls->file && !tls->unset;
+	if (config_provider_fill(r, chosen) != 0)
+		config_complain(l, NULL, "out of memory");
+	enum config_way way = config_way(r, NULL);
+	fill_tokens(l, r);
+	if (way == CONFIG_WAY_MX && !chosen)
+		r->tls = CONFIG_TLS_OPPORTUNISTIC;
+	if (way == CONFIG_WAY_LMTP && !chosen)
+		r->tls = CONFIG_TLS_NONE;
+	if (r->port == 0)
+		r->port = way == CONFIG_WAY_MX                ? 25
+			  : r->tls == CONFIG_TLS_IMPLICIT ? 465
+							    : 587;
+}
+
+static void fill_notify(struct config_load *l) {
+	struct settings *s = l->s;
+	const struct config_origin *desktop = origin_of(&s->source->notify, "desktop");
+	if (!desktop->file || desktop->unset)
+		s->notify.desktop = s->mode == CONFIG_USER;
+	if (!s->notify.mailbox && s->dir)
+		set_text(l, &s->notify.mailbox, format(s->dir, "/last-resort"));
+}
+
 static void fill_rest(struct config_load *l) {
 	struct settings *s = l->s;
 	fill_dir(l);
@@ -193,10 +241,53 @@ static void fill_rest(struct config_load *l) {
 	    !origin_of(&s->source->identity, "aliases")->broken)
 		set_text(l, &s->aliases, strdup(SYSTEM_ALIASES));
 	s->reserve_inodes = RESERVE_INODES;
+	fill_notify(l);
 	for (size_t i = 0; i < s->relay_count; i++)
-		if (s->relay[i].port == 0)
-			s->relay[i].port =
-				s->relay[i].tls == CONFIG_TLS_IMPLICIT ? 465 : 587;
+		fill_relay(l, &s->relay[i], &s->source->relay[i]);
+}
+
+/* A password is for the server it was chosen for, and for nobody who asks. */
+static void check_way(struct config_load *l, size_t i) {
+	const struct config_relay *relay = &l->s->relay[i];
+	struct config_section *section = &l->s->source->relay[i];
+	const char *target;
+	enum config_way way = config_way(relay, &target);
+	if (relay->login && way == CONFIG_WAY_MX)
+		config_complain(l, origin_of(section, "login"),
+				"[relay %s] delivers to the servers of other domains, and those "
+				"get no login; take the login away, or name the server",
+				relay->name);
+	else if (relay->login && way > CONFIG_WAY_LMTP)
+		config_complain(l, origin_of(section, "login"),
+				"[relay %s] has no server to log in at", relay->name);
+	if (way == CONFIG_WAY_LMTP && target[0] == '/' && relay->tls == CONFIG_TLS_IMPLICIT)
+		config_complain(l, origin_of(section, "tls"),
+				"[relay %s]: a socket of this machine has no TLS", relay->name);
+}
+
+static void check_oauth(struct config_load *l, const struct config_relay *relay,
+			struct config_section *section) {
+	const struct config_origin *at = origin_of(section, "password");
+	const struct config_oauth *o = &relay->oauth;
+	if (!at->file || at->unset)
+		at = origin_of(section, "provider");
+	if (o->client_secret && span_starts(span_str(o->client_secret), SPAN("oauth2:")))
+		config_complain(l, origin_of(section, "client-secret"),
+				"[relay %s]: the client's secret cannot be a token itself; write "
+				"client-secret = file:PATH",
+				relay->name);
+	if (!relay->password || !span_starts(span_str(relay->password), SPAN("oauth2:")))
+		return;
+	if (!o->token_url && !origin_of(section, "token-url")->broken)
+		config_complain(l, at,
+				"[relay %s] has no server that gives tokens; add provider = google, "
+				"microsoft or yahoo, or token-url = URL",
+				relay->name);
+	if (!o->client_id && !origin_of(section, "client-id")->broken)
+		config_complain(l, at,
+				"[relay %s] has no client-id; register a program at the provider "
+				"and add client-id = ID",
+				relay->name);
 }
 
 static void check_relay(struct config_load *l, size_t i) {
@@ -209,7 +300,7 @@ static void check_relay(struct config_load *l, size_t i) {
 				"[relay %s] has no host; add a line like host = "
 				"smtp.example.org",
 				relay->name);
-	if (relay->login && !relay->password && !password->broken)
+	if (relay->login && !relay->password && !password->broken && !config_needs_no_secret(relay))
 		config_complain(
 			l, login,
 			"[relay %s] has a login but no password; add password = file:PATH",
@@ -219,6 +310,7 @@ static void check_relay(struct config_load *l, size_t i) {
 			l, password,
 			"[relay %s] has a password but no login; add login = NAME",
 			relay->name);
+	check_oauth(l, relay, section);
 }
 
 /* Where a listener sends with one person's password, others must not find it open by chance. */
@@ -245,8 +337,12 @@ static void check_listen(struct config_load *l) {
 
 static void check_whole(struct config_load *l) {
 	check_listen(l);
-	for (size_t i = 0; i < l->s->relay_count; i++)
+	for (size_t i = 0; i < l->s->relay_count; i++) {
 		check_relay(l, i);
+		check_way(l, i);
+	}
+	config_check_routes(l);
+	config_check_dkim(l);
 	l->file = l->s->source->file_count ? 1 : 0;
 	if (!config_relay(l->s, "default") && !l->incomplete)
 		config_complain(
@@ -271,8 +367,11 @@ static bool begin(struct config_load *l) {
 	s->source->identity.id = CONFIG_IDENTITY;
 	s->source->queue.id = CONFIG_QUEUE;
 	s->source->listen.id = CONFIG_LISTEN;
+	s->source->notify.id = CONFIG_NOTIFY;
 	for (size_t k = 0; k < config_key_count; k++)
-		if (config_keys[k].section != CONFIG_RELAY)
+		if (config_keys[k].section != CONFIG_RELAY &&
+		    config_keys[k].section != CONFIG_ROUTE &&
+		    config_keys[k].section != CONFIG_DKIM)
 			config_set_default(l, &config_keys[k], s);
 	return true;
 }
@@ -299,27 +398,41 @@ int config_load(const char *file, struct settings *ret, struct buf *errors) {
 	return r;
 }
 
-static void clear_keys(void *base, bool relay) {
+static bool is_of(const struct config_key *key, enum config_section_id id) {
+	bool many = key->section == CONFIG_RELAY || key->section == CONFIG_ROUTE ||
+		    key->section == CONFIG_DKIM;
+	return id == CONFIG_TOP ? !many : key->section == id;
+}
+
+/* id: CONFIG_RELAY, CONFIG_ROUTE, or CONFIG_TOP for all that there is once. */
+static void clear_keys(void *base, enum config_section_id id) {
 	for (size_t k = 0; k < config_key_count; k++)
-		if ((config_keys[k].section == CONFIG_RELAY) == relay &&
-		    config_keys[k].type->clear)
+		if (is_of(&config_keys[k], id) && config_keys[k].type->clear)
 			config_keys[k].type->clear(&config_keys[k], base);
 }
 
 void config_release(struct settings *s) {
-	clear_keys(s, false);
+	clear_keys(s, CONFIG_TOP);
 	for (size_t i = 0; i < s->relay_count; i++) {
-		clear_keys(&s->relay[i], true);
+		clear_keys(&s->relay[i], CONFIG_RELAY);
 		free(s->relay[i].name);
 	}
+	for (size_t i = 0; i < s->route_count; i++) {
+		clear_keys(&s->route[i], CONFIG_ROUTE);
+		free(s->route[i].name);
+	}
+	config_release_dkim(s);
 	for (size_t i = 0; s->source && i < s->source->file_count; i++) {
 		free(s->source->file[i]);
 		free(s->source->label[i]);
 	}
-	if (s->source)
+	if (s->source) {
 		free(s->source->relay);
+		free(s->source->route);
+	}
 	free(s->source);
 	free(s->relay);
+	free(s->route);
 	free(s->hostname);
 	free(s->rundir);
 	*s = (struct settings){ .mode = CONFIG_SYSTEM };

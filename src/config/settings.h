@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/inet.h"
+#include "route/route.h"
 
 enum config_mode { CONFIG_SYSTEM, CONFIG_USER, CONFIG_PRIVATE };
 
@@ -20,13 +21,53 @@ enum config_tls {
 	CONFIG_TLS_STARTTLS,
 	CONFIG_TLS_IMPLICIT,
 	CONFIG_TLS_OPPORTUNISTIC,
-	CONFIG_TLS_NONE
+	CONFIG_TLS_NONE,
+	CONFIG_TLS_DANE /* STARTTLS, verified by DANE or not at all */
 };
 
 enum config_sandbox { CONFIG_SANDBOX_AUTO, CONFIG_SANDBOX_OFF };
+enum config_stream { CONFIG_STREAM_AUTO, CONFIG_STREAM_OFF };
+enum config_downgrade { CONFIG_DOWNGRADE_WARN, CONFIG_DOWNGRADE_HOLD };
 enum config_long_lines { CONFIG_LONG_LINES_ENCODE, CONFIG_LONG_LINES_SEND };
 
 #define CONFIG_HOSTS_MAX 8
+#define CONFIG_PINS_MAX 8
+#define CONFIG_PIN_SIZE 32 /* SHA-256 */
+
+struct config_tls_files {
+	char *certificate, *key; /* PEM; may be the same file. NULL: none */
+};
+
+/* So many within that time; count 0: no limit. */
+struct config_rate {
+	unsigned count;
+	int64_t per_ms;
+};
+
+/* The first day's quota, that of each day more in percent of the one before, and the first
+ * day (days since 1970 in local time). first 0: none. */
+struct config_warmup {
+	unsigned first, percent;
+	int64_t start_day;
+};
+
+#define CONFIG_QUOTA_MAX UINT64_C(1000000000)
+
+/* How much may go: messages by rate, recipients by hour and day; 0: no limit. */
+struct config_limits {
+	struct config_rate rate;
+	uint64_t hour, day;
+	struct config_warmup warmup;
+};
+
+/* Where access tokens come from (creds/oauth2.h); the provider fills what is not set. */
+struct config_oauth {
+	char *provider; /* google, microsoft, yahoo, or NULL */
+	char *client_id;
+	char *client_secret; /* reference for creds_fetch(), or NULL */
+	char *token_url, *device_url, *auth_url, *scope;
+	char *ca; /* PEM file for these servers, NULL: the system's */
+};
 
 /* [relay NAME] */
 struct config_relay {
@@ -37,23 +78,55 @@ struct config_relay {
 	enum config_tls tls;
 	char *login;             /* NULL: no AUTH; %H %h %u expanded */
 	char *password;          /* reference for creds_fetch(), NULL without login */
+	struct config_oauth oauth;
+	enum config_downgrade downgrade; /* what a server that offers less than before gets */
 	char *ca;                /* PEM file, NULL: the system's */
+	char *pin;               /* keys it may have (config_pins()), NULL: any */
+	struct config_tls_files cert; /* ours, shown to the server */
+	unsigned min_tls;        /* 12 or 13 */
+	char *priority;          /* GnuTLS priorities to add, or NULL */
 	char *auth;              /* mechanisms, space separated, NULL: our order */
 	char *source;            /* local address, or NULL */
 	unsigned connections;    /* at most, 1-100 */
 	unsigned per_connection; /* messages, 1-100000 */
+	enum config_stream stream; /* several messages before the first reply (smtp/client.h) */
+	struct config_limits limits;        /* of all its mail */
+	struct config_limits domain_limits; /* of the mail to each recipient domain */
 	int64_t probe_ms;
 	int64_t connect_timeout_ms, reply_timeout_ms, data_timeout_ms;
+};
+
+/* What `host` of a relay says (values_host.c). */
+enum config_way {
+	CONFIG_WAY_HOSTS,   /* names and addresses, tried in order; NAME*N in turn by weight */
+	CONFIG_WAY_SRV,     /* srv:DOMAIN: its submission servers */
+	CONFIG_WAY_MX,      /* mx: the recipients' domains' own servers; mx:DOMAIN: that one's */
+	CONFIG_WAY_LMTP,    /* lmtp:/PATH or lmtp:HOST:PORT */
+	CONFIG_WAY_MAILDIR, /* maildir:/PATH */
+	CONFIG_WAY_DISCARD, /* discard: */
+	CONFIG_WAY_HOLD,    /* hold: */
+	CONFIG_WAY_ERROR,   /* error:TEXT */
+};
+
+#define CONFIG_DKIM_KEYS_MAX 4
+
+/* Words of one value. */
+struct config_words {
+	char *word[CONFIG_DKIM_KEYS_MAX];
+	size_t count;
+};
+
+/* [dkim DOMAIN]: the n-th selector belongs to the n-th key. */
+struct config_dkim {
+	char *domain;                 /* lower case */
+	struct config_words selector; /* A-labels */
+	struct config_words key;      /* PEM files */
 };
 
 struct config_source;
 
 #define CONFIG_TCP_MAX 16
 #define CONFIG_ALLOW_MAX 64
-
-struct config_tls_files {
-	char *certificate, *key; /* PEM; may be the same file. NULL: no TLS */
-};
 
 struct config_sessions {
 	unsigned all, each; /* of one user or address */
@@ -88,11 +161,25 @@ struct config_user_limit {
 	unsigned per_hour;
 };
 
+/* [notify]: who hears of trouble when mail cannot tell (deliver/alert.h). */
+struct config_notify {
+	char *command;     /* for /bin/sh, or NULL */
+	char *webhook;     /* URL, or NULL */
+	bool desktop;
+	char *motd;        /* file that exists while something is wrong, or NULL */
+	int64_t age_ms;    /* oldest message; 0: never */
+	unsigned size;     /* messages in the queue; 0: never */
+	int64_t last_resort_ms; /* root's mail goes to the mailbox too; 0: never */
+	char *mailbox;     /* which */
+};
+
 struct settings {
 	enum config_mode mode;
 	char *hostname; /* full host name of this machine (%H) */
 	char *root;     /* reads mail for root and unknown local names, or NULL */
 	enum config_sandbox sandbox; /* processes that meet strangers (base/sandbox.h) */
+	char *resolver;     /* name server, "192.0.2.1:53"; NULL: the system's */
+	char *trust_anchor; /* of DNSSEC, a file or "none"; NULL: the system's */
 	/* [identity] */
 	char *domain; /* completes local names; hostname by default */
 	char *from;   /* sender for the accounts of this machine, or NULL */
@@ -113,8 +200,13 @@ struct settings {
 	struct config_storm_limit storm_limit;
 	enum config_long_lines long_lines; /* lines over 998 octets */
 	struct config_listen listen;
+	struct config_notify notify;
 	struct config_relay *relay;
 	size_t relay_count;           /* the one named "default" is where mail goes */
+	struct route_rule *route;     /* unless one of these matches */
+	size_t route_count;
+	struct config_dkim *dkim; /* domains whose mail is signed */
+	size_t dkim_count;
 	struct config_source *source; /* files, and where each value came from */
 };
 
@@ -133,11 +225,25 @@ void config_release(struct settings *s);
 bool config_usable(const struct settings *s);
 /* The relay of that name, or NULL. */
 const struct config_relay *config_relay(const struct settings *s, const char *name);
+/* The pinned keys: SHA-256 of SubjectPublicKeyInfo. Returns how many. */
+size_t config_pins(const struct config_relay *r,
+		   uint8_t ret[CONFIG_PINS_MAX][CONFIG_PIN_SIZE]);
+/* True when one of its login mechanisms goes without login and password. */
+bool config_needs_no_secret(const struct config_relay *r);
+/* What kind of relay it is; ret_target (may be NULL): what stands behind the colon, "". */
+enum config_way config_way(const struct config_relay *r, const char **ret_target);
+/* True when each recipient's domain is a destination of its own: host = mx: */
+bool config_is_per_domain(const struct config_relay *r);
+/* The routes as a table; `relays` gets the names of all relays and must live as long. The
+ * user names are looked up. */
+struct route_table config_routes(struct settings *s, struct buf *relays);
 
 /* Appends what is worth a warning although the settings are valid, one line each ("file:12:1:
  * warning: nothing uses ..."): config check prints them, the daemon logs them at start. */
 int config_warnings(const struct settings *s, struct buf *out);
 /* Appends "file:12:1: warning: " for a key of [listen] that is set. */
+/* The same for a key of the i-th [dkim DOMAIN]. */
+void config_dkim_place(const struct settings *s, size_t i, const char *key, struct buf *out);
 void config_listen_place(const struct settings *s, const char *key, struct buf *out);
 /* One effective value; a key that has none has an empty value. */
 struct config_shown {

@@ -9,18 +9,21 @@
 #include "config/source.h"
 
 static void each_in_section(const struct settings *s, enum config_section_id id,
-			    size_t relay, config_value_fn *fn, void *ctx) {
-	const struct config_section *section = config_section(s, id, relay);
+			    size_t i, config_value_fn *fn, void *ctx) {
+	const struct config_section *section = config_section(s, id, i);
 	for (size_t k = 0; k < config_key_count; k++) {
 		const struct config_key *key = &config_keys[k];
 		const struct config_origin *at = &section->key[k];
 		AUTO_BUF struct buf value = BUF_INIT(CONFIG_VALUE_MAX);
 		if (key->section != id)
 			continue;
-		key->type->show(key, config_base(s, id, relay), &value);
+		key->type->show(key, config_base(s, id, i), &value);
 		struct config_shown shown = {
 			.section = config_sections[id].word,
-			.name = id == CONFIG_RELAY ? s->relay[relay].name : NULL,
+			.name = id == CONFIG_RELAY   ? s->relay[i].name
+				: id == CONFIG_ROUTE ? s->route[i].name
+				: id == CONFIG_DKIM  ? s->dkim[i].domain
+						     : NULL,
 			.key = key->name,
 			.value = buf_span(&value),
 			.is_default = !at->file || at->unset || at->broken,
@@ -38,6 +41,11 @@ void config_each(const struct settings *s, config_value_fn *fn, void *ctx) {
 	each_in_section(s, CONFIG_IDENTITY, 0, fn, ctx);
 	each_in_section(s, CONFIG_QUEUE, 0, fn, ctx);
 	each_in_section(s, CONFIG_LISTEN, 0, fn, ctx);
+	each_in_section(s, CONFIG_NOTIFY, 0, fn, ctx);
+	for (size_t i = 0; i < s->route_count; i++)
+		each_in_section(s, CONFIG_ROUTE, i, fn, ctx);
+	for (size_t i = 0; i < s->dkim_count; i++)
+		each_in_section(s, CONFIG_DKIM, i, fn, ctx);
 }
 
 static void show_one(void *ctx, const struct config_shown *v) {
@@ -59,7 +67,7 @@ int config_show(const struct settings *s, struct buf *out) {
 	return buf_failed(out) ? -1 : 0;
 }
 
-static void warn_at(const struct settings *s, const struct config_origin *at,
+void config_warn_at(const struct settings *s, const struct config_origin *at,
 		    struct buf *out) {
 	term_safe_again(out, span_str(s->source->label[at->file - 1]));
 	buf_addf(out, ":%u:%u: warning: ", at->line, at->column);
@@ -71,7 +79,7 @@ static void warn_login(const struct settings *s, size_t i, struct buf *out) {
 	if (!relay->login ||
 	    (relay->tls != CONFIG_TLS_NONE && relay->tls != CONFIG_TLS_OPPORTUNISTIC))
 		return;
-	warn_at(s, &s->source->relay[i].key[tls], out);
+	config_warn_at(s, &s->source->relay[i].key[tls], out);
 	buf_addf(out,
 		 "[relay %s] logs in %s; only mechanisms that do not show the password "
 		 "are used then (SCRAM, CRAM-MD5)\n",
@@ -86,7 +94,7 @@ static void warn_file(const struct settings *s, size_t i, const char *name,
 	int k = config_key_find(CONFIG_RELAY, span_str(name));
 	if (!path || access(path, F_OK) == 0 || errno != ENOENT)
 		return;
-	warn_at(s, &s->source->relay[i].key[k < 0 ? 0 : k], out);
+	config_warn_at(s, &s->source->relay[i].key[k < 0 ? 0 : k], out);
 	buf_addf(out, "%s: there is no file ", name);
 	term_safe_again(out, span_str(path));
 	buf_addc(out, '\n');
@@ -94,7 +102,7 @@ static void warn_file(const struct settings *s, size_t i, const char *name,
 
 void config_listen_place(const struct settings *s, const char *key, struct buf *out) {
 	int k = config_key_find(CONFIG_LISTEN, span_str(key));
-	warn_at(s, &s->source->listen.key[k < 0 ? 0 : k], out);
+	config_warn_at(s, &s->source->listen.key[k < 0 ? 0 : k], out);
 }
 
 static void warn_listen_file(const struct settings *s, const char *key, const char *path,
@@ -137,19 +145,26 @@ static void warn_listen(const struct settings *s, struct buf *out) {
 	warn_listen_file(s, "users", l->users, out);
 }
 
+/* A delay notice that would come after the mail was given up never comes. */
+static void warn_delay(const struct settings *s, struct buf *out) {
+	const struct config_origin *key = s->source->queue.key;
+	int warning = config_key_find(CONFIG_QUEUE, SPAN("warning"));
+	int lifetime = config_key_find(CONFIG_QUEUE, SPAN("lifetime"));
+	if (s->warning_ms == 0 || s->warning_ms < s->lifetime_ms || warning < 0 || lifetime < 0)
+		return;
+	config_warn_at(s, &key[key[warning].file > 0 ? warning : lifetime], out);
+	buf_adds(out, "mail is returned at the age of lifetime, before the sender would hear at "
+		      "that of warning that it is late; 'warning = never' does without\n");
+}
+
 int config_warnings(const struct settings *s, struct buf *out) {
+	warn_delay(s, out);
 	warn_listen(s, out);
+	config_warn_routes(s, out);
+	config_warn_dkim(s, out);
 	for (size_t i = 0; i < s->relay_count; i++) {
 		const struct config_relay *relay = &s->relay[i];
 		const char *password = relay->password ? relay->password : "";
-		if (strcmp(relay->name, "default") != 0) {
-			warn_at(s, &s->source->relay[i].opened, out);
-			buf_addf(
-				out,
-				"nothing uses [relay %s]: this version of nightmail has no "
-				"routes, all mail goes to [relay default]\n",
-				relay->name);
-		}
 		warn_login(s, i, out);
 		warn_file(s, i, "ca", relay->ca, out);
 		warn_file(s, i, "password",

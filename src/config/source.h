@@ -24,7 +24,7 @@ struct config_origin {
 	bool broken; /* the value was refused: a complaint says so */
 };
 
-/* One section: the top, identity, queue, listen, or a relay. The key indexes are those of config_keys. */
+/* One section: the top, identity, queue, listen, a relay, or a route. The key indexes are those of config_keys. */
 struct config_section {
 	enum config_section_id id;
 	struct config_origin opened; /* where it begins, in the file that did so last */
@@ -35,8 +35,10 @@ struct config_source {
 	char *file[CONFIG_FILES_MAX + 1];  /* absolute paths, NULL at the end */
 	char *label[CONFIG_FILES_MAX + 1]; /* the same as messages call them */
 	size_t file_count;
-	struct config_section top, identity, queue, listen;
+	struct config_section top, identity, queue, listen, notify;
 	struct config_section *relay; /* settings.relay_count of them */
+	struct config_section *route; /* settings.route_count of them */
+	struct config_section *dkim;  /* settings.dkim_count of them */
 	bool usable;                  /* the spool directory is known for sure */
 };
 
@@ -79,10 +81,22 @@ void config_complain(struct config_load *l, const struct config_origin *where,
 /* Sets the default of a key, if the table has one. */
 void config_set_default(struct config_load *l, const struct config_key *key, void *base);
 
-/* The struct that the keys of a section fill. */
-const void *config_base(const struct settings *s, enum config_section_id id,
-			size_t relay);
+/* The struct that the keys of a section fill; i: of a relay, a route or a signing domain, which one. */
+const void *config_base(const struct settings *s, enum config_section_id id, size_t i);
 const struct config_section *config_section(const struct settings *s,
-					    enum config_section_id id, size_t relay);
+					    enum config_section_id id, size_t i);
+/* What is wrong with the routes as a whole; and what is odd about them. */
+void config_check_routes(struct config_load *l);
+void config_warn_routes(const struct settings *s, struct buf *out);
+/* Returns the index of the [dkim DOMAIN], made when it is new, or -1. */
+int config_find_or_add_dkim(struct config_load *l, struct span domain,
+			    const struct config_origin *at);
+/* What is wrong with the signing keys as a whole; and what is odd about them. */
+void config_check_dkim(struct config_load *l);
+void config_warn_dkim(const struct settings *s, struct buf *out);
+void config_release_dkim(struct settings *s);
+/* Appends "label:12:1: warning: ". */
+void config_warn_at(const struct settings *s, const struct config_origin *at,
+		    struct buf *out);
 
 #endif

@@ -411,17 +411,30 @@ static void show_long_lines(const struct config_key *key, const void *base,
 
 const struct config_type config_type_long_lines = { parse_long_lines, show_long_lines, NULL };
 
-static const char *const sandbox_words[2] = { [CONFIG_SANDBOX_AUTO] = "auto",
-					      [CONFIG_SANDBOX_OFF] = "off" };
+static const char *const downgrade_words[2] = { [CONFIG_DOWNGRADE_WARN] = "warn",
+						[CONFIG_DOWNGRADE_HOLD] = "hold" };
 
-static int parse_sandbox(struct config_value *v, const struct config_key *key, void *base,
-			 struct err *err) {
-	return parse_either(v, key, base, sandbox_words, err);
+static int parse_downgrade(struct config_value *v, const struct config_key *key, void *base,
+			   struct err *err) {
+	return parse_either(v, key, base, downgrade_words, err);
 }
 
-static void show_sandbox(const struct config_key *key, const void *base,
-			 struct buf *out) {
-	show_either(key, base, sandbox_words, out);
+static void show_downgrade(const struct config_key *key, const void *base, struct buf *out) {
+	show_either(key, base, downgrade_words, out);
 }
 
-const struct config_type config_type_sandbox = { parse_sandbox, show_sandbox, NULL };
+const struct config_type config_type_downgrade = { parse_downgrade, show_downgrade, NULL };
+
+static const char *const auto_words[2] = { [CONFIG_SANDBOX_AUTO] = "auto",
+					   [CONFIG_SANDBOX_OFF] = "off" };
+
+static int parse_auto(struct config_value *v, const struct config_key *key, void *base,
+		      struct err *err) {
+	return parse_either(v, key, base, auto_words, err);
+}
+
+static void show_auto(const struct config_key *key, const void *base, struct buf *out) {
+	show_either(key, base, auto_words, out);
+}
+
+const struct config_type config_type_auto = { parse_auto, show_auto, NULL };

@@ -39,6 +39,8 @@ struct config_type {
 };
 
 /* char *, with %H %h %u: */
+extern const struct config_type config_type_command;  /* printable text */
+extern const struct config_type config_type_webhook;  /* https URL */
 extern const struct config_type config_type_login;    /* printable text */
 extern const struct config_type config_type_password; /* reference to a secret */
 extern const struct config_type config_type_path;     /* absolute path */
@@ -47,21 +49,41 @@ extern const struct config_type config_type_helo;     /* host name or [address] 
 extern const struct config_type config_type_address;  /* user@domain */
 extern const struct config_type config_type_masquerade; /* patterns of domains */
 extern const struct config_type config_type_source;   /* address literal */
+extern const struct config_type config_type_resolver; /* address and port */
+extern const struct config_type config_type_anchor;   /* absolute path, or "none" */
 extern const struct config_type config_type_auth;     /* SASL mechanisms */
+extern const struct config_type config_type_provider; /* google, ... */
 /* char *[CONFIG_HOSTS_MAX] and host_count of a relay: */
 extern const struct config_type config_type_hosts;
+/* char * of a route: patterns of addresses; users; the name of a relay */
+extern const struct config_type config_type_patterns;
+extern const struct config_type config_type_users;
+extern const struct config_type config_type_relay_name;
+/* struct config_words of a signing domain: selectors; paths: */
+extern const struct config_type config_type_selectors;
+extern const struct config_type config_type_paths;
 /* enum config_tls: */
 extern const struct config_type config_type_tls;
+/* char *: pinned keys with blanks between them; GnuTLS priorities. unsigned: 12 or 13 */
+extern const struct config_type config_type_pins;
+extern const struct config_type config_type_priority;
+extern const struct config_type config_type_min_tls;
 /* Numbers between the key's min and max: uint16_t, unsigned, uint64_t bytes: */
 extern const struct config_type config_type_port;
 extern const struct config_type config_type_count;
 extern const struct config_type config_type_size;
+/* enum config_downgrade: */
+extern const struct config_type config_type_downgrade;
 /* enum config_long_lines: */
 extern const struct config_type config_type_long_lines;
-/* enum config_sandbox: */
-extern const struct config_type config_type_sandbox;
+/* enum config_sandbox, enum config_stream: */
+extern const struct config_type config_type_auto;
 /* struct config_user_limit: */
 extern const struct config_type config_type_user_limit;
+/* struct config_rate, struct config_limits (hour and day), struct config_warmup: */
+extern const struct config_type config_type_rate;
+extern const struct config_type config_type_quota;
+extern const struct config_type config_type_warmup;
 /* struct config_storm_limit: */
 extern const struct config_type config_type_storm_limit;
 /* int64_t milliseconds between min and max: one; one or `never` (0); two, the first not

@@ -1,22 +1,16 @@
 /*
- * Values of a relay that come from a fixed vocabulary: hosts (names, addresses, and the
- * schemes that are none), TLS modes, SASL mechanisms. What other versions know and this
- * one cannot do is refused with words that say so, never ignored.
+ * The hosts of a relay: names, addresses, and the words that stand for other ways out.
  */
 
 #include <arpa/inet.h>
 #include <stdlib.h>
 
 #include "base/auto.h"
-#include "base/suggest.h"
 #include "config/keys.h"
 #include "config/settings.h"
 #include "config/values.h"
 
-static int not_yet(struct err *err, struct span what, const char *instead) {
-	return err_set(err, ERR_SYNTAX, "this version of nightmail cannot do %s; %s",
-		       config_quote(what).s, instead);
-}
+#define WEIGHT_MAX 1000u
 
 static bool is_v6(const char *host) {
 	char address[64];
@@ -38,16 +32,39 @@ static bool is_half_address(const char *host) {
 	       inet_pton(AF_INET, host, bytes) != 1;
 }
 
+/* --- what is no list of hosts: one word with a colon --- */
+
+static const struct {
+	const char *word;
+	enum config_way way;
+} ways[] = {
+	{ "mx:", CONFIG_WAY_MX },           { "srv:", CONFIG_WAY_SRV },
+	{ "lmtp:", CONFIG_WAY_LMTP },       { "maildir:", CONFIG_WAY_MAILDIR },
+	{ "discard:", CONFIG_WAY_DISCARD }, { "hold:", CONFIG_WAY_HOLD },
+	{ "error:", CONFIG_WAY_ERROR },
+};
+#define WAYS (sizeof(ways) / sizeof(ways[0]))
+
+/* Takes the word off; CONFIG_WAY_HOSTS: there is none. */
+static enum config_way take_way(struct span *text) {
+	for (size_t i = 0; i < WAYS; i++) {
+		struct span word = span_str(ways[i].word);
+		if (text->len < word.len || !span_eq_nocase(span_head(*text, word.len), word))
+			continue;
+		*text = span_from(*text, word.len);
+		return ways[i].way;
+	}
+	return CONFIG_WAY_HOSTS;
+}
+
 static int colon_words(struct span host, struct err *err) {
-	static const char *const schemes[] = { "mx",      "srv",  "lmtp", "maildir",
-					       "discard", "hold", "error" };
+	struct span begin = host;
+	if (take_way(&begin) != CONFIG_WAY_HOSTS)
+		return err_set(err, ERR_SYNTAX, "%s stands alone, without other hosts",
+			       config_quote(host).s);
 	struct span scheme = span_head(host, span_find(host, ':'));
 	struct span rest = span_from(host, scheme.len + 1);
 	uint64_t port;
-	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
-		if (span_eq_nocase(scheme, span_str(schemes[i])))
-			return not_yet(err, span_head(host, scheme.len + 1),
-				       "name the servers");
 	if (span_starts(rest, SPAN("//")))
 		return err_set(err, ERR_SYNTAX,
 			       "%s: write the name alone, without %.*s://",
@@ -65,8 +82,28 @@ static int colon_words(struct span host, struct err *err) {
 		       config_quote(host).s);
 }
 
-static int check_host(const char *host, struct err *err) {
-	struct span s = span_str(host);
+/* Cuts *N off a host; 0: a weight that is none. */
+static uint64_t take_weight(struct span *host) {
+	size_t star = span_find(*host, '*');
+	uint64_t weight = 1;
+	if (star < host->len && !span_uint(span_from(*host, star + 1), WEIGHT_MAX, &weight))
+		return 0;
+	*host = span_head(*host, star);
+	return weight;
+}
+
+static int check_host(const char *text, struct err *err) {
+	struct span s = span_str(text);
+	uint64_t weight = take_weight(&s);
+	char host[300];
+	if (weight == 0)
+		return err_set(err, ERR_SYNTAX,
+			       "%s: a weight is a number from 1 to %u, as in smtp.example.org*3",
+			       config_quote(s).s, WEIGHT_MAX);
+	snprintf(host, sizeof(host), "%.*s", (int)s.len, s.len ? s.p : "");
+	s = span_str(host);
+	if (s.len == 0)
+		return err_set(err, ERR_SYNTAX, "there is no host before the weight");
 	if (is_v6(host))
 		return 0;
 	if (span_find(s, ':') < s.len)
@@ -88,6 +125,98 @@ static void clear_hosts(const struct config_key *key, void *base) {
 	for (size_t i = 0; i < relay->host_count; i++)
 		free(relay->host[i]);
 	relay->host_count = 0;
+}
+
+enum config_way config_way(const struct config_relay *r, const char **ret_target) {
+	struct span text = span_str(r->host_count ? r->host[0] : NULL);
+	enum config_way way = take_way(&text);
+	if (ret_target)
+		*ret_target = way == CONFIG_WAY_HOSTS ? "" : text.p;
+	return way;
+}
+
+bool config_is_per_domain(const struct config_relay *r) {
+	const char *target;
+	return config_way(r, &target) == CONFIG_WAY_MX && target[0] == '\0';
+}
+
+/* "HOST:PORT", "[2001:db8::1]:24" */
+static bool is_host_and_port(struct span s) {
+	size_t colon = s.len;
+	uint64_t port;
+	char host[300];
+	while (colon > 0 && s.p[colon - 1] != ':')
+		colon--;
+	if (colon < 2 || !span_uint(span_from(s, colon), 65535, &port) || port == 0)
+		return false;
+	s = span_head(s, colon - 1);
+	bool brackets = s.len > 2 && s.p[0] == '[' && s.p[s.len - 1] == ']';
+	if (brackets)
+		s = span_of(s.p + 1, s.len - 2);
+	snprintf(host, sizeof(host), "%.*s", (int)s.len, s.p);
+	return brackets ? is_v6(host) : config_is_hostname(s) && !is_half_address(host);
+}
+
+static int check_target(enum config_way way, struct span target, struct err *err) {
+	bool path = target.len > 1 && target.p[0] == '/';
+	switch (way) {
+	case CONFIG_WAY_SRV:
+		return config_is_hostname(target)
+			       ? 0
+			       : err_set(err, ERR_SYNTAX,
+					 "after srv: stands a domain, as in srv:example.org");
+	case CONFIG_WAY_MX:
+		return target.len == 0 || config_is_hostname(target)
+			       ? 0
+			       : err_set(err, ERR_SYNTAX,
+					 "after mx: stands nothing, for each recipient's own "
+					 "domain, or one domain");
+	case CONFIG_WAY_LMTP:
+		return path || is_host_and_port(target)
+			       ? 0
+			       : err_set(err, ERR_SYNTAX,
+					 "after lmtp: stands the path of a socket, or "
+					 "HOST:PORT");
+	case CONFIG_WAY_MAILDIR:
+		return path ? 0
+			    : err_set(err, ERR_SYNTAX,
+				      "after maildir: stands a path that begins with /");
+	case CONFIG_WAY_DISCARD:
+		return target.len == 0 ? 0
+				       : err_set(err, ERR_SYNTAX,
+						 "after discard: nothing may stand");
+	case CONFIG_WAY_ERROR:
+		return target.len > 0
+			       ? 0
+			       : err_set(err, ERR_SYNTAX,
+					 "after error: stand the words that the sender is told");
+	case CONFIG_WAY_HOSTS:
+	case CONFIG_WAY_HOLD:
+		break;
+	}
+	return 0;
+}
+
+/* The whole value is one host. */
+static int parse_way(struct config_value *v, enum config_way way, struct span target,
+		     struct config_relay *into, struct err *err) {
+	AUTO_BUF struct buf b = BUF_INIT(CONFIG_VALUE_MAX);
+	size_t word = (size_t)(target.p - v->text.p);
+	for (size_t i = 0; i < WAYS; i++)
+		if (ways[i].way == way)
+			buf_adds(&b, ways[i].word);
+	size_t colon = b.len;
+	target = span_trim(target);
+	if (config_expand(v, target, &b, err) != 0)
+		return -1;
+	v->wrong = word;
+	if (check_target(way, span_from(buf_span(&b), colon), err) != 0)
+		return -1;
+	into->host[0] = buf_take(&b);
+	if (!into->host[0])
+		return err_set(err, ERR_MEMORY, "out of memory");
+	into->host_count = 1;
+	return 0;
 }
 
 static int add_host(struct config_value *v, struct config_relay *into, struct span word,
@@ -113,6 +242,12 @@ static int parse_hosts(struct config_value *v, const struct config_key *key, voi
 	struct config_relay *relay = base;
 	struct config_relay fresh = { .host_count = 0 };
 	struct span rest = v->text, word;
+	enum config_way way = take_way(&rest);
+	if (way != CONFIG_WAY_HOSTS) {
+		if (parse_way(v, way, rest, &fresh, err) != 0)
+			return -1;
+		rest = SPAN("");
+	}
 	while (config_value_word(v, &rest, &word)) {
 		if (add_host(v, &fresh, word, err) != 0) {
 			clear_hosts(key, &fresh);
@@ -133,103 +268,3 @@ static void show_hosts(const struct config_key *key, const void *base, struct bu
 }
 
 const struct config_type config_type_hosts = { parse_hosts, show_hosts, clear_hosts };
-
-static const char *const tls_modes[] = {
-	[CONFIG_TLS_STARTTLS] = "starttls",
-	[CONFIG_TLS_IMPLICIT] = "implicit",
-	[CONFIG_TLS_OPPORTUNISTIC] = "opportunistic",
-	[CONFIG_TLS_NONE] = "none",
-};
-#define TLS_MODES (sizeof(tls_modes) / sizeof(tls_modes[0]))
-
-static int parse_tls(struct config_value *v, const struct config_key *key, void *base,
-		     struct err *err) {
-	enum config_tls *tls = (void *)((char *)base + key->offset);
-	struct suggest near = { .word = v->text, .best = NULL };
-	for (size_t i = 0; i < TLS_MODES; i++) {
-		if (span_eq(v->text, span_str(tls_modes[i]))) {
-			*tls = (enum config_tls)i;
-			return 0;
-		}
-		suggest_try(&near, tls_modes[i]);
-	}
-	if (span_eq(v->text, SPAN("dane")))
-		return not_yet(err, v->text, "use starttls or implicit");
-	if (near.best)
-		return err_set(err, ERR_SYNTAX, "%s is no TLS mode; did you mean \"%s\"?",
-			       config_quote(v->text).s, near.best);
-	return err_set(err, ERR_SYNTAX,
-		       "%s is no TLS mode; there are starttls, implicit, "
-		       "opportunistic and none",
-		       config_quote(v->text).s);
-}
-
-static void show_tls(const struct config_key *key, const void *base, struct buf *out) {
-	const enum config_tls *tls = (const void *)((const char *)base + key->offset);
-	buf_adds(out, tls_modes[*tls]);
-}
-
-const struct config_type config_type_tls = { parse_tls, show_tls, NULL };
-
-static const char *const mechanisms[] = { "SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5",
-					  "PLAIN", "LOGIN" };
-#define MECHANISMS (sizeof(mechanisms) / sizeof(mechanisms[0]))
-
-static int find_mechanism(struct span word, size_t *ret, struct err *err) {
-	static const char *const later[] = {
-		"XOAUTH2", "OAUTHBEARER",        "EXTERNAL",
-		"GSSAPI",  "SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS"
-	};
-	struct suggest near = { .word = word, .best = NULL };
-	for (*ret = 0; *ret < MECHANISMS; ++*ret) {
-		if (span_eq_nocase(word, span_str(mechanisms[*ret])))
-			return 0;
-		suggest_try(&near, mechanisms[*ret]);
-	}
-	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
-		if (span_eq_nocase(word, span_str(later[i])))
-			return not_yet(
-				err, word,
-				"it knows SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5 PLAIN LOGIN");
-	if (near.best)
-		return err_set(err, ERR_SYNTAX,
-			       "%s is no login mechanism; did you mean \"%s\"?",
-			       config_quote(word).s, near.best);
-	return err_set(err, ERR_SYNTAX,
-		       "%s is no login mechanism; there are SCRAM-SHA-256 "
-		       "SCRAM-SHA-1 CRAM-MD5 PLAIN LOGIN",
-		       config_quote(word).s);
-}
-
-static int parse_auth(struct config_value *v, const struct config_key *key, void *base,
-		      struct err *err) {
-	AUTO_BUF struct buf list = BUF_INIT(256);
-	struct span rest = v->text, word;
-	bool seen[MECHANISMS] = { false };
-	size_t which;
-	while (config_value_word(v, &rest, &word)) {
-		if (find_mechanism(word, &which, err) != 0)
-			return -1;
-		if (seen[which])
-			return err_set(err, ERR_SYNTAX, "%s stands here twice",
-				       mechanisms[which]);
-		seen[which] = true;
-		buf_addf(&list, "%s%s", list.len ? " " : "", mechanisms[which]);
-	}
-	char *text = buf_take(&list);
-	if (!text)
-		return err_set(err, ERR_MEMORY, "out of memory");
-	config_type_auth.clear(key, base);
-	*(char **)(void *)((char *)base + key->offset) = text;
-	return 0;
-}
-
-static void show_auth(const struct config_key *key, const void *base, struct buf *out) {
-	config_type_login.show(key, base, out);
-}
-
-static void clear_auth(const struct config_key *key, void *base) {
-	config_type_login.clear(key, base);
-}
-
-const struct config_type config_type_auth = { parse_auth, show_auth, clear_auth };

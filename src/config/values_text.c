@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/inet.h"
 #include "base/suggest.h"
 #include "config/keys.h"
 #include "config/settings.h"
@@ -93,6 +94,36 @@ static int parse_login(struct config_value *v, const struct config_key *key, voi
 
 const struct config_type config_type_login = { parse_login, show_text, clear_text };
 
+static int parse_command(struct config_value *v, const struct config_key *key, void *base,
+			 struct err *err) {
+	AUTO_BUF struct buf text = BUF_INIT(CONFIG_VALUE_MAX);
+	buf_add(&text, v->text);
+	return keep(key, base, &text, err);
+}
+
+const struct config_type config_type_command = { parse_command, show_text, clear_text };
+
+/* In clear only to this machine. */
+static int parse_webhook(struct config_value *v, const struct config_key *key, void *base,
+			 struct err *err) {
+	struct span rest = v->text;
+	bool clear = span_take_lit_nocase(&rest, SPAN("http://"));
+	if (!clear && !span_take_lit_nocase(&rest, SPAN("https://")))
+		return err_set(err, ERR_SYNTAX, "%s is no URL; it begins with https://",
+			       config_quote(v->text).s);
+	if (clear && !span_starts(rest, SPAN("127.0.0.1:")) &&
+	    !span_starts(rest, SPAN("127.0.0.1/")) && !span_starts(rest, SPAN("localhost:")) &&
+	    !span_starts(rest, SPAN("localhost/")))
+		return err_set(err, ERR_SYNTAX,
+			       "http:// is for 127.0.0.1 and localhost; write https://");
+	for (size_t i = 0; i < rest.len; i++)
+		if (rest.p[i] <= ' ' || rest.p[i] >= 127)
+			return err_set(err, ERR_SYNTAX, "a URL has no spaces, and ASCII only");
+	return parse_command(v, key, base, err);
+}
+
+const struct config_type config_type_webhook = { parse_webhook, show_text, clear_text };
+
 /* Appends the path, made absolute when relative ones are allowed here. */
 static int add_path(const struct config_value *v, struct span path, struct buf *out,
 		    struct err *err) {
@@ -134,35 +165,51 @@ static int literal_password(struct err *err) {
 	return err_set(err, ERR_DENIED,
 		       "a password may not stand in this file, which everybody may "
 		       "read; put it into a file of its own and write file:PATH, or "
-		       "command:COMMAND, or credential:NAME");
+		       "command:COMMAND, credential:NAME, keyring or oauth2");
+}
+
+/* keyring, keyring:ENTRY: the entry is called as the relay is. oauth2: which file its tokens
+ * are in is known when all was read (settings.c). */
+static int parse_kept(const struct config_key *key, void *base, struct span scheme,
+		      struct span rest, struct err *err) {
+	AUTO_BUF struct buf ref = BUF_INIT(CONFIG_VALUE_MAX);
+	const struct config_relay *relay = base;
+	bool keyring = span_eq(scheme, SPAN("keyring"));
+	if (!keyring && rest.len > 0)
+		return err_set(err, ERR_SYNTAX, "oauth2 stands alone; nightmail login gets the "
+						"tokens");
+	buf_addf(&ref, "%.*s:", (int)scheme.len, scheme.p);
+	if (rest.len > 0)
+		buf_add(&ref, rest);
+	else if (keyring)
+		buf_adds(&ref, relay->name ? relay->name : "default");
+	return keep(key, base, &ref, err);
 }
 
 static int parse_password(struct config_value *v, const struct config_key *key,
 			  void *base, struct err *err) {
-	static const char *const later[] = { "keyring", "oauth2" };
 	AUTO_BUF struct buf text = BUF_INIT(CONFIG_VALUE_MAX);
 	AUTO_BUF struct buf ref = BUF_INIT(CONFIG_VALUE_MAX);
 	struct span rest, scheme;
-	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
-		if (span_eq(v->text, span_str(later[i])))
-			return err_set(
-				err, ERR_SYNTAX,
-				"this version of nightmail cannot take a "
-				"password from \"%s\"; use file:PATH, command:COMMAND or "
-				"credential:NAME",
-				later[i]);
-	if (span_starts(v->text, SPAN("file:")) + span_starts(v->text, SPAN("command:")) +
-		    span_starts(v->text, SPAN("credential:")) ==
-	    0)
+	bool kept = span_eq(v->text, SPAN("keyring")) || span_eq(v->text, SPAN("oauth2")) ||
+		    span_starts(v->text, SPAN("keyring:")) ||
+		    span_starts(v->text, SPAN("oauth2:"));
+	if (!kept && !span_starts(v->text, SPAN("file:")) &&
+	    !span_starts(v->text, SPAN("command:")) &&
+	    !span_starts(v->text, SPAN("credential:")))
 		return literal_password(err);
 	if (config_expand(v, v->text, &text, err) != 0)
 		return -1;
 	rest = buf_span(&text);
-	if (!span_take_until(&rest, ':', &scheme))
-		return literal_password(err);
+	if (!span_take_until(&rest, ':', &scheme)) {
+		scheme = rest;
+		rest = SPAN("");
+	}
 	while (span_take_char(&rest, ' ') || span_take_char(&rest, '\t'))
 		;
 	v->wrong = scheme.len + 1;
+	if (kept)
+		return parse_kept(key, base, scheme, rest, err);
 	buf_addf(&ref, "%.*s:", (int)scheme.len, scheme.p);
 	if (span_eq(scheme, SPAN("file")) && add_path(v, rest, &ref, err) != 0)
 		return -1;
@@ -178,7 +225,16 @@ static int parse_password(struct config_value *v, const struct config_key *key,
 	return keep(key, base, &ref, err);
 }
 
-const struct config_type config_type_password = { parse_password, show_text, clear_text };
+/* As it was written: where the tokens are is no part of that. */
+static void show_password(const struct config_key *key, const void *base, struct buf *out) {
+	const char *const *text = (const void *)((const char *)base + key->offset);
+	if (*text && span_starts(span_str(*text), SPAN("oauth2:")))
+		buf_adds(out, "oauth2");
+	else
+		show_text(key, base, out);
+}
+
+const struct config_type config_type_password = { parse_password, show_password, clear_text };
 
 static int parse_domain(struct config_value *v, const struct config_key *key, void *base,
 			struct err *err) {
@@ -284,12 +340,47 @@ const struct config_type config_type_masquerade = { parse_masquerade, show_text,
 
 static int parse_source(struct config_value *v, const struct config_key *key, void *base,
 			struct err *err) {
-	if (!is_address(v->text))
-		return err_set(err, ERR_SYNTAX, "%s is not an IP address",
-			       config_quote(v->text).s);
-	AUTO_BUF struct buf b = BUF_INIT(64);
-	buf_add(&b, v->text);
+	AUTO_BUF struct buf b = BUF_INIT(256);
+	struct span rest = v->text, word;
+	bool has[2] = { false, false };
+	while (config_value_word(v, &rest, &word)) {
+		bool v6 = span_find(word, ':') < word.len;
+		if (!is_address(word))
+			return err_set(err, ERR_SYNTAX, "%s is not an IP address",
+				       config_quote(word).s);
+		if (has[v6])
+			return err_set(err, ERR_SYNTAX,
+				       "one IPv4 address and one IPv6 address, not more");
+		has[v6] = true;
+		buf_addf(&b, "%s%.*s", b.len ? " " : "", (int)word.len, word.p);
+	}
 	return keep(key, base, &b, err);
 }
 
 const struct config_type config_type_source = { parse_source, show_text, clear_text };
+
+static int parse_resolver(struct config_value *v, const struct config_key *key, void *base,
+			  struct err *err) {
+	AUTO_BUF struct buf b = BUF_INIT(64);
+	struct inet_port at;
+	if (!inet_server_parse(v->text, 53, &at))
+		return err_set(err, ERR_SYNTAX,
+			       "%s is not the address of a name server; write it like "
+			       "127.0.0.1 or 192.0.2.1:53",
+			       config_quote(v->text).s);
+	inet_port_add(&b, &at);
+	return keep(key, base, &b, err);
+}
+
+const struct config_type config_type_resolver = { parse_resolver, show_text, clear_text };
+
+static int parse_anchor(struct config_value *v, const struct config_key *key, void *base,
+			struct err *err) {
+	AUTO_BUF struct buf none = BUF_INIT(8);
+	if (!span_eq(v->text, SPAN("none")))
+		return parse_path(v, key, base, err);
+	buf_adds(&none, "none");
+	return keep(key, base, &none, err);
+}
+
+const struct config_type config_type_anchor = { parse_anchor, show_text, clear_text };

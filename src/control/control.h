@@ -20,6 +20,7 @@
  *                                     good; release: an error for what is not held;
  *                                     id= and all=1: those of them that are there still
  *     edit id=ENDING [to=OLD new=NEW]... [remove=ADDRESS]... [from=ADDRESS]
+ *          [relay=NAME|%] [at=WALL_MS|0] [priority=high|normal|low]
  *                                     {"id":OLDID,"new":NEWID,"pending":false}: the message as
  *                                     NEWID, for whoever has not got it yet; {"pending":true}
  *                                     without "new" as above; from=% is the null sender
@@ -27,6 +28,7 @@
  *     events [id=ENDING] [format=words]
  *                                     one object an event until the client closes, see below
  *     reload                          {"complaint":...} for each error in the configuration
+ *     trust relay=NAME                forgets which login mechanisms it has offered
  *
  * events: {"event":WHAT,"time":SECONDS.mmm, ...}, with what is known of "id","uid","from",
  * "to","recipients","size","relay","host","reply","status","next","by","new","outcome":
@@ -57,7 +59,7 @@
  * "states":{"queued","active","deferred","held","dead": {"count","oldest","next"}},
  * "relays":[{"name","state":"unknown|up|held","connections","connections_max","messages",
  *   "words": why it is held in short,"reason": in full,"since","next" (those four only while
- *   held),"hosts":[...],"host","tls","cipher","auth","last_success","last_failure",
+ *   held),"waits": for which rate or quota, a sentence, if it does,"hosts":[...],"host","tls","cipher","auth","last_success","last_failure",
  *   "last_reply": of any kind,"failure": what was said at the last failure}],
  * "destinations":[{"domain","waiting","next","reply"}], the 20 with most deferred messages,
  * "since_start":{"queued","delivered","deferred","bounced"} (recipients; queued: messages),
@@ -151,6 +153,9 @@ bool control_reachable(const char *path);
 /* Wakes a manager (datagram socket at rundir/wake): "there is new mail". Never blocks, never
  * fails: with nobody there nothing is lost. id may be empty. */
 void control_wake(const char *wake_path, struct span id);
+/* The same for those who do it often, by a socket they keep; -1: none can be made now. */
+int control_wake_socket(void);
+void control_wake_by(int fd, const char *wake_path, struct span id);
 
 /* --- the other end of a wake-up --- */
 

@@ -16,12 +16,18 @@
 #include "control/address.h"
 
 void control_wake(const char *wake_path, struct span id) {
+	AUTO_FD int fd = control_wake_socket();
+	control_wake_by(fd, wake_path, id);
+}
+
+int control_wake_socket(void) {
+	return socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+}
+
+void control_wake_by(int fd, const char *wake_path, struct span id) {
 	struct sockaddr_un addr;
 	socklen_t addr_len;
 	if (control_address(wake_path, &addr, &addr_len, NULL) != 0)
-		return;
-	AUTO_FD int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
 		return;
 	const void *p = id.len ? id.p : "";
 	if (sendto(fd, p, id.len, MSG_NOSIGNAL, (struct sockaddr *)&addr, addr_len) < 0)

@@ -15,6 +15,8 @@
 #include "base/file.h"
 #include "base/proc.h"
 #include "base/term.h"
+#include "creds/keyring.h"
+#include "creds/oauth2.h"
 
 #define COMMAND_TIMEOUT_MS 30000
 #define COMMAND_OUTPUT_MAX 65536
@@ -29,6 +31,8 @@ static const struct {
 	{ CREDS_FILE, { "file:", 5 } },
 	{ CREDS_COMMAND, { "command:", 8 } },
 	{ CREDS_CREDENTIAL, { "credential:", 11 } },
+	{ CREDS_KEYRING, { "keyring:", 8 } },
+	{ CREDS_OAUTH2, { "oauth2:", 7 } },
 };
 
 void secret_release(struct secret *s) {
@@ -55,8 +59,8 @@ int creds_parse(struct span ref, enum creds_kind *ret_kind, struct span *ret_res
 	}
 	return err_set(
 		err, ERR_SYNTAX,
-		"a password cannot stand here itself: write file:PATH, command:WORDS or "
-		"credential:NAME");
+		"a password cannot stand here itself: write file:PATH, command:WORDS, "
+		"credential:NAME, keyring:ENTRY or oauth2");
 }
 
 /* Cuts at the first line end and hands a copy out, if it is text fit for a password. */
@@ -261,7 +265,7 @@ static int fetch_credential(const char *what, struct span name, struct secret *r
 	return fetch_file(what, buf_str(&path), true, ret, err);
 }
 
-int creds_fetch(struct span ref, struct secret *ret, struct err *err) {
+static int fetch(struct span ref, struct secret *ret, struct err *err) {
 	AUTO_BUF struct buf what = BUF_INIT(8192);
 	AUTO_FREE char *path = NULL;
 	enum creds_kind kind;
@@ -280,10 +284,46 @@ int creds_fetch(struct span ref, struct secret *ret, struct err *err) {
 	term_safe(&what, ref);
 	if (kind == CREDS_CREDENTIAL)
 		return fetch_credential(buf_str(&what), rest, ret, err);
+	if (kind == CREDS_KEYRING)
+		return keyring_ask(KEYRING_GET, rest, SPAN(""), ret, err);
 	path = span_dup(rest);
 	if (!path)
 		return err_set(err, ERR_MEMORY, "out of memory");
 	return fetch_file(buf_str(&what), path, false, ret, err);
+}
+
+static enum creds_kind kind_of(struct span ref) {
+	enum creds_kind kind;
+	struct span rest;
+	return creds_parse(ref, &kind, &rest, NULL) == 0 ? kind : CREDS_NONE;
+}
+
+bool creds_is_slow(struct span ref) {
+	enum creds_kind kind = kind_of(ref);
+	return kind == CREDS_COMMAND || kind == CREDS_KEYRING || kind == CREDS_OAUTH2;
+}
+
+bool creds_is_token(struct span ref) {
+	return kind_of(ref) == CREDS_OAUTH2;
+}
+
+int creds_get(struct span ref, bool fresh, struct creds_secret *ret, struct err *err) {
+	*ret = (struct creds_secret){ .expires = 0 };
+	if (!creds_is_token(ref))
+		return fetch(ref, &ret->secret, err);
+	AUTO_FREE char *path = span_dup(span_from(ref, SPAN("oauth2:").len));
+	if (!path)
+		return err_set(err, ERR_MEMORY, "out of memory");
+	ret->token = true;
+	return oauth2_fetch(path, fresh, &ret->secret, &ret->expires, err);
+}
+
+int creds_fetch(struct span ref, struct secret *ret, struct err *err) {
+	struct creds_secret got;
+	if (creds_get(ref, false, &got, err) != 0)
+		return -1;
+	*ret = got.secret;
+	return 0;
 }
 
 /* What nobody else may read, the one who has to may not be able to read either. */

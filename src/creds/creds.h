@@ -7,10 +7,13 @@
  *     command:WORDS     first line a command prints (split at blanks, quotes "..." and '...'
  *                       group; no shell; 30 s)
  *     credential:NAME   $CREDENTIALS_DIRECTORY/NAME (systemd LoadCredential=)
+ *     keyring:ENTRY     the desktop's keyring (creds/keyring.h)
+ *     oauth2:FILE       an access token by the refresh token in that file (creds/oauth2.h)
  */
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -27,7 +30,20 @@ struct secret {
 
 void secret_release(struct secret *s);
 
-enum creds_kind { CREDS_NONE, CREDS_FILE, CREDS_COMMAND, CREDS_CREDENTIAL };
+enum creds_kind {
+	CREDS_NONE,
+	CREDS_FILE,
+	CREDS_COMMAND,
+	CREDS_CREDENTIAL,
+	CREDS_KEYRING,
+	CREDS_OAUTH2
+};
+
+struct creds_secret {
+	struct secret secret;
+	bool token;      /* an access token of OAuth 2.0 */
+	int64_t expires; /* seconds since 1970; 0: it does not */
+};
 
 /* Parses the scheme. ERR_SYNTAX explains: a literal password is refused. *ret_rest is what
  * follows the colon. */
@@ -42,6 +58,12 @@ int creds_parse(struct span ref, enum creds_kind *ret_kind, struct span *ret_res
  * never the content.
  */
 int creds_fetch(struct span ref, struct secret *ret, struct err *err);
+/* The same with what else is known. fresh: a server did not take the last one. */
+int creds_get(struct span ref, bool fresh, struct creds_secret *ret, struct err *err);
+/* True when other processes are asked for it, which may take a while. */
+bool creds_is_slow(struct span ref);
+/* True for a reference to access tokens. */
+bool creds_is_token(struct span ref);
 
 /*
  * Says what would keep a user from fetching a file: secret, as far as its name, owner and mode

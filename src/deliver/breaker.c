@@ -51,6 +51,12 @@ void breaker_busy(struct breaker *b, int64_t now_ms) {
 	b->grow_at_ms = now_ms + BREAKER_GROW_PAUSE_MS;
 }
 
+void breaker_full(struct breaker *b, unsigned working, int64_t now_ms) {
+	if (b->allowed > working)
+		b->allowed = working > 0 ? working : 1;
+	b->grow_at_ms = now_ms + BREAKER_GROW_PAUSE_MS;
+}
+
 bool breaker_failure(struct breaker *b, int64_t now_ms) {
 	bool alert = b->state != BREAKER_HELD || now_ms >= b->alert_at_ms;
 	if (alert)

@@ -46,8 +46,11 @@ void breaker_started(struct breaker *b, int64_t now_ms);
 bool breaker_success(struct breaker *b);
 /* A window of messages went out cleanly and more are waiting. */
 void breaker_grow(struct breaker *b, int64_t now_ms);
-/* The server has enough (421, connection cut): half of the connections. */
+/* The server has enough in mid-work (421, connection cut): half of the connections. */
 void breaker_busy(struct breaker *b, int64_t now_ms);
+/* It takes no more connections than the `working` ones that others have (a greeting of 421, a
+ * refused connection): that many, and growing again only after a pause. */
+void breaker_full(struct breaker *b, unsigned working, int64_t now_ms);
 /* The relay does not work. Returns true when an alert is due: at the start and once a day. */
 bool breaker_failure(struct breaker *b, int64_t now_ms);
 /* A person wants it tried at once. */

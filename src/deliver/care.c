@@ -103,23 +103,37 @@ static void given_up(void *ctx, const struct queue_message *q, size_t recipient)
 	events_given_up(ctx, q, recipient);
 }
 
+static bool is_spared(void *ctx, const struct queue_message *q, size_t recipient) {
+	struct manager *m = ctx;
+	const struct message *msg = table_find(&m->messages, &q->env.id);
+	return msg && place_spares(m, msg, q, recipient);
+}
+
 /* Records what expiry or a delay mean; -1: failed, 1: buried, 0: go on. */
 static int record_first(struct manager *m, struct message *msg, struct queue_claim *c,
 			struct err *err) {
-	bool asked, null_sender = false;
+	bool asked = false, null_sender = false;
 	if (msg->warn && notify_delay(c, &asked, err) != 0)
 		return -1;
 	if (msg->digest && storm_ask_digest(m, msg, c, err) != 0)
 		return -1;
+	if (msg->warn && asked)
+		alert_delayed(m, &msg->id, queue_claim_message(c)->env.from);
 	msg->warn = false;
 	msg->warned = true;
 	if (!msg->expire)
 		return 0;
-	AUTO_BUF struct buf reply = BUF_INIT(256);
+	AUTO_BUF struct buf reply = BUF_INIT(1024);
+	const char *failure = msg->attempted
+				      ? NULL
+				      : place_failure(m, msg, queue_claim_message(c));
 	buf_adds(&reply, "5.4.7 not delivered within ");
 	term_duration(&reply, msg->null_sender ? m->settings.bounce_lifetime_ms
 					       : m->settings.lifetime_ms);
-	if (notify_fail_rest(c, buf_str(&reply), given_up, m, &null_sender, err) != 0)
+	if (failure)
+		buf_addf(&reply, ": %s", failure);
+	if (notify_fail_some(c, buf_str(&reply), is_spared, given_up, m, &null_sender, err) !=
+	    0)
 		return -1;
 	msg->expire = false;
 	msg->failed = true;
@@ -134,6 +148,8 @@ static const char *burial_reason(const struct message *msg,
 	struct moment now = clock_now();
 	if (msg->damaged)
 		return "damaged: its bytes do not match the checksum they were queued with";
+	if (msg->loops)
+		return "loop: it has more than 50 Received fields";
 	if (msg->crashes >= 2)
 		return "crashes-worker: two delivery processes crashed with it";
 	if (msg->stuck)
@@ -231,7 +247,7 @@ static void visit(struct manager *m, struct message *msg, int64_t now_ms) {
 /* Care that cannot be taken of other messages must not keep the bounces back for ever. */
 static bool owes_notice(const struct manager *m) {
 	for (size_t i = 0; i < m->care.count; i++)
-		if (m->care.item[i]->owes)
+		if (heap_nth(&m->care, i)->owes)
 			return true;
 	return false;
 }

@@ -15,10 +15,10 @@
 #define CRASHES_WINDOW_MS 60000
 #define CRASH_PAUSE_MS (10 * 60000)
 
-void crash_put_off(struct relay *r) {
-	int64_t delay = r->restart_delay_ms ? r->restart_delay_ms * 2 : RESTART_MIN_MS;
-	r->restart_delay_ms = delay < RESTART_MAX_MS ? delay : RESTART_MAX_MS;
-	r->restart_at_ms = clock_boot_ms() + r->restart_delay_ms;
+void crash_put_off(struct lane *lane) {
+	int64_t delay = lane->restart_delay_ms ? lane->restart_delay_ms * 2 : RESTART_MIN_MS;
+	lane->restart_delay_ms = delay < RESTART_MAX_MS ? delay : RESTART_MAX_MS;
+	lane->restart_at_ms = clock_boot_ms() + lane->restart_delay_ms;
 }
 
 /* Five crashes within a minute, and delivery pauses: somebody must look. */

@@ -39,8 +39,8 @@ static void deliverer_frame(struct manager *m, struct span frame) {
 			s->status = r.status;
 		} else {
 			s->excused = true;
-			if (s->relay)
-				relay_failed(m, s->relay, "no delivery can be started",
+			if (s->lane)
+				relay_failed(m, s->lane, "no delivery can be started",
 					     r.text);
 		}
 		m->finish_at_ms = 0;
@@ -102,8 +102,9 @@ static void deliverer_died(struct manager *m, struct deliverer *d) {
 	proc_status_words(d->status, &words);
 	log_error("nightmail-deliver ended: %s", buf_str(&words));
 	crash_count(m);
-	for (size_t i = 0; i < m->relay_count; i++)
-		crash_put_off(&m->relay[i]);
+	for (size_t i = 0; i < m->lanes.end; i++)
+		if (m->lanes.at[i])
+			crash_put_off(m->lanes.at[i]);
 }
 
 /* Its workers are told by PDEATHSIG; nobody will say how they ended. */

@@ -27,6 +27,11 @@ struct view {
 	const struct buf *records; /* the journal's bytes; NULL: not asked for */
 };
 
+/* Mail for later, and nobody has asked for it before. */
+static bool is_for_later(const struct queue_message *m, int64_t wall_ms) {
+	return m->env.at_ms > wall_ms && m->journal.attempts == 0 && !m->journal.flushed;
+}
+
 enum queue_state verb_state(struct queue *q, const struct queue_message *m, bool dead,
 			    const struct verb_live *live) {
 	if (dead)
@@ -35,8 +40,10 @@ enum queue_state verb_state(struct queue *q, const struct queue_message *m, bool
 		return QUEUE_ACTIVE;
 	if (m->journal.held)
 		return QUEUE_HELD;
-	return m->journal.attempts > 0 || live->relay_held ? QUEUE_DEFERRED
-							   : QUEUE_QUEUED;
+	return m->journal.attempts > 0 || live->relay_held || live->waits ||
+			       is_for_later(m, clock_wall_ms())
+		       ? QUEUE_DEFERRED
+		       : QUEUE_QUEUED;
 }
 
 /* The recipient whose last answer explains the wait: the first that is deferred. */
@@ -183,6 +190,12 @@ static void why_queued(struct buf *out, const struct view *v) {
 		buf_adds(out, "its turn comes next");
 }
 
+static void why_for_later(struct buf *out, const struct view *v) {
+	buf_adds(out, "to be sent at a later time: ");
+	add_when(out, &v->now, v->m->env.at_ms - v->now.wall_ms);
+	buf_adds(out, "; 'mailq flush' sends it now");
+}
+
 static void add_why(struct buf *out, const struct view *v) {
 	const struct verb_live *l = v->live;
 	if (v->state == QUEUE_DEAD) {
@@ -204,6 +217,10 @@ static void add_why(struct buf *out, const struct view *v) {
 		why_unconfigured(out, v);
 	} else if (l->relay_held) {
 		why_relay_held(out, v);
+	} else if (is_for_later(v->m, v->now.wall_ms)) {
+		why_for_later(out, v);
+	} else if (l->waits) {
+		buf_adds(out, l->waits);
 	} else if (v->m->journal.attempts > 0) {
 		why_deferred(out, v);
 	} else {
@@ -358,6 +375,8 @@ static int describe(struct queue *q, const struct queue_message *m, bool dead,
 	struct json j = json_into(out);
 	v.state = verb_state(q, m, dead, live);
 	v.due_ms = live->has_due ? live->due_ms : journal_due_ms(&m->journal, &v.now);
+	if (is_for_later(m, v.now.wall_ms))
+		v.due_ms = m->env.at_ms - v.now.wall_ms;
 	if (records && queue_read_journal(q, m, dead, records, err) != 0)
 		return -1;
 	if (write_view(&j, &v) != 0)

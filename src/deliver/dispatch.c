@@ -16,6 +16,7 @@
 #define REFILL_AT (WIRE_BATCH / 2)
 #define BUSY_CLAIM_MS 1000
 #define CARE_MS 20
+#define FULL_PATIENCE_MS 8000 /* pauses of 1, 2, 4 and 8 s */
 
 static int64_t lifetime_ms(const struct manager *m, const struct message *msg) {
 	return msg->null_sender ? m->settings.bounce_lifetime_ms
@@ -24,10 +25,10 @@ static int64_t lifetime_ms(const struct manager *m, const struct message *msg) {
 
 /* --- handing over --- */
 
-static void add_line(struct buf *frame, const struct relay *r, const struct message *msg,
+static void add_line(struct buf *frame, const struct lane *lane, const struct message *msg,
 		     const struct moment *now) {
-	int64_t held_ms = r->state.relay[0]
-				  ? relaystate_overlap_ms(&r->state, &msg->last, now)
+	int64_t held_ms = lane->state.relay[0]
+				  ? relaystate_overlap_ms(&lane->state, &msg->last, now)
 				  : 0;
 	wire_message_write(frame, &msg->id, held_ms);
 }
@@ -35,11 +36,11 @@ static void add_line(struct buf *frame, const struct relay *r, const struct mess
 /* How many messages this worker should have in all, now. */
 static unsigned share_of(const struct manager *m, const struct slot *s, int64_t now_ms) {
 	unsigned workers = 0, has = 0;
-	if (breaker_careful(&s->relay->breaker))
+	if (breaker_careful(&s->lane->breaker))
 		return 1;
 	for (unsigned i = 0; i < SEGMENT_MAX; i++) {
 		const struct slot *other = &m->slot[i];
-		if (!other->manager || other->relay != s->relay || !other->up ||
+		if (!other->manager || other->lane != s->lane || !other->up ||
 		    other->fd < 0)
 			continue;
 		workers++;
@@ -47,17 +48,38 @@ static unsigned share_of(const struct manager *m, const struct slot *s, int64_t 
 	}
 	if (workers <= 1)
 		return WIRE_BATCH;
-	size_t due = heap_count_due(&s->relay->heap, now_ms,
+	size_t due = heap_count_due(&s->lane->heap, now_ms,
 				    (size_t)workers * WIRE_BATCH);
 	size_t share = (due + has + workers - 1) / workers;
 	return share < WIRE_BATCH ? (unsigned)share : WIRE_BATCH;
 }
 
 static struct message *next_for(const struct slot *s, int64_t now_ms) {
-	struct message *msg = heap_top(&s->relay->heap);
-	if (!msg || msg->due_ms > now_ms || s->alone || (msg->suspect && s->count > 0))
+	struct message *msg = heap_next(&s->lane->heap, now_ms);
+	if (!msg || s->alone || (msg->suspect && s->count > 0))
 		return NULL;
 	return msg;
+}
+
+/* Mail for later is looked at again when it comes to the front: its time may have come. */
+static void look_at_scheduled(struct manager *m, struct lane *lane, int64_t now_ms) {
+	const struct message *msg;
+	while ((msg = heap_next(&lane->heap, now_ms)) != NULL && msg->scheduled) {
+		struct queue_id id = msg->id;
+		message_load(m, &id);
+		msg = table_find(&m->messages, &id);
+		if (msg && msg->scheduled && msg->due_ms <= now_ms)
+			return; /* not read now */
+	}
+}
+
+/* True when nothing of this lane may go now: a rate or quota is used up, or nothing is due that
+ * does not wait for something of the kind. */
+static bool may_not_go(struct manager *m, struct lane *lane, const struct moment *now) {
+	look_at_scheduled(m, lane, now->boot_ms);
+	const struct message *msg = heap_next(&lane->heap, now->boot_ms);
+	return !msg || msg->scheduled || throttling_wait_ms(m, lane, now) > 0 ||
+	       throttling_sift(m, lane, now);
 }
 
 static void feed(struct manager *m, struct slot *s, const struct moment *now) {
@@ -67,86 +89,109 @@ static void feed(struct manager *m, struct slot *s, const struct moment *now) {
 	if (s->count > REFILL_AT || !next_for(s, now->boot_ms))
 		return;
 	share = share_of(m, s, now->boot_ms);
-	while (s->count < share && (msg = next_for(s, now->boot_ms)) != NULL) {
+	while (s->count < share && !may_not_go(m, s->lane, now) &&
+	       (msg = next_for(s, now->boot_ms)) != NULL) {
+		throttling_take(m, s->lane, msg, now);
+		heap_served(&s->lane->heap, msg, now->boot_ms);
 		message_take(m, msg, MESSAGE_ACTIVE);
 		msg->slot = (uint8_t)s->number;
 		msg->generation = m->generation;
 		s->alone = msg->suspect;
 		s->message[s->count++] = msg;
-		events_started(m, msg, s->relay);
-		add_line(&frame, s->relay, msg, now);
+		events_started(m, msg, s->lane);
+		add_line(&frame, s->lane, msg, now);
 	}
-	if (s->count == before || proc_send(s->fd, buf_span(&frame), -1) == 0)
+	bool saved = throttling_commit(m) == 0;
+	if (s->count == before || (saved && proc_send(s->fd, buf_span(&frame), -1) == 0))
 		return;
 	s->alone = false;
-	while (s->count > before) /* it is leaving; its end is seen by its channel */
-		message_due(m, s->message[--s->count], false,
-			    now->boot_ms + BUSY_CLAIM_MS);
-	s->up = false;
+	while (s->count > before) { /* it is leaving; its end is seen by its channel */
+		msg = s->message[--s->count];
+		throttling_settled(m, msg, false, 0);
+		message_enter(m, msg, s->lane, now->boot_ms + BUSY_CLAIM_MS);
+	}
+	s->up &= !saved;
 }
 
-static bool is_starting(const struct slot *s, const struct relay *r) {
-	return s->manager && s->relay == r && s->fd >= 0 && !s->up && !s->excused;
+static bool is_starting(const struct slot *s, const struct lane *lane) {
+	return s->manager && s->lane == lane && s->fd >= 0 && !s->up && !s->excused;
 }
 
 /* Starts workers for what no worker could take: as many as may be, one for a message. */
-static void start_more(struct manager *m, struct relay *r, int64_t now_ms) {
+static void start_more(struct manager *m, struct lane *lane, int64_t now_ms) {
 	size_t starting = 0;
-	for (unsigned i = 0; i < SEGMENT_MAX && r->open > 0; i++)
-		starting += is_starting(&m->slot[i], r);
-	while (r->open < breaker_connections(&r->breaker, now_ms) &&
-	       now_ms >= r->restart_at_ms &&
-	       heap_count_due(&r->heap, now_ms, starting + 1) > starting) {
-		unsigned before = r->open;
-		pool_start(m, r);
-		if (r->open == before)
+	for (unsigned i = 0; i < SEGMENT_MAX && lane->open > 0; i++)
+		starting += is_starting(&m->slot[i], lane);
+	while (lane->open < breaker_connections(&lane->breaker, now_ms) &&
+	       now_ms >= lane->restart_at_ms &&
+	       heap_count_due(&lane->heap, now_ms, starting + 1) > starting) {
+		unsigned before = lane->open;
+		pool_start(m, lane);
+		if (lane->open == before)
 			return;
 		starting++;
 	}
 }
 
-/* Returns when to come again for this relay, if nothing happens before. */
-static int64_t dispatch_relay(struct manager *m, struct relay *r,
-			      const struct moment *now) {
-	if (!r->config)
+struct dispatching {
+	struct manager *manager;
+	struct moment now;
+};
+
+/* Returns when to look at this lane again, if nothing happens before. */
+static int64_t dispatch_lane(void *ctx, struct lane *lane, bool *ret_dropped) {
+	struct manager *m = ((struct dispatching *)ctx)->manager;
+	const struct moment *now = &((struct dispatching *)ctx)->now;
+	const struct message *top = heap_top(&lane->heap);
+	if (lane_is_direct(lane) && !top && lane->slots == 0) {
+		/* That it does not work is known until somebody would try again. */
+		if (lane_is_held(lane) && lane->breaker.probe_at_ms > now->boot_ms)
+			return lane->breaker.probe_at_ms;
+		lane_drop(&m->lanes, lane);
+		*ret_dropped = true;
 		return NEVER_MS;
-	for (unsigned i = 0; i < SEGMENT_MAX && r->open > 0; i++) {
+	}
+	if (!lane->config)
+		return NEVER_MS;
+	for (unsigned i = 0; i < SEGMENT_MAX && lane->open > 0; i++) {
 		struct slot *s = &m->slot[i];
-		if (s->manager && s->relay == r && s->up && s->fd >= 0)
+		if (s->manager && s->lane == lane && s->up && s->fd >= 0)
 			feed(m, s, now);
 	}
-	const struct message *top = heap_top(&r->heap);
+	bool waits = may_not_go(m, lane, now);
+	top = heap_top(&lane->heap);
 	if (!top)
 		return NEVER_MS;
 	if (top->due_ms > now->boot_ms)
 		return top->due_ms;
-	start_more(m, r, now->boot_ms);
-	if (r->restart_at_ms > now->boot_ms)
-		return r->restart_at_ms;
-	if (r->breaker.state == BREAKER_HELD && r->open == 0)
-		return r->breaker.probe_at_ms;
+	int64_t wait = throttling_wait_ms(m, lane, now);
+	lane->limited_ms = now->boot_ms + wait;
+	if (waits)
+		return lane->limited_ms;
+	start_more(m, lane, now->boot_ms);
+	if (lane->restart_at_ms > now->boot_ms)
+		return lane->restart_at_ms;
+	if (lane_is_held(lane) && lane->open == 0)
+		return lane->breaker.probe_at_ms;
 	return NEVER_MS; /* a worker's report comes first */
 }
 
-/* What is new always begins at the default relay. */
+/* Where there is one lane, what is new begins there. */
 bool dispatch_can_take(const struct manager *m, int64_t now_ms) {
-	const struct relay *r = &m->relay[0];
-	return m->replayed && !m->blocked && now_ms >= m->paused_until_ms && r->config &&
-	       (r->breaker.state != BREAKER_HELD || now_ms >= r->breaker.probe_at_ms);
+	const struct lane *lane = m->lanes.at[0];
+	return m->replayed && !m->blocked && now_ms >= m->paused_until_ms &&
+	       (!m->placing.plain ||
+		(lane->config &&
+		 (!lane_is_held(lane) || now_ms >= lane->breaker.probe_at_ms)));
 }
 
 int64_t dispatch(struct manager *m, int64_t now_ms) {
-	struct moment now = clock_now();
-	int64_t next = NEVER_MS;
+	struct dispatching d = { m, clock_now() };
 	if (!m->replayed || m->blocked || m->stopping)
 		return NEVER_MS;
 	if (now_ms < m->paused_until_ms)
 		return m->paused_until_ms;
-	for (size_t i = 0; i < m->relay_count; i++) {
-		int64_t again = dispatch_relay(m, &m->relay[i], &now);
-		next = again < next ? again : next;
-	}
-	return next;
+	return lanes_look(&m->lanes, now_ms, dispatch_lane, &d);
 }
 
 /* --- what comes back --- */
@@ -170,8 +215,8 @@ static struct message *settle(struct manager *m, struct slot *s,
 
 static void succeeded(struct manager *m, struct slot *s) {
 	s->answered++;
-	if (s->relay)
-		relay_succeeded(m, s->relay);
+	if (s->lane)
+		relay_succeeded(m, s->lane);
 }
 
 void dispatch_verb(struct manager *m, struct message *msg) {
@@ -192,39 +237,79 @@ void dispatch_verb(struct manager *m, struct message *msg) {
 		scan_names(m);
 }
 
+bool dispatch_note_age(struct manager *m, struct message *msg, int64_t age_ms) {
+	msg->expire = age_ms >= lifetime_ms(m, msg);
+	msg->warn = !msg->expire && !msg->warned && !msg->null_sender &&
+		    m->settings.warning_ms > 0 && age_ms >= m->settings.warning_ms;
+	return msg->expire || msg->warn;
+}
+
+/* Puts it back where it was; after a change of the rules, or with several lanes to go to,
+ * where its record says. */
+static void put_back(struct manager *m, const struct slot *s, struct message *msg,
+		     bool recorded, int64_t due_ms) {
+	struct queue_id id = msg->id;
+	bool stale = !s->lane || msg->placed != m->placing.generation;
+	if (recorded && (msg->multi || stale))
+		message_load(m, &id);
+	else
+		message_enter(m, msg, s->lane ? s->lane : m->lanes.at[0], due_ms);
+	if (!recorded && stale && (msg = table_find(&m->messages, &id)) != NULL)
+		place_again(m, msg);
+}
+
 /* Tried, and to be tried again. */
-static void come_back(struct manager *m, struct message *msg,
+static void come_back(struct manager *m, const struct slot *s, struct message *msg,
 		      const struct wire_report *r) {
 	struct moment now = clock_now();
 	int64_t left = lifetime_ms(m, msg) - r->age_ms;
 	int64_t wait = r->wait_ms < left ? r->wait_ms : left;
-	if (r->recorded)
+	if (r->recorded) {
 		msg->last = now;
+		msg->age_s = (uint32_t)(r->age_ms / 1000);
+	}
 	msg->attempted = true;
 	msg->suspect = false;
 	msg->crashes = 0;
-	msg->expire = left <= 0 && r->recorded;
-	msg->warn = !msg->expire && !msg->warned && !msg->null_sender &&
-		    m->settings.warning_ms > 0 && r->age_ms >= m->settings.warning_ms;
+	bool care = dispatch_note_age(m, msg, r->age_ms);
+	if (!r->recorded) { /* an end must stand on disk behind an attempt */
+		care = msg->warn;
+		msg->expire = false;
+	}
 	if (!msg->expire)
 		events_waits(m, msg, wait > 0 ? wait : r->wait_ms);
-	if (msg->expire || msg->warn)
+	if (care)
 		message_due(m, msg, true, now.boot_ms + CARE_MS);
 	else
-		message_due(m, msg, false, now.boot_ms + (wait > 0 ? wait : r->wait_ms));
+		put_back(m, s, msg, r->recorded,
+			 now.boot_ms + (wait > 0 ? wait : r->wait_ms));
 }
 
-static void skipped(struct manager *m, struct message *msg, enum wire_skip why) {
+/* The worker did what there was for it, and some recipients have other lanes. When it comes
+ * to the same one again, the rules there and here differ: not too often, then. */
+static void go_on(struct manager *m, struct message *msg) {
+	struct queue_id id = msg->id;
+	uint16_t before = msg->lane;
+	message_load(m, &id);
+	msg = table_find(&m->messages, &id);
+	if (msg && msg->state == MESSAGE_WAITING && msg->lane == before)
+		message_due(m, msg, false, clock_boot_ms() + m->settings.retry_min_ms);
+}
+
+static void skipped(struct manager *m, const struct slot *s, struct message *msg,
+		    enum wire_skip why) {
 	int64_t now = clock_boot_ms();
 	switch (why) {
 	case WIRE_SKIP_BUSY:
-		message_due(m, msg, false, now + BUSY_CLAIM_MS);
+		put_back(m, s, msg, false, now + BUSY_CLAIM_MS);
 		break;
 	case WIRE_SKIP_GONE:
 		message_gone(m, msg, "removed", NULL);
 		break;
 	case WIRE_SKIP_DAMAGED:
-		msg->damaged = true;
+	case WIRE_SKIP_LOOP:
+		msg->damaged = why == WIRE_SKIP_DAMAGED;
+		msg->loops = why == WIRE_SKIP_LOOP;
 		message_due(m, msg, true, now + CARE_MS);
 		break;
 	}
@@ -240,6 +325,8 @@ static void one_message(struct manager *m, struct slot *s, const struct wire_rep
 	struct message *msg = settle(m, s, &r->id);
 	if (!msg)
 		return;
+	throttling_settled(m, msg, r->kind != WIRE_BACK && r->kind != WIRE_SKIP, r->sent);
+	msg->open = (uint16_t)(msg->open > r->sent ? msg->open - r->sent : 0);
 	if (r->kind == WIRE_DONE || r->kind == WIRE_NOTICE)
 		succeeded(m, s);
 	if (r->kind == WIRE_DONE) {
@@ -251,82 +338,103 @@ static void one_message(struct manager *m, struct slot *s, const struct wire_rep
 	else if (r->kind == WIRE_HELD)
 		held(m, msg);
 	else if (r->kind == WIRE_LATER)
-		come_back(m, msg, r);
+		come_back(m, s, msg, r);
+	else if (r->kind == WIRE_ELSEWHERE)
+		go_on(m, msg);
 	else if (r->kind == WIRE_BACK)
-		message_due(m, msg, false, clock_boot_ms());
+		put_back(m, s, msg, false, clock_boot_ms());
 	else
-		skipped(m, msg, r->why);
+		skipped(m, s, msg, r->why);
 	msg = table_find(&m->messages, &r->id);
 	if (msg && msg->verb)
 		dispatch_verb(m, msg);
 }
 
-/* Another connection to the same relay has done something and lives. */
-static bool others_work(const struct manager *m, const struct slot *s) {
+/* How many other connections to the same relay live; 0 when none of them has done anything. */
+static unsigned others_at_work(const struct manager *m, const struct slot *s) {
+	unsigned up = 0, useful = 0;
 	for (unsigned i = 0; i < SEGMENT_MAX; i++) {
 		const struct slot *other = &m->slot[i];
-		if (other != s && other->manager && other->relay == s->relay &&
-		    other->up && other->answered > 0)
-			return true;
+		if (other == s || !other->manager || other->lane != s->lane || !other->up)
+			continue;
+		up++;
+		useful += other->answered > 0;
 	}
-	return false;
+	return useful > 0 ? up : 0;
+}
+
+/* The server takes no connection now, and took mail a moment ago: its connections of before
+ * may count still, or somebody else has them. It is asked again soon, less often each time, and
+ * held when that lasts. */
+static bool is_full(const struct slot *s, const struct wire_report *r) {
+	struct lane *lane = s->lane;
+	bool early = strcmp(r->stage, "greeting") == 0 || strcmp(r->stage, "EHLO") == 0;
+	return early && r->code == 421 && lane->breaker.state == BREAKER_UP &&
+	       lane->restart_delay_ms < FULL_PATIENCE_MS;
 }
 
 /* One connection too many is refused: fewer of them. The first one is: the relay is held. */
 static void down(struct manager *m, struct slot *s, const struct wire_report *r) {
 	s->excused = true;
 	s->up = false;
-	if (!s->relay)
+	if (!s->lane)
 		return;
-	if (others_work(m, s))
-		breaker_busy(&s->relay->breaker, clock_boot_ms());
+	unsigned working = others_at_work(m, s);
+	if (working > 0)
+		breaker_full(&s->lane->breaker, working, clock_boot_ms());
+	else if (is_full(s, r))
+		crash_put_off(s->lane);
 	else
-		relay_failed(m, s->relay, r->words, r->text);
+		relay_failed(m, s->lane, r->words, r->text);
 }
 
 /* 421 or a broken connection: when nothing was answered before, the relay does not work. */
-static void busy(struct manager *m, struct slot *s, const char *text) {
+static void busy(struct manager *m, struct slot *s, const struct wire_report *r) {
 	s->excused = true;
 	s->up = false;
-	if (!s->relay)
+	if (!s->lane)
 		return;
-	if (s->answered == 0 && !others_work(m, s))
-		relay_failed(m, s->relay, "connection lost", text);
+	if (s->answered == 0 && others_at_work(m, s) == 0)
+		relay_failed(m, s->lane, r->words, r->text);
 	else
-		breaker_busy(&s->relay->breaker, clock_boot_ms());
+		breaker_busy(&s->lane->breaker, clock_boot_ms());
 }
 
 static void window_done(struct manager *m, struct slot *s) {
 	succeeded(m, s);
-	struct message *top = s->relay ? heap_top(&s->relay->heap) : NULL;
+	struct message *top = s->lane ? heap_top(&s->lane->heap) : NULL;
 	int64_t now = clock_boot_ms();
 	if (top && top->due_ms <= now)
-		breaker_grow(&s->relay->breaker, now);
+		breaker_grow(&s->lane->breaker, now);
 }
 
 static void connected(struct slot *s, const struct wire_report *r) {
-	if (!s->relay)
+	if (!s->lane)
 		return;
-	memcpy(s->relay->host, r->host, sizeof(r->host));
-	memcpy(s->relay->tls, r->tls, sizeof(r->tls));
-	memcpy(s->relay->cipher, r->cipher, sizeof(r->cipher));
-	memcpy(s->relay->auth, r->auth, sizeof(r->auth));
+	memcpy(s->lane->host, r->host, sizeof(r->host));
+	memcpy(s->lane->tls, r->tls, sizeof(r->tls));
+	memcpy(s->lane->cipher, r->cipher, sizeof(r->cipher));
+	memcpy(s->lane->auth, r->auth, sizeof(r->auth));
 }
 
 static void result(struct manager *m, struct slot *s, const struct wire_report *r) {
-	if (s->relay)
-		snprintf(s->relay->last_reply, sizeof(s->relay->last_reply), "%.*s",
-			 (int)sizeof(s->relay->last_reply) - 1, r->text);
-	events_result(m, table_find(&m->messages, &r->id), s->relay, r);
+	if (s->lane)
+		snprintf(s->lane->last_reply, sizeof(s->lane->last_reply), "%.*s",
+			 (int)sizeof(s->lane->last_reply) - 1, r->text);
+	events_result(m, table_find(&m->messages, &r->id), s->lane, r);
 }
 
 void dispatch_report(struct manager *m, struct slot *s, const struct wire_report *r) {
+	if (s->lane && r->kind != WIRE_RESULT)
+		lane_touch(&m->lanes, s->lane);
 	switch (r->kind) {
 	case WIRE_UP:
-		s->up = s->relay != NULL;
+		s->up = s->lane != NULL;
 		connected(s, r);
+		if (s->lane && r->auth_best[0])
+			relay_offers(m, s->lane, r->auth_host, r->auth_best);
 		log_debug("relay %s: connected to %s, %s, %s",
-			  s->relay ? s->relay->name : "(replaced)", r->host,
+			  s->lane ? s->lane->name : "(replaced)", r->host,
 			  r->tls[0] ? r->tls : "no TLS",
 			  r->auth[0] ? r->auth : "no login");
 		break;
@@ -334,16 +442,20 @@ void dispatch_report(struct manager *m, struct slot *s, const struct wire_report
 		down(m, s, r);
 		break;
 	case WIRE_BUSY:
-		busy(m, s, r->text);
+		busy(m, s, r);
 		break;
 	case WIRE_WINDOW_CLEAN:
 		window_done(m, s);
 		break;
 	case WIRE_REFUSED:
-		if (s->relay) {
-			s->relay->refused = r->count;
-			memcpy(s->relay->refused_from, r->text, sizeof(r->text));
+		if (s->lane) {
+			s->lane->refused = r->count;
+			memcpy(s->lane->refused_from, r->text, sizeof(r->text));
 		}
+		break;
+	case WIRE_NO_STREAM:
+		if (s->lane)
+			relay_out_of_step(m, s->lane, r->text);
 		break;
 	case WIRE_DONE:
 	case WIRE_LATER:
@@ -351,6 +463,7 @@ void dispatch_report(struct manager *m, struct slot *s, const struct wire_report
 	case WIRE_HELD:
 	case WIRE_BACK:
 	case WIRE_SKIP:
+	case WIRE_ELSEWHERE:
 		one_message(m, s, r);
 		break;
 	case WIRE_RESULT:

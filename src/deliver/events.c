@@ -174,6 +174,7 @@ static void emit_form(struct manager *m, const struct event *e, bool words, bool
 }
 
 void events_emit(struct manager *m, const struct event *e) {
+	alert_event(m, e);
 	for (unsigned form = 0; form < 4 && !list_empty(&m->events->followers); form++)
 		emit_form(m, e, form & 1, form & 2);
 }

@@ -18,7 +18,7 @@
 
 struct manager;
 struct message;
-struct relay;
+struct lane;
 struct events; /* followers, and what left */
 
 /* Members that are empty or zero are left out. */
@@ -64,9 +64,9 @@ void events_remember(struct manager *m, const struct queue_id *id, struct span r
 
 /* A message came into the queue. */
 void events_queued(struct manager *m, const struct message *msg, const struct queue_message *q);
-void events_started(struct manager *m, const struct message *msg, const struct relay *r);
+void events_started(struct manager *m, const struct message *msg, const struct lane *lane);
 /* One recipient's result, as a worker reports it; counts it as well. */
-void events_result(struct manager *m, struct message *msg, const struct relay *r,
+void events_result(struct manager *m, struct message *msg, const struct lane *lane,
 		   const struct wire_report *report);
 /* A recipient was given up by a person or by age: counts, log line and event. */
 void events_given_up(struct manager *m, const struct queue_message *q, size_t recipient);
@@ -78,7 +78,7 @@ void events_act(struct manager *m, const struct message *msg, const char *what, 
 /* It was tried, and will be again. */
 void events_waits(struct manager *m, const struct message *msg, int64_t wait_ms);
 /* relay-held or relay-ok, as its state is now. */
-void events_relay(struct manager *m, const struct relay *r);
+void events_relay(struct manager *m, const struct lane *lane);
 void events_reload(struct manager *m);
 
 #endif

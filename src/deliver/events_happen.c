@@ -27,9 +27,9 @@ void events_queued(struct manager *m, const struct message *msg,
 	events_emit(m, &e);
 }
 
-void events_started(struct manager *m, const struct message *msg, const struct relay *r) {
+void events_started(struct manager *m, const struct message *msg, const struct lane *lane) {
 	struct event e = {
-		.what = "started", .id = &msg->id, .uid = msg->uid, .relay = r->name
+		.what = "started", .id = &msg->id, .uid = msg->uid, .relay = lane->name
 	};
 	events_emit(m, &e);
 }
@@ -52,7 +52,7 @@ static enum recipient_state state_of(const struct wire_report *report) {
 	return (enum recipient_state)i;
 }
 
-void events_result(struct manager *m, struct message *msg, const struct relay *r,
+void events_result(struct manager *m, struct message *msg, const struct lane *lane,
 		   const struct wire_report *report) {
 	enum recipient_state state = state_of(report);
 	counts_add(&m->counts, results[state].count, 1, clock_wall_ms() / 1000);
@@ -70,7 +70,7 @@ void events_result(struct manager *m, struct message *msg, const struct relay *r
 		.has_from = true,
 		.from = span_str(report->from),
 		.to = span_str(report->to),
-		.relay = r ? r->name : NULL,
+		.relay = lane ? lane->name : NULL,
 		.host = span_str(report->host),
 		.status = span_str(report->dsn),
 		.reply = span_str(report->text),
@@ -143,13 +143,13 @@ void events_act(struct manager *m, const struct message *msg, const char *what,
 	events_emit(m, &e);
 }
 
-void events_relay(struct manager *m, const struct relay *r) {
-	int64_t wait = r->breaker.probe_at_ms - clock_boot_ms();
-	struct event e = { .what = "relay-ok", .relay = r->name };
-	if (r->state.held) {
+void events_relay(struct manager *m, const struct lane *lane) {
+	int64_t wait = lane->breaker.probe_at_ms - clock_boot_ms();
+	struct event e = { .what = "relay-ok", .relay = lane->name };
+	if (lane->state.held) {
 		e.what = "relay-held";
-		e.reply = span_str(r->state.reason);
-		e.words = relays_words(r);
+		e.reply = span_str(lane->state.reason);
+		e.words = relays_words(lane);
 		e.next_s = (clock_wall_ms() + (wait > 0 ? wait : 0)) / 1000;
 	}
 	events_emit(m, &e);

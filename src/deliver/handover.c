@@ -148,7 +148,7 @@ static int enter_sandbox(const struct plan *plan, struct err *err) {
 	const char *const writable[] = { plan->dir };
 	if (!plan->sandbox)
 		return 0;
-	struct sandbox *box = sandbox_new(writable, 1, 0, err);
+	struct sandbox *box = sandbox_new(writable, 1, 0, NULL, err);
 	int r = box ? sandbox_enter(box, err) : -1;
 	sandbox_free(box);
 	return r == 0 ? 0 : err_prefix(err, "sandbox ('sandbox = off' does without)");

@@ -3,7 +3,7 @@
 
 /*
  * What the manager knows of each message, and the orders in which it looks at them: a table
- * by ID, and binary heaps by due time, one for each relay. At most 100 bytes a message: the
+ * by ID, and binary heaps by due time, one for each lane. At most 100 bytes a message: the
  * rest stands in its queue file. A message is in at most one heap.
  */
 
@@ -22,18 +22,21 @@ enum message_state {
 
 struct message {
 	struct queue_id id;
-	uint8_t state;      /* enum message_state */
-	uint8_t lane;       /* whose heap: number of the relay, or LANE_CARE */
+	uint16_t lane;      /* WAITING, ACTIVE: number of the lane, or LANE_CARE */
 	uint8_t slot;       /* ACTIVE: of this worker */
 	uint8_t verb;       /* enum verb_act + 1 to be done after the attempt; 0: none */
-	uint8_t crashes;    /* workers that died with it */
 	uint8_t generation; /* of the settings it was last tried with */
+	uint8_t placed;     /* generation of the rules that chose its lane */
+	uint8_t state : 2;  /* enum message_state */
+	uint8_t class : 2;  /* enum heap_class */
+	uint8_t crashes : 4; /* workers that died with it */
 	bool null_sender : 1;
 	bool warned : 1;    /* a delay notice was made */
 	bool suspect : 1;   /* a worker died: deliver it alone */
 	bool expire : 1;    /* care: its lifetime is over */
 	bool warn : 1;      /* care: a delay notice is due */
 	bool damaged : 1;   /* care: its content fails the checksum */
+	bool loops : 1;     /* care: it goes round in a circle */
 	bool stuck : 1;     /* care: a month behind a held relay */
 	bool attempted : 1; /* deferred at least once */
 	bool owes : 1;      /* its record asks for a notice */
@@ -43,8 +46,13 @@ struct message {
 	bool edit_known : 1; /* that was looked into: it may go */
 	bool storm : 1;     /* HELD as part of a storm, or care: is to be */
 	bool digest : 1;    /* care: the storm that it began is over */
+	bool scheduled : 1; /* its time has not come: looked at again when due */
+	bool throttled : 1; /* put off for its recipients' domain */
+	bool multi : 1;     /* its open recipients have several lanes */
+	uint16_t open;      /* recipients that are to get it yet, UINT16_MAX at most */
 	uint16_t trouble;   /* the destination it waits for (trouble.h); 0: none */
 	uint32_t heap_at;
+	uint32_t age_s;     /* its age at `last` */
 	int64_t due_ms;     /* boot time */
 	struct moment last; /* acceptance or last attempt */
 	uint32_t uid;       /* who submitted it */
@@ -52,22 +60,39 @@ struct message {
 	struct message *next; /* table chain, or free list */
 };
 
-#define LANE_CARE 255u /* things the manager itself does with a message */
+#define LANE_CARE UINT16_MAX /* things the manager itself does with a message */
 
+/* Who goes first of those that are due. No class starves: of 25 messages that go while all
+ * wait, 16 are high, 6 normal, 2 low and 1 is a bounce. */
+enum heap_class { HEAP_HIGH, HEAP_NORMAL, HEAP_LOW, HEAP_BOUNCE, HEAP_CLASSES };
+
+/* One heap a class. Zero is empty. */
 struct heap {
-	struct message **item;
-	size_t count, cap;
+	struct heap_part {
+		struct message **item;
+		size_t count, cap;
+	} part[HEAP_CLASSES];
+	size_t count; /* of all */
+	int8_t credit[HEAP_CLASSES];
 };
 
 void heap_release(struct heap *h);
-/* -1: no memory; nothing changed. */
+/* -1: no memory; nothing changed. While it is in the heap its class must not change. */
 int heap_push(struct heap *h, struct message *m);
-struct message *heap_top(const struct heap *h); /* NULL when empty */
+/* The one that is due first; NULL when empty. */
+struct message *heap_top(const struct heap *h);
+/* The one to hand over at `now_ms`: of those that are due the first of the class whose turn it
+ * is. NULL: none is due. */
+struct message *heap_next(const struct heap *h, int64_t now_ms);
+/* heap_next() is handed over: notes whose turn is next. Before it is removed. */
+void heap_served(struct heap *h, const struct message *m, int64_t now_ms);
 void heap_remove(struct heap *h, struct message *m);
 /* Restores the order after due_ms of m changed. */
 void heap_moved(struct heap *h, struct message *m);
 /* How many are due at `now_ms`, counted up to max. */
 size_t heap_count_due(const struct heap *h, int64_t now_ms, size_t max);
+/* Number i of `count`, in no order that means anything; a removal changes it. */
+struct message *heap_nth(const struct heap *h, size_t i);
 
 struct table_chunk;
 

@@ -368,6 +368,7 @@ void listener_settings(struct manager *m) {
 	limit_set(m->limits, m->settings.user_limit.per_hour,
 		  m->settings.user_limit.bytes);
 	listener_spare_end(m->listener);
+	listener_session_boxes(m);
 	listener_sockets_update(m);
 	m->drop_due = true; /* what was over the limit may not be any more */
 }
@@ -393,6 +394,7 @@ void listener_free(struct manager *m) {
 		sharedmem_free(l->board, BOARD_SIZE);
 		auto_close(&l->idle_fd);
 		auto_close(&l->limits_fd);
+		listener_session_boxes_free(l);
 	}
 	free(l);
 	m->listener = NULL;

@@ -8,6 +8,7 @@
  */
 
 #include "base/inet.h"
+#include "base/sandbox.h"
 #include "deliver/state.h"
 #include "submit/pickup.h"
 #include "submit/plan.h"
@@ -17,11 +18,13 @@
 #define LISTEN_TCP_SESSIONS_MAX 1000u
 /* Those that were told to make room count no more, but are there for a moment. */
 #define LISTEN_LEAVING_MAX 128u
-#define LISTEN_SLOTS (LISTEN_UNIX_SESSIONS + LISTEN_TCP_SESSIONS_MAX + LISTEN_LEAVING_MAX)
 #define LISTEN_PASSED_MAX 16
-/* Processes that may wait for a next client: in all, of one user. */
-#define LISTEN_SPARE_MAX 16u
-#define LISTEN_SPARE_EACH 8u
+/* Processes that may wait for a next client: in all, of one user by one way. */
+#define LISTEN_SPARE_MAX 48u
+#define LISTEN_SPARE_EACH 16u
+#define LISTEN_SLOTS                                                                     \
+	(LISTEN_UNIX_SESSIONS + LISTEN_TCP_SESSIONS_MAX + LISTEN_LEAVING_MAX +           \
+	 LISTEN_SPARE_MAX)
 #define LISTEN_SOCKETS (LISTEN_PASSED_MAX + CONFIG_TCP_MAX + 2)
 
 /* Who a session is counted for: a uid, or where there is none an address. */
@@ -63,6 +66,8 @@ struct listener {
 	_Atomic int *spare; /* shared: which of them wait, and whether there is no room to */
 	int idle_fd, limits_fd;
 	struct pickup pickup;
+	struct sandbox *box;     /* of sessions that stay this program; NULL: sandbox = off */
+	struct sandbox *tls_box; /* of those that may become nightmail-session; or NULL */
 };
 
 /* listener.c: a client waits at the socket. */
@@ -89,11 +94,15 @@ void listener_spare_crowded(struct listener *l, bool crowded);
 /* In the process: ends the connection and waits for another one in its place. */
 struct listen_spare {
 	int client, channel;
+	unsigned served; /* clients so far */
 	_Atomic int *state, *crowded;
 };
 bool listener_spare_next(void *ctx);
 
-/* listener_session.c: in the process of a session. Does not return. channel: where further
+/* listener_session.c: makes ready what sessions from now on are put into. */
+void listener_session_boxes(struct manager *m);
+void listener_session_boxes_free(struct listener *l);
+/* In the process of a session. Does not return. channel: where further
  * clients may come from, or -1. */
 void listener_session(const struct manager *m, int fd, int channel, const struct plan *plan,
 		      pid_t parent) __attribute__((noreturn));

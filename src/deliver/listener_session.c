@@ -21,8 +21,48 @@
 #include "deliver/listener.h"
 
 #define FIRST_FREE_FD 16
-#define CHANNEL_FD (HANDOVER_CLIENT_FD + 1) /* of users, who have no TLS */
 #define MALLOC_STEP (128 * 1024)
+
+static struct sandbox *make_box(const struct settings *s, const char *program) {
+	const char *const writable[] = { s->dir };
+	struct err err = ERR_INIT;
+	struct sandbox *box = sandbox_new(writable, 1, 0, program, &err);
+	if (!box)
+		log_error("sandbox ('sandbox = off' does without): %s", err.msg);
+	return box;
+}
+
+void listener_session_boxes_free(struct listener *l) {
+	sandbox_free(l->box);
+	sandbox_free(l->tls_box);
+	l->box = l->tls_box = NULL;
+}
+
+void listener_session_boxes(struct manager *m) {
+	AUTO_BUF struct buf path = BUF_INIT(4096);
+	const struct settings *s = &m->settings;
+	struct listener *l = m->listener;
+	listener_session_boxes_free(l);
+	if (s->sandbox != CONFIG_SANDBOX_AUTO)
+		return;
+	l->box = make_box(s, NULL);
+	/* Where it is missing, STARTTLS tells. */
+	if (s->listen.tls.certificate &&
+	    proc_helper("nightmail-session", &path, NULL) == 0)
+		l->tls_box = make_box(s, buf_str(&path));
+	if (l->box)
+		log_info("sessions are confined by %s", sandbox_words(l->box));
+}
+
+static int enter_box(const struct listener *l, const struct plan *plan, struct err *err) {
+	const struct sandbox *tls = plan->certificate ? l->tls_box : NULL;
+	const struct sandbox *box = tls ? tls : l->box;
+	if (plan->sandbox && !box)
+		return err_set(err, ERR_SYSTEM, "there is no sandbox for it");
+	if (plan->sandbox && sandbox_enter(box, err) != 0)
+		return err_prefix(err, "sandbox ('sandbox = off' does without)");
+	return 0;
+}
 
 /* Bounds for what a client can make the process use. */
 static void confine(void) {
@@ -75,31 +115,38 @@ static int start_tls(void *ctx, struct err *err) {
 	return err_sys(err, "%s: cannot execute", argv[0]);
 }
 
-static int settle(const struct manager *m, int fd, int channel, const struct plan *plan) {
+/* *channel becomes where it is from now on. */
+static int settle(const struct manager *m, int fd, int *channel, const struct plan *plan) {
 	const struct listener *l = m->listener;
-	bool tls = plan->certificate != NULL;
-	const int without_tls[] = { fd, channel };
-	const int with_tls[] = { fd, l->limits_fd, l->idle_fd, tls ? plan_pipe(plan) : -1 };
-	int count = tls ? 4 : channel >= 0 ? 2 : 1;
+	int from[5] = { fd, l->limits_fd, l->idle_fd }, count = 1;
+	if (plan->certificate) {
+		from[HANDOVER_PLAN_FD - HANDOVER_CLIENT_FD] = plan_pipe(plan);
+		count = HANDOVER_PLAN_FD - HANDOVER_CLIENT_FD + 1;
+	}
+	if (*channel >= 0)
+		from[count++] = *channel;
 	closelog(); /* its descriptor goes with the others */
-	if (place(tls ? with_tls : without_tls, HANDOVER_CLIENT_FD, count) != 0)
+	if (place(from, HANDOVER_CLIENT_FD, count) != 0)
 		return -1;
 	proc_close_from(HANDOVER_CLIENT_FD + count);
-	return 0;
+	if (*channel >= 0) /* who goes on under TLS serves no second client */
+		*channel = HANDOVER_CLIENT_FD + count - 1;
+	return *channel < 0 || fcntl(*channel, F_SETFD, FD_CLOEXEC) == 0 ? 0 : -1;
 }
 
-void listener_session(const struct manager *m, int fd, int channel, const struct plan *plan,
-		      pid_t parent) {
+void listener_session(const struct manager *m, int fd, int channel,
+		      const struct plan *plan, pid_t parent) {
 	struct err err = ERR_INIT;
 	loop_signals_reset();
 	signal(SIGPIPE, SIG_IGN);
 	unsetenv("NOTIFY_SOCKET");
-	if (settle(m, fd, channel, plan) != 0)
+	bool boxed = enter_box(m->listener, plan, &err) == 0;
+	if (settle(m, fd, &channel, plan) != 0)
 		_exit(EXIT_FAILURE);
 	proc_die_with(parent, SIGTERM);
 	confine();
 	struct listen_spare spare = { .client = HANDOVER_CLIENT_FD,
-				      .channel = CHANNEL_FD,
+				      .channel = channel,
 				      .state = m->listener->spare + plan->slot,
 				      .crowded = m->listener->spare + LISTEN_SLOTS };
 	const struct plan_means means = {
@@ -110,7 +157,7 @@ void listener_session(const struct manager *m, int fd, int channel, const struct
 		.next = channel >= 0 ? listener_spare_next : NULL,
 		.next_ctx = &spare,
 	};
-	if (plan_serve(plan, &means, &err) == 0)
+	if (boxed && plan_serve(plan, &means, &err) == 0)
 		_exit(EXIT_SUCCESS);
 	log_error("a session of uid %u cannot work: %s", (unsigned)plan->uid, err.msg);
 	static const char busy[] = "421 4.3.0 the relay cannot take mail now\r\n";

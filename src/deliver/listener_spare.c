@@ -1,15 +1,19 @@
 /*
  * Processes that have served a user and wait a moment for the same user's next connection,
- * which saves a fork. A board in shared memory says which of them wait, so that nobody is
- * woken to tell: the process writes that it waits, the daemon takes it by changing that, and
- * the process that has waited long enough may go only when it can take that back. A connection
- * that was passed to a process which is killed is closed unread: its client comes again.
+ * which saves a fork: by the Unix socket, or by TCP from an address of this machine, where
+ * the kernel tells who the user is. A board in shared memory says which of them wait, so
+ * that nobody is woken to tell: the process writes that it waits, the daemon takes it by
+ * changing that, and the process that has waited long enough may go only when it can take
+ * that back. A connection that was passed to a process which is killed is closed unread: its
+ * client comes again.
  *
  * A process never serves two users, so what a message may have done to it stays with its
- * sender; and none outlives a change of the settings it was started with.
+ * sender; none serves for ever, because a user may be a proxy for others; and none outlives
+ * a change of the settings it was started with.
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <time.h>
@@ -24,11 +28,18 @@
 /* A connection that was announced is on its way already. */
 #define PASSED_MS 10000
 #define FRAME_BYTES 16
+#define CLIENTS_MAX 100u
 
 enum { BUSY, WAITS, CALLED };
 
 bool listener_spare_waits(const struct listener *l, size_t i) {
 	return l->slot[i].channel >= 0 && l->spare[i] == WAITS;
+}
+
+/* A client by TCP without a uid is whoever the address stands for, maybe many. */
+static bool is_same_user(const struct listen_client *a, const struct listen_client *b) {
+	return a->has_uid && b->has_uid && a->uid == b->uid && a->tcp == b->tcp &&
+	       inet_same(&a->addr, &b->addr);
 }
 
 int listener_spare_channel(const struct listener *l, const struct listen_client *client,
@@ -40,9 +51,9 @@ int listener_spare_channel(const struct listener *l, const struct listen_client 
 		const struct listen_slot *s = &l->slot[i];
 		bool is_spare = s->pid > 0 && s->channel >= 0;
 		all += is_spare;
-		own += is_spare && s->client.uid == client->uid;
+		own += is_spare && is_same_user(&s->client, client);
 	}
-	if (client->tcp || all >= LISTEN_SPARE_MAX || own >= LISTEN_SPARE_EACH ||
+	if (!client->has_uid || all >= LISTEN_SPARE_MAX || own >= LISTEN_SPARE_EACH ||
 	    proc_channel(ends, NULL) != 0)
 		return -1;
 	*ret_other = ends[1];
@@ -50,11 +61,11 @@ int listener_spare_channel(const struct listener *l, const struct listen_client 
 }
 
 bool listener_spare_pass(struct listener *l, const struct listen_client *client, int fd) {
-	for (size_t i = 0; i < l->top && !client->tcp; i++) {
+	for (size_t i = 0; i < l->top; i++) {
 		struct listen_slot *s = &l->slot[i];
 		int waits = WAITS;
 		if (s->pid == 0 || s->leaving || s->channel < 0 ||
-		    s->client.uid != client->uid ||
+		    !is_same_user(&s->client, client) ||
 		    !atomic_compare_exchange_strong(&l->spare[i], &waits, CALLED))
 			continue;
 		l->idle_since[i] = clock_boot_ms();
@@ -113,11 +124,11 @@ static int receive(const struct listen_spare *s) {
 bool listener_spare_next(void *ctx) {
 	struct listen_spare *s = ctx;
 	close(s->client);
-	if (session_is_unwanted() || *s->crowded)
+	if (session_is_unwanted() || *s->crowded || ++s->served >= CLIENTS_MAX)
 		return false;
 	*s->state = WAITS;
 	AUTO_FD int fd = receive(s);
-	if (fd == s->client)
-		return take_fd(&fd) >= 0;
+	if (fd == s->client) /* stays open for nightmail-session, as what dup2() makes */
+		return fcntl(take_fd(&fd), F_SETFD, 0) == 0;
 	return fd >= 0 && dup2(fd, s->client) == s->client;
 }

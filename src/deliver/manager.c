@@ -58,11 +58,15 @@ static void work(void *ctx) {
 		wake_step(m);
 		more = listener_pick_up(m);
 		more |= scan_step(m);
+		more |= place_step(m);
 		m->kicked = kicked; /* what these ask for follows */
 		next = earlier(next, storm_step(m, now));
 		if (m->replayed)
 			next = earlier(next, care_step(m, now));
 		next = earlier(next, dispatch(m, now));
+		if (m->alerts.changed)
+			alert_look(m);
+		next = earlier(next, alert_jobs_step(m, now));
 	}
 	if (m->kicked)
 		return;
@@ -84,6 +88,7 @@ static void look_again(void *ctx) {
 		scan_hourly(m);
 		storm_hourly(m);
 	}
+	alert_look(m);
 	manager_tell(m);
 	loop_timer_set(m->rescan_timer, RESCAN_MS);
 }
@@ -107,12 +112,17 @@ static void shout(void *ctx) {
 	loop_timer_set(m->shout_timer, HOUR_MS);
 }
 
-static void set_complaints(struct manager *m, const struct buf *complaints) {
+static void keep_first(const struct buf *complaints, char *ret, size_t size) {
 	struct span all = buf_span(complaints), first = SPAN("");
-	buf_reset(&m->complaints);
-	buf_add(&m->complaints, all);
 	span_take_line(&all, &first);
-	snprintf(m->complaint, sizeof(m->complaint), "%.*s", (int)first.len, first.p);
+	snprintf(ret, size, "%.*s", (int)first.len, first.p);
+}
+
+static void set_complaints(struct manager *m, const struct buf *complaints) {
+	buf_reset(&m->complaints);
+	buf_add(&m->complaints, buf_span(complaints));
+	keep_first(complaints, m->complaint, sizeof(m->complaint));
+	m->rejected[0] = '\0';
 }
 
 static bool same(const char *a, const char *b) {
@@ -136,6 +146,7 @@ int manager_reload(struct manager *m, struct buf *complaints) {
 	if (r != 0) {
 		log_complaints(complaints);
 		log_error("the configuration was not changed: the new one has errors");
+		keep_first(complaints, m->rejected, sizeof(m->rejected));
 		config_release(&fresh);
 	} else {
 		struct buf none = BUF_INIT(1);
@@ -145,6 +156,7 @@ int manager_reload(struct manager *m, struct buf *complaints) {
 		m->generation++;
 		set_complaints(m, &none);
 		relays_update(m);
+		throttling_settings(m);
 		listener_settings(m);
 		storm_settings(m);
 		messages_try_names(m);
@@ -169,6 +181,7 @@ static void child_signal(void *ctx, int signo) {
 	(void)signo;
 	listener_reap(ctx);
 	deliverer_reap(ctx);
+	alert_reap(ctx);
 }
 
 static void stop_late(void *ctx) {
@@ -195,6 +208,10 @@ static void stop_signal(void *ctx, int signo) {
 	pool_let_go(m);
 	m->stop_timer = loop_timer(m->loop, STOP_MS, stop_late, m);
 	manager_kick(m);
+}
+
+static void network_up(void *ctx, const char *why) {
+	relays_network_up(ctx, why);
 }
 
 /* --- start and end --- */
@@ -262,6 +279,11 @@ struct manager *manager_new(const char *file, struct settings *settings,
 	}
 	relays_update(m);
 	relays_restore(m);
+	throttling_restore(m);
+	alert_restore(m);
+	m->netwatch = netwatch_new(m->loop, network_up, m, err);
+	if (!m->netwatch)
+		log_warn("the network is not watched: %s", err->msg);
 	return m;
 }
 
@@ -288,6 +310,8 @@ void manager_free(struct manager *m) {
 		return;
 	if (m->loop)
 		pool_free(m);
+	alert_free(m);
+	netwatch_free(m->netwatch);
 	listener_free(m);
 	control_server_free(m->control);
 	loop_unwatch(m->wake_watch);
@@ -298,10 +322,11 @@ void manager_free(struct manager *m) {
 	loop_timer_free(m->stop_timer);
 	loop_timer_free(m->doze_timer);
 	loop_free(m->loop);
-	for (size_t i = 0; i < m->relay_count; i++)
-		heap_release(&m->relay[i].heap);
+	lanes_release(&m->lanes);
+	place_release(m);
 	heap_release(&m->care);
 	table_release(&m->messages);
+	throttling_free(m);
 	storm_table_free(m->storms);
 	troubles_release(&m->troubles);
 	wishes_release(m);

@@ -9,13 +9,13 @@
 #include "deliver/state.h"
 
 static struct heap *heap_of(struct manager *m, const struct message *msg) {
-	return msg->lane == LANE_CARE ? &m->care : &m->relay[msg->lane].heap;
+	return msg->lane == LANE_CARE ? &m->care : &m->lanes.at[msg->lane]->heap;
 }
 
 void message_take(struct manager *m, struct message *msg, enum message_state state) {
 	if (msg->state == MESSAGE_WAITING)
 		heap_remove(heap_of(m, msg), msg);
-	msg->state = (uint8_t)state;
+	msg->state = (unsigned)state & 3u;
 }
 
 /* What its submitter has in the queue. */
@@ -32,10 +32,17 @@ static void drop_message(struct manager *m, struct message *msg) {
 	table_remove(&m->messages, msg);
 }
 
-void message_due(struct manager *m, struct message *msg, bool care, int64_t due_ms) {
+struct lane *message_lane(const struct manager *m, const struct message *msg) {
+	const struct lanes *l = &m->lanes;
+	bool has = msg && msg->state != MESSAGE_HELD && msg->lane < l->end && l->at[msg->lane];
+	return l->at[has ? msg->lane : 0];
+}
+
+/* lane: LANE_CARE, or its number. */
+static void enter(struct manager *m, struct message *msg, uint16_t lane, int64_t due_ms) {
 	if (msg->state == MESSAGE_WAITING)
 		heap_remove(heap_of(m, msg), msg);
-	msg->lane = care ? LANE_CARE : 0;
+	msg->lane = lane;
 	msg->due_ms = due_ms;
 	msg->state = MESSAGE_WAITING;
 	if (heap_push(heap_of(m, msg), msg) != 0) {
@@ -44,6 +51,18 @@ void message_due(struct manager *m, struct message *msg, bool care, int64_t due_
 		log_error("out of memory: a message will be scheduled later");
 	}
 	manager_kick(m);
+}
+
+void message_enter(struct manager *m, struct message *msg, struct lane *lane, int64_t due_ms) {
+	enter(m, msg, lane->number, due_ms);
+	lane_touch(&m->lanes, lane);
+}
+
+void message_due(struct manager *m, struct message *msg, bool care, int64_t due_ms) {
+	if (care)
+		enter(m, msg, LANE_CARE, due_ms);
+	else
+		message_enter(m, msg, message_lane(m, msg), due_ms);
 }
 
 void message_forget(struct manager *m, struct message *msg) {
@@ -58,8 +77,7 @@ void message_gone(struct manager *m, struct message *msg, const char *outcome,
 }
 
 static bool notice_outstanding(const struct journal *j) {
-	size_t n = j->notices < JOURNAL_NOTICES_MAX ? j->notices : JOURNAL_NOTICES_MAX;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < journal_notice_slots(j); i++)
 		if (!j->notice[i].done)
 			return true;
 	return false;
@@ -89,6 +107,33 @@ static void note_trouble(struct manager *m, struct message *msg, const struct qu
 	}
 }
 
+/* What a new name is tried for is due at once. */
+static void find_lane(struct manager *m, struct message *msg, const struct queue_message *q) {
+	int64_t due_ms;
+	struct lane *lane = place_message(m, msg, q, &due_ms);
+	if (!lane)
+		message_forget(m, msg); /* the next look at the queue finds it anew */
+	else
+		message_enter(m, msg, lane, q->journal.held ? clock_boot_ms() : due_ms);
+}
+
+/* Bounces come last: nobody waits for them. */
+static enum heap_class class_of(const struct queue_message *q) {
+	if (q->env.from.len == 0)
+		return HEAP_BOUNCE;
+	return q->env.priority == PRIORITY_HIGH  ? HEAP_HIGH
+	       : q->env.priority == PRIORITY_LOW ? HEAP_LOW
+						 : HEAP_NORMAL;
+}
+
+static uint16_t open_recipients(const struct journal *j) {
+	size_t n = 0;
+	for (size_t i = 0; i < j->to_count; i++)
+		n += j->to[i].last.state == RECIPIENT_PENDING ||
+		     j->to[i].last.state == RECIPIENT_DEFERRED;
+	return n < UINT16_MAX ? (uint16_t)n : UINT16_MAX;
+}
+
 /* fresh: of the time before us, when the configuration may have been another. */
 static void place(struct manager *m, struct message *msg, const struct queue_message *q,
 		  bool fresh) {
@@ -97,6 +142,9 @@ static void place(struct manager *m, struct message *msg, const struct queue_mes
 	msg->warned |= q->journal.delay_noticed;
 	msg->attempted = q->journal.attempts > 0;
 	msg->last = q->journal.last;
+	msg->age_s = q->journal.age_ms > 0 ? (uint32_t)(q->journal.age_ms / 1000) : 0;
+	msg->class = class_of(q) & 3;
+	msg->open = open_recipients(&q->journal);
 	msg->nameless = journal_waits_for_name(&q->journal);
 	msg->owes = notice_outstanding(&q->journal);
 	note_trouble(m, msg, q);
@@ -106,12 +154,10 @@ static void place(struct manager *m, struct message *msg, const struct queue_mes
 	bool flood = msg->storm && !q->journal.held;
 	if (needs_care(q) || msg->edited || msg->digest || flood)
 		message_due(m, msg, true, now.boot_ms);
-	else if (may_have_a_name(m, msg, fresh))
-		message_due(m, msg, false, now.boot_ms);
-	else if (q->journal.held)
+	else if (q->journal.held && !may_have_a_name(m, msg, fresh))
 		message_take(m, msg, MESSAGE_HELD);
 	else
-		message_due(m, msg, false, now.boot_ms + journal_due_ms(&q->journal, &now));
+		find_lane(m, msg, q);
 }
 
 /* A bounce of the time before us may have an original that still asks for it: it must not
@@ -169,11 +215,12 @@ void message_load(struct manager *m, const struct queue_id *id) {
 
 static void try_name(void *ctx, struct message *msg) {
 	if (msg->state == MESSAGE_HELD && msg->nameless)
-		message_due(ctx, msg, false, clock_boot_ms());
+		place_again(ctx, msg);
 }
 
 void messages_try_names(struct manager *m) {
 	table_each(&m->messages, try_name, m);
+	manager_kick(m);
 }
 
 int id_list_add(struct id_list *l, const struct queue_id *id) {

@@ -31,13 +31,9 @@ static bool unsettled(const struct journal_recipient *r) {
 	return r->last.state == RECIPIENT_PENDING || r->last.state == RECIPIENT_DEFERRED;
 }
 
-static size_t notice_slots(const struct journal *j) {
-	return j->notices < JOURNAL_NOTICES_MAX ? j->notices : JOURNAL_NOTICES_MAX;
-}
-
 /* How many more notices the journal can ask for: settled ones make room. */
 static size_t notice_room(const struct journal *j) {
-	size_t n = notice_slots(j), room = JOURNAL_NOTICES_MAX - n;
+	size_t n = journal_notice_slots(j), room = JOURNAL_NOTICES_MAX - n;
 	for (size_t i = 0; i < n; i++)
 		room += j->notice[i].done;
 	return room;
@@ -181,7 +177,7 @@ static int make_report(struct queue *q, struct queue_claim *c,
 	};
 	struct dsn_params p = {
 		.id = span_str(text.s),
-		.host = span_str(settings->hostname),
+		.host = span_str(settings->domain),
 		.to = m->env.from,
 		.envid = m->env.envid,
 		.original_id = span_str(original.s),
@@ -237,7 +233,7 @@ static int close_original(struct queue *q, struct queue_claim *c, bool *ret_fini
 		return 0;
 	}
 	AUTO_BUF struct buf records = BUF_INIT(RECORDS_MAX);
-	for (size_t i = 0; i < notice_slots(j); i++)
+	for (size_t i = 0; i < journal_notice_slots(j); i++)
 		if (!j->notice[i].done)
 			journal_add_noticed(&records, &j->notice[i].id);
 	int r = records.len ? queue_claim_append(c, buf_span(&records), true, err) : 0;
@@ -258,7 +254,7 @@ int notify_settle(struct queue *q, struct queue_claim *c, const struct settings 
 	struct queue_claim *made[JOURNAL_NOTICES_MAX] = { NULL };
 	struct queue_id id[JOURNAL_NOTICES_MAX];
 	const struct journal *j = &queue_claim_message(c)->journal;
-	size_t count = notice_slots(j);
+	size_t count = journal_notice_slots(j);
 	bool asked[JOURNAL_NOTICES_MAX] = { false };
 	bool finished = false;
 	for (size_t i = 0; i < count; i++) {
@@ -313,8 +309,18 @@ static int record_failures(struct queue_claim *c, struct span records, const boo
 	return 0;
 }
 
+static bool keep_none(void *ctx, const struct queue_message *m, size_t recipient) {
+	(void)ctx, (void)m, (void)recipient;
+	return false;
+}
+
 int notify_fail_rest(struct queue_claim *c, const char *reply, notify_failed_fn *fn,
 		     void *ctx, bool *ret_bury, struct err *err) {
+	return notify_fail_some(c, reply, keep_none, fn, ctx, ret_bury, err);
+}
+
+int notify_fail_some(struct queue_claim *c, const char *reply, notify_keep_fn *keep,
+		     notify_failed_fn *fn, void *ctx, bool *ret_bury, struct err *err) {
 	const struct queue_message *m = queue_claim_message(c);
 	AUTO_FREE bool *fails = calloc(m->env.to_count, sizeof(*fails));
 	AUTO_BUF struct buf records = BUF_INIT(RECORDS_MAX);
@@ -329,7 +335,7 @@ int notify_fail_rest(struct queue_claim *c, const char *reply, notify_failed_fn 
 	for (size_t i = 0; i < m->env.to_count; i++) {
 		const struct journal_recipient *r = &m->journal.to[i];
 		AUTO_BUF struct buf words = BUF_INIT(REPLY_MAX);
-		if (!unsettled(r))
+		if (!unsettled(r) || keep(ctx, m, i))
 			continue;
 		fails[i] = true;
 		add_last_answer(&words, reply, &r->last);

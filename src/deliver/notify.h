@@ -26,6 +26,11 @@ typedef void notify_failed_fn(void *ctx, const struct queue_message *m, size_t r
 int notify_fail_rest(struct queue_claim *c, const char *reply, notify_failed_fn *fn, void *ctx,
 	bool *ret_bury, struct err *err);
 
+/* The same for those alone for which keep() is false. */
+typedef bool notify_keep_fn(void *ctx, const struct queue_message *m, size_t recipient);
+int notify_fail_some(struct queue_claim *c, const char *reply, notify_keep_fn *keep,
+	notify_failed_fn *fn, void *ctx, bool *ret_bury, struct err *err);
+
 /* Records that a delay notice must exist, if the sender wants one and had none. */
 int notify_delay(struct queue_claim *c, bool *ret_wanted, struct err *err);
 

@@ -13,6 +13,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "deliver/greylist.h"
+
 /* The third different sender refused in a row is the relay's fault. */
 #define REFUSED_SENDERS_MAX 2u
 
@@ -61,9 +63,13 @@ static const char *const login_phrases[] = {
 	"log in first",
 };
 
-static const char *const greylist_phrases[] = {
-	"greylist",  "graylist",  "grey-list", "gray-list",
-	"grey list", "gray list", "postgrey",
+static const char *const too_many_phrases[] = {
+	"too many recipients",
+	"too many rcpt",
+	"too many addresses",
+	"recipient limit",
+	"recipients limit",
+	"maximum number of recipients",
 };
 
 static bool contains_any(const char *text, const char *const *phrases, size_t count) {
@@ -108,8 +114,7 @@ static bool is_before_mail(enum smtp_stage stage) {
 }
 
 static enum outcome judge_temporary(const struct smtp_reply *r) {
-	return CONTAINS_ANY(r->text, greylist_phrases) ? OUTCOME_GREYLISTED
-						       : OUTCOME_LATER;
+	return greylist_is(r) ? OUTCOME_GREYLISTED : OUTCOME_LATER;
 }
 
 /* 503 means that the two sides disagree about where they are: nobody's mail is to be refused
@@ -185,4 +190,11 @@ const char *outcome_words(enum smtp_stage stage, const struct smtp_reply *reply)
 	if (refuses_relaying(reply))
 		return "relaying refused";
 	return stage == SMTP_STAGE_MAIL ? "every sender is refused" : "service refused";
+}
+
+bool outcome_is_too_many(const struct smtp_reply *r) {
+	if (r->local || (r->code / 100 != 4 && r->code != 552))
+		return false;
+	return (r->status.subject == 5 && r->status.detail == 3) ||
+	       CONTAINS_ANY(r->text, too_many_phrases);
 }

@@ -27,6 +27,9 @@ enum outcome {
 enum outcome outcome_judge(enum smtp_stage stage, const struct smtp_reply *reply,
 	unsigned refused_senders);
 
+/* True when a recipient was refused only because the transaction has too many of them. */
+bool outcome_is_too_many(const struct smtp_reply *reply);
+
 /* Words for people about a reply that holds a relay: "login refused", "the certificate is not
  * trusted", "cannot connect", "relaying refused", ... never NULL. */
 const char *outcome_words(enum smtp_stage stage, const struct smtp_reply *reply);

@@ -21,6 +21,17 @@
 #define REPLAY_BUSY_MS 100
 #define REPLAY_TROUBLE_MS 5000
 #define FRAMES_A_ROUND 64
+#define SLOTS_KEPT (SEGMENT_MAX / 4) /* for relays with hosts of their own */
+#define SLOT_WAIT_MS 250
+
+/* The lane may be dropped from now on. */
+static void leave_lane(struct slot *s) {
+	if (s->lane) {
+		s->lane->slots--;
+		lane_touch(&s->manager->lanes, s->lane);
+	}
+	s->lane = NULL;
+}
 
 static void close_slot(struct slot *s) {
 	if (s->fd < 0)
@@ -28,8 +39,10 @@ static void close_slot(struct slot *s) {
 	loop_unwatch(s->watch);
 	close(s->fd);
 	s->fd = -1;
-	if (s->relay)
-		s->relay->open--;
+	if (s->lane) {
+		s->lane->open--;
+		lane_touch(&s->manager->lanes, s->lane);
+	}
 	s->manager->finish_at_ms = 0;
 	manager_kick(s->manager);
 }
@@ -54,9 +67,24 @@ static void slot_event(void *ctx, int fd, short revents) {
 	manager_kick(s->manager);
 }
 
+static bool needs_dns(const struct config_relay *r) {
+	enum config_way way = config_way(r, NULL);
+	return way == CONFIG_WAY_MX || way == CONFIG_WAY_SRV || r->tls == CONFIG_TLS_DANE;
+}
+
+/* What signs, as wire.h has it. */
+static void add_dkim(const struct settings *s, struct buf *out) {
+	for (size_t i = 0; i < s->dkim_count; i++)
+		for (size_t k = 0; k < s->dkim[i].key.count; k++)
+			buf_addf(out, "%s %s %s ", s->dkim[i].domain,
+				 s->dkim[i].selector.word[k], s->dkim[i].key.word[k]);
+}
+
 static int send_worker(struct manager *m, struct deliverer *d, const struct slot *s,
 		       int pass_fd, struct err *err) {
 	AUTO_BUF struct buf frame = BUF_INIT(PROC_FRAME_MAX);
+	AUTO_BUF struct buf dkim = BUF_INIT(PROC_FRAME_MAX);
+	add_dkim(&m->settings, &dkim);
 	struct wire_worker w = {
 		.slot = s->number,
 		.dir = m->settings.dir,
@@ -64,34 +92,47 @@ static int send_worker(struct manager *m, struct deliverer *d, const struct slot
 		.domain = m->settings.domain,
 		.hostname = m->settings.hostname,
 		.sandbox = m->settings.sandbox == CONFIG_SANDBOX_AUTO,
+		.resolve = m->settings.resolver != NULL || needs_dns(s->lane->config),
+		.resolver = m->settings.resolver,
+		.trust_anchor = m->settings.trust_anchor,
 		.root = m->settings.root,
 		.from = m->settings.from,
 		.envelope_from = m->settings.envelope_from,
 		.masquerade = m->settings.masquerade,
 		.aliases = m->settings.aliases,
+		.dkim = dkim.data,
 		.retry_min_ms = m->settings.retry_min_ms,
 		.retry_max_ms = m->settings.retry_max_ms,
 		.idle_ms = IDLE_MS,
-		.refused = s->relay->refused,
-		.refused_from = s->relay->refused_from,
-		.relay = *s->relay->config,
+		.refused = s->lane->refused,
+		.refused_from = s->lane->refused_from,
+		.destination = lane_is_direct(s->lane) ? s->lane->destination : NULL,
+		.stream = relay_may_stream(s->lane),
+		.auth_seen = s->lane->state.offers[0] ? s->lane->state.offers : NULL,
+		.auth_hold = s->lane->config->downgrade == CONFIG_DOWNGRADE_HOLD,
+		.relay = *s->lane->config,
 	};
+	if (!m->placing.plain || config_is_per_domain(s->lane->config)) {
+		w.route = m->settings.route;
+		w.route_count = m->settings.route_count;
+		w.relays = m->placing.relays.data;
+	}
 	if (wire_worker_write(&frame, &w) != 0)
 		return err_set(err, ERR_LIMIT, "the settings of relay %s are too long",
-			       s->relay->name);
+			       s->lane->relay);
 	if (proc_send(d->fd, buf_span(&frame), pass_fd) != 0)
 		return err_sys(err, "nightmail-deliver does not take orders");
 	return 0;
 }
 
-static int open_slot(struct manager *m, struct slot *s, struct relay *r,
+static int open_slot(struct manager *m, struct slot *s, struct lane *lane,
 		     struct err *err) {
 	struct deliverer *d = deliverer_current(m, err);
 	int pair[2];
 	if (!d || proc_channel(pair, err) != 0)
 		return -1;
 	*s = (struct slot){
-		.number = (unsigned)(s - m->slot), .relay = r, .by = d, .fd = pair[0]
+		.number = (unsigned)(s - m->slot), .lane = lane, .by = d, .fd = pair[0]
 	};
 	int sent = send_worker(m, d, s, pair[1], err);
 	close(pair[1]);
@@ -104,27 +145,35 @@ static int open_slot(struct manager *m, struct slot *s, struct relay *r,
 		return -1;
 	}
 	s->manager = m;
-	r->open++;
-	breaker_started(&r->breaker, clock_boot_ms());
+	lane->open++;
+	lane->slots++;
+	breaker_started(&lane->breaker, clock_boot_ms());
 	return 0;
 }
 
-void pool_start(struct manager *m, struct relay *r) {
+static unsigned free_slots(const struct manager *m) {
+	unsigned n = 0;
+	for (unsigned i = 0; i < SEGMENT_MAX; i++)
+		n += m->slot[i].manager == NULL;
+	return n;
+}
+
+void pool_start(struct manager *m, struct lane *lane) {
 	struct err err = ERR_INIT;
 	unsigned i = 0;
 	while (i < SEGMENT_MAX && m->slot[i].manager)
 		i++;
-	if (i == SEGMENT_MAX) {
-		crash_put_off(r);
+	if (i == SEGMENT_MAX || (lane_is_direct(lane) && free_slots(m) <= SLOTS_KEPT)) {
+		lane->restart_at_ms = clock_boot_ms() + SLOT_WAIT_MS;
 		return;
 	}
-	if (open_slot(m, &m->slot[i], r, &err) == 0)
+	if (open_slot(m, &m->slot[i], lane, &err) == 0)
 		return;
-	crash_put_off(r);
+	crash_put_off(lane);
 	if (err.sys == EPIPE)
 		manager_kick(m); /* no fault of the relay */
 	else
-		relay_failed(m, r, "no delivery can be started", err.msg);
+		relay_failed(m, lane, "no delivery can be started", err.msg);
 }
 
 void pool_let_go(struct manager *m) {
@@ -135,10 +184,10 @@ void pool_let_go(struct manager *m) {
 		s->excused = true;
 		if (s->fd >= 0) {
 			shutdown(s->fd, SHUT_WR);
-			if (s->relay)
-				s->relay->open--;
+			if (s->lane)
+				s->lane->open--;
 		}
-		s->relay = NULL;
+		leave_lane(s);
 	}
 	for (struct deliverer *d = m->deliverers; d; d = d->next) {
 		d->leaving = true;
@@ -170,14 +219,14 @@ static void judge_end(struct manager *m, struct slot *s) {
 		proc_status_words(s->status, &words);
 		log_error(
 			"a worker for relay %s ended: %s; it had %u messages, which are tried again",
-			s->relay ? s->relay->name : "(replaced)", buf_str(&words),
+			s->lane ? s->lane->name : "(replaced)", buf_str(&words),
 			s->count);
 		crash_count(m);
 		if (crash_is_fault(s->status))
 			blame(s);
 	}
-	if (s->relay && (crash_is(s->status) || killed || (!s->up && !s->excused)))
-		crash_put_off(s->relay);
+	if (s->lane && (crash_is(s->status) || killed || (!s->up && !s->excused)))
+		crash_put_off(s->lane);
 }
 
 /* Gives back what an ended worker had, each as its record says now. */
@@ -186,6 +235,7 @@ static void free_slot(struct manager *m, struct slot *s) {
 	for (unsigned i = 0; i < s->count; i++) {
 		struct message *msg = s->message[i];
 		struct queue_id id = msg->id;
+		throttling_forget(m, msg);
 		uint8_t crashes = msg->crashes;
 		message_load(m, &id);
 		msg = table_find(&m->messages, &id);
@@ -194,6 +244,7 @@ static void free_slot(struct manager *m, struct slot *s) {
 		else if (msg && crashes >= 2)
 			message_due(m, msg, true, clock_boot_ms());
 	}
+	leave_lane(s);
 	s->manager = NULL;
 	manager_kick(m);
 }

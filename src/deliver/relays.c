@@ -10,15 +10,18 @@
 #include "base/auto.h"
 #include "base/log.h"
 #include "base/term.h"
+#include "deliver/offers.h"
 #include "deliver/state.h"
+
+#define STREAM_PAUSE_MS (24 * 3600 * 1000LL)
 
 static void save(struct manager *m) {
 	struct relaystate all[RELAYS_MAX];
 	struct err err = ERR_INIT;
 	size_t n = 0;
-	for (size_t i = 0; i < m->relay_count; i++)
-		if (m->relay[i].state.relay[0])
-			all[n++] = m->relay[i].state;
+	for (size_t i = 0; i < m->lanes.end && n < RELAYS_MAX; i++)
+		if (m->lanes.at[i] && m->lanes.at[i]->state.relay[0])
+			all[n++] = m->lanes.at[i]->state;
 	if (relaystate_write(m->queue, all, n, &err) != 0)
 		log_error("the state of the relays cannot be kept: %s", err.msg);
 }
@@ -27,147 +30,230 @@ static void set_name(char *out, size_t size, const char *name) {
 	snprintf(out, size, "%s", name);
 }
 
-static void relay_init(struct relay *r, const char *name,
-		       const struct config_relay *config) {
-	*r = (struct relay){ .config = config };
-	set_name(r->name, sizeof(r->name), name);
-	breaker_init(&r->breaker, config ? config->connections : 1,
+/* Begins anew with these settings; a hold stays one. */
+static void settle(struct lane *lane, const struct config_relay *config) {
+	lane->config = config;
+	lane->refused = 0;
+	lane->restart_at_ms = lane->restart_delay_ms = 0;
+	lane->host[0] = lane->tls[0] = lane->cipher[0] = lane->auth[0] = '\0';
+	breaker_init(&lane->breaker, config ? config->connections : 1,
 		     config ? config->probe_ms : 0);
+	if (lane->state.held)
+		breaker_restore_held(&lane->breaker, clock_boot_ms());
 }
 
-static struct relay *find(struct relay *list, size_t count, const char *name) {
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(list[i].name, name) == 0)
-			return &list[i];
-	return NULL;
-}
-
-/* Takes over what a relay of the old settings has. */
-static void inherit(struct relay *r, struct relay *old) {
-	r->heap = old->heap;
-	r->state = old->state;
-	r->succeeded_ms = old->succeeded_ms;
-	r->failed_ms = old->failed_ms;
-	memcpy(r->last_reply, old->last_reply, sizeof(r->last_reply));
-	memcpy(r->failure, old->failure, sizeof(r->failure));
-	old->heap = (struct heap){ .item = NULL };
-	if (r->state.held)
-		breaker_restore_held(&r->breaker, clock_boot_ms());
-}
-
-/* Mail behind a relay that is not named any more goes to the default one. */
-static void move_messages(struct relay *from, struct relay *to) {
+/* Mail of a lane that is not there any more waits in that of the default relay until it is
+ * placed anew. */
+static void move_messages(struct lane *from, struct lane *to) {
 	struct message *msg;
 	while ((msg = heap_top(&from->heap)) != NULL) {
 		heap_remove(&from->heap, msg);
+		msg->lane = to->number;
 		if (heap_push(&to->heap, msg) != 0)
 			log_error("out of memory: id=%s waits until the next start",
 				  queue_id_text(&msg->id).s);
 	}
 }
 
+/* The settings for a lane; NULL: it is not needed any more. */
+static const struct config_relay *settings_of(const struct manager *m,
+					      const struct lane *lane) {
+	const struct config_relay *config =
+		m->complaints.len == 0 ? config_relay(&m->settings, lane->relay) : NULL;
+	return config && (!lane_is_direct(lane) || config_is_per_domain(config)) ? config
+										 : NULL;
+}
+
 void relays_update(struct manager *m) {
-	struct relay *old = calloc(RELAYS_MAX, sizeof(*old));
-	size_t old_count = m->relay_count;
-	if (!old) {
-		log_error("out of memory: the relays stay as they were");
-		return;
-	}
-	memcpy(old, m->relay, old_count * sizeof(*old));
 	const struct settings *s = &m->settings;
-	bool usable = m->complaints.len == 0;
-	relay_init(&m->relay[0], "default", usable ? config_relay(s, "default") : NULL);
-	m->relay_count = 1;
-	for (size_t i = 0; usable && i < s->relay_count && m->relay_count < RELAYS_MAX;
-	     i++)
-		if (strcmp(s->relay[i].name, "default") != 0)
-			relay_init(&m->relay[m->relay_count++], s->relay[i].name,
-				   &s->relay[i]);
-	for (size_t i = 0; i < m->relay_count; i++) {
-		struct relay *before = find(old, old_count, m->relay[i].name);
-		if (before)
-			inherit(&m->relay[i], before);
+	struct lane *first = lane_make(&m->lanes, "default", SPAN(""));
+	for (size_t i = 0; m->complaints.len == 0 && i < s->relay_count; i++)
+		if (!lane_make(&m->lanes, s->relay[i].name, SPAN("")))
+			log_error("out of memory: relay %s is not used", s->relay[i].name);
+	for (size_t i = 0; i < m->lanes.end; i++) {
+		struct lane *lane = m->lanes.at[i];
+		const struct config_relay *config = lane ? settings_of(m, lane) : NULL;
+		if (!lane)
+			continue;
+		if (config || lane == first) {
+			settle(lane, config);
+			continue;
+		}
+		move_messages(lane, first);
+		lane_drop(&m->lanes, lane);
 	}
-	for (size_t i = 0; i < old_count; i++) {
-		move_messages(&old[i], &m->relay[0]);
-		heap_release(&old[i].heap);
-	}
-	free(old);
+	lanes_touch_all(&m->lanes);
+	place_rules_changed(m);
 	manager_kick(m);
+}
+
+struct lane *relays_lane(struct manager *m, const char *relay, struct span destination) {
+	struct lane *lane = lane_find(&m->lanes, relay, destination);
+	if (lane)
+		return lane;
+	lane = lane_make(&m->lanes, relay, destination);
+	if (lane)
+		settle(lane, settings_of(m, lane));
+	else
+		log_error("there are too many destinations: a message for %.*s waits",
+			  (int)destination.len, destination.p);
+	return lane;
 }
 
 void relays_restore(struct manager *m) {
 	struct relaystate all[RELAYS_MAX];
 	size_t n = relaystate_read(m->queue, all, RELAYS_MAX);
 	for (size_t i = 0; i < n; i++) {
-		struct relay *r = find(m->relay, m->relay_count, all[i].relay);
-		if (!r)
+		struct lane *lane = lane_find(&m->lanes, all[i].relay, SPAN(""));
+		if (!lane)
 			continue;
-		r->state = all[i];
-		if (r->state.held)
-			breaker_restore_held(&r->breaker, clock_boot_ms());
+		lane->state = all[i];
+		if (lane->state.held)
+			breaker_restore_held(&lane->breaker, clock_boot_ms());
 	}
 }
 
-static void set_reason(struct relay *r, const char *words, const char *text) {
+static void set_reason(struct lane *lane, const char *words, const char *text) {
 	if (words[0] && text[0])
-		snprintf(r->state.reason, sizeof(r->state.reason), "%s: %s", words, text);
+		snprintf(lane->state.reason, sizeof(lane->state.reason), "%s: %s", words, text);
 	else
-		set_name(r->state.reason, sizeof(r->state.reason),
+		set_name(lane->state.reason, sizeof(lane->state.reason),
 			 words[0] ? words : text);
 }
 
-void relay_failed(struct manager *m, struct relay *r, const char *words,
+/* Who looks after this machine hears of a relay that fails; that somebody else's mail
+ * server does not work is none of their business. */
+static void tell_failure(const struct lane *lane, bool alert) {
+	AUTO_BUF struct buf line = BUF_INIT(4096);
+	enum log_level level = lane_is_direct(lane) ? LOG_LEVEL_INFO : LOG_LEVEL_WARN;
+	buf_addf(&line, "relay %s is held: ", lane->name);
+	term_safe(&line, span_str(lane->state.reason));
+	buf_adds(&line, "; tried again in ");
+	term_duration(&line, lane->breaker.probe_every_ms);
+	log_line(alert ? level : LOG_LEVEL_DEBUG, "%s", buf_str(&line));
+}
+
+void relay_failed(struct manager *m, struct lane *lane, const char *words,
 		  const char *text) {
 	struct moment now = clock_now();
-	bool starts = !r->state.held;
-	AUTO_BUF struct buf line = BUF_INIT(4096);
-	set_reason(r, words, text);
-	r->failed_ms = now.wall_ms;
-	snprintf(r->last_reply, sizeof(r->last_reply), "%.*s",
-		 (int)sizeof(r->last_reply) - 1, text);
-	snprintf(r->failure, sizeof(r->failure), "%.*s", (int)sizeof(r->failure) - 1,
-		 text[0] ? text : words);
+	bool starts = !lane->state.held, direct = lane_is_direct(lane);
+	set_reason(lane, words, text);
+	lane->failed_ms = now.wall_ms;
+	snprintf(lane->last_reply, sizeof(lane->last_reply), "%.*s",
+		 (int)sizeof(lane->last_reply) - 1, text);
+	snprintf(lane->failure, sizeof(lane->failure), "%.*s",
+		 (int)sizeof(lane->failure) - 1, text[0] ? text : words);
+	if (starts && !direct)
+		set_name(lane->state.relay, sizeof(lane->state.relay), lane->relay);
 	if (starts) {
-		set_name(r->state.relay, sizeof(r->state.relay), r->name);
-		r->state.held = true;
-		r->state.since = now;
+		lane->state.held = true;
+		lane->state.since = now;
 	}
-	bool alert = breaker_failure(&r->breaker, now.boot_ms);
-	save(m);
-	buf_addf(&line, "relay %s is held: ", r->name);
-	term_safe(&line, span_str(r->state.reason));
-	buf_adds(&line, "; tried again in ");
-	term_duration(&line, r->breaker.probe_every_ms);
-	log_line(alert ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG, "%s", buf_str(&line));
-	if (starts)
-		events_relay(m, r);
+	bool alert = breaker_failure(&lane->breaker, now.boot_ms);
+	if (!direct)
+		save(m);
+	tell_failure(lane, alert);
+	if (starts && !direct)
+		events_relay(m, lane);
+	place_lane_failed(m, lane);
+	lane_touch(&m->lanes, lane);
 	manager_tell(m);
 	manager_kick(m);
 }
 
-void relay_succeeded(struct manager *m, struct relay *r) {
-	r->restart_delay_ms = 0;
-	r->succeeded_ms = clock_wall_ms();
-	if (r->breaker.state == BREAKER_UP)
+static void tell_success(struct manager *m, struct lane *lane) {
+	AUTO_BUF struct buf line = BUF_INIT(512);
+	buf_addf(&line, "relay %s works again after ", lane->name);
+	term_duration(&line, clock_elapsed_ms(&lane->state.since, &lane->state.until));
+	log_info("%s", buf_str(&line));
+	if (!lane_is_direct(lane))
+		events_relay(m, lane);
+	manager_tell(m);
+}
+
+void relay_succeeded(struct manager *m, struct lane *lane) {
+	lane->restart_delay_ms = 0;
+	lane->succeeded_ms = clock_wall_ms();
+	if (lane->breaker.state == BREAKER_UP)
 		return;
-	breaker_success(&r->breaker);
-	if (r->state.held) {
-		AUTO_BUF struct buf line = BUF_INIT(256);
-		r->state.held = false;
-		r->state.until = clock_now();
-		save(m);
-		buf_addf(&line, "relay %s works again after ", r->name);
-		term_duration(&line, clock_elapsed_ms(&r->state.since, &r->state.until));
-		log_info("%s", buf_str(&line));
-		events_relay(m, r);
-		manager_tell(m);
+	breaker_success(&lane->breaker);
+	if (lane->state.held) {
+		lane->state.held = false;
+		lane->state.until = clock_now();
+		if (!lane_is_direct(lane))
+			save(m);
+		tell_success(m, lane);
+		place_lane_works(m);
 	}
+	lane_touch(&m->lanes, lane);
 	manager_kick(m);
 }
 
-struct span relays_words(const struct relay *r) {
-	struct span reason = span_str(r->state.reason);
+bool relay_may_stream(const struct lane *lane) {
+	struct moment now = clock_now();
+	return lane->config->stream == CONFIG_STREAM_AUTO &&
+	       (lane->state.out_of_step.boot_id == 0 ||
+		clock_elapsed_ms(&lane->state.out_of_step, &now) >= STREAM_PAUSE_MS);
+}
+
+void relay_out_of_step(struct manager *m, struct lane *lane, const char *text) {
+	AUTO_BUF struct buf line = BUF_INIT(4096);
+	bool direct = lane_is_direct(lane);
+	lane->state.out_of_step = clock_now();
+	if (!direct)
+		set_name(lane->state.relay, sizeof(lane->state.relay), lane->relay);
+	if (!direct)
+		save(m);
+	buf_addf(&line, "relay %s is not streamed to for a day: ", lane->name);
+	term_safe(&line, span_str(text));
+	log_line(direct ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "%s", buf_str(&line));
+}
+
+void relay_offers(struct manager *m, struct lane *lane, const char *host,
+		  const char *mechanism) {
+	if (lane_is_direct(lane))
+		return;
+	set_name(lane->state.relay, sizeof(lane->state.relay), lane->relay);
+	offers_set(lane->state.offers, sizeof(lane->state.offers), span_str(host),
+		   span_str(mechanism));
+	save(m);
+}
+
+int relay_trust(struct manager *m, const char *name, struct err *err) {
+	struct lane *lane = lane_find(&m->lanes, name, SPAN(""));
+	if (!lane || !lane->config)
+		return err_set(err, ERR_MISSING, "there is no relay %s", name);
+	lane->state.offers[0] = '\0';
+	save(m);
+	log_info("relay %s: what it has offered for logging in is forgotten", lane->name);
+	breaker_probe_now(&lane->breaker, clock_boot_ms());
+	lane->restart_at_ms = 0;
+	lane_touch(&m->lanes, lane);
+	manager_kick(m);
+	return 0;
+}
+
+void relays_network_up(struct manager *m, const char *why) {
+	int64_t now = clock_boot_ms();
+	unsigned n = 0;
+	for (size_t i = 0; i < m->lanes.end; i++) {
+		struct lane *lane = m->lanes.at[i];
+		if (!lane || !lane_is_held(lane) ||
+		    span_starts(span_str(lane->state.reason), SPAN("login")))
+			continue;
+		breaker_probe_now(&lane->breaker, now);
+		lane->restart_at_ms = 0;
+		lane_touch(&m->lanes, lane);
+		n++;
+	}
+	if (n == 0)
+		return;
+	log_info("%s: %u relays that are held are tried at once", why, n);
+	manager_kick(m);
+}
+
+struct span relays_words(const struct lane *lane) {
+	struct span reason = span_str(lane->state.reason);
 	for (size_t i = 0; i + 1 < reason.len; i++)
 		if (reason.p[i] == ':' && reason.p[i + 1] == ' ')
 			return span_head(reason, i);
@@ -176,13 +262,14 @@ struct span relays_words(const struct relay *r) {
 
 void relays_summary(struct manager *m, struct buf *out) {
 	buf_addf(out, "%zu messages", m->messages.count);
-	if (!m->relay[0].config)
+	if (!m->lanes.at[0]->config)
 		buf_adds(out,
 			 "; nothing can be delivered: the configuration is not usable");
-	for (size_t i = 0; i < m->relay_count; i++) {
-		if (!m->relay[i].state.held)
+	for (size_t i = 0; i < m->lanes.end; i++) {
+		const struct lane *lane = m->lanes.at[i];
+		if (!lane || !lane->state.held || lane_is_direct(lane))
 			continue;
-		buf_addf(out, "; relay %s is held: ", m->relay[i].name);
-		term_safe(out, span_str(m->relay[i].state.reason));
+		buf_addf(out, "; relay %s is held: ", lane->name);
+		term_safe(out, span_str(lane->state.reason));
 	}
 }

@@ -71,30 +71,34 @@ static int by_time(const void *a, const void *b) {
 /* --- describing --- */
 
 /* What a server said of a login is the administrators' alone. */
-static const char *words_for(const struct relay *r, const struct control_peer *peer) {
-	static char words[sizeof(r->state.reason)];
+static const char *words_for(const struct lane *lane, const struct control_peer *peer) {
+	static char words[sizeof(lane->state.reason)];
 	if (peer->admin)
-		return r->state.reason;
-	snprintf(words, sizeof(words), "%.*s", (int)relays_words(r).len, r->state.reason);
+		return lane->state.reason;
+	snprintf(words, sizeof(words), "%.*s", (int)relays_words(lane).len, lane->state.reason);
 	return words;
 }
 
-struct verb_live requests_live(const struct manager *m, const struct queue_id *id,
+struct verb_live requests_live(struct manager *m, const struct queue_id *id,
 			       const struct control_peer *peer) {
 	const struct message *msg = table_find(&m->messages, id);
-	const struct relay *r = &m->relay[msg && msg->lane != LANE_CARE ? msg->lane : 0];
+	const struct lane *lane = message_lane(m, msg);
 	int64_t now = clock_boot_ms();
 	struct verb_live live = {
 		.active = msg && msg->state == MESSAGE_ACTIVE,
 		.has_due = msg && msg->state == MESSAGE_WAITING,
 		.due_ms = msg ? msg->due_ms - now : 0,
-		.relay = r->name,
-		.relay_held = r->state.held,
-		.relay_words = words_for(r, peer),
-		.probe_ms = r->breaker.probe_at_ms - now,
+		.relay = lane->name,
+		.relay_held = lane->state.held,
+		.relay_words = words_for(lane, peer),
+		.probe_ms = lane->breaker.probe_at_ms - now,
 		.daemon = true,
-		.deliverable = r->config != NULL,
+		.deliverable = lane->config != NULL,
 	};
+	static struct buf waits = BUF_INIT(1024);
+	buf_reset(&waits);
+	if (msg && msg->state == MESSAGE_WAITING && throttling_words(m, lane, msg, &waits))
+		live.waits = buf_str(&waits);
 	if (!live.deliverable) {
 		live.relay_words = peer->admin ? m->complaint : NULL;
 	} else if (m->paused_until_ms > now) {
@@ -126,9 +130,13 @@ static bool produce_list(void *ctx, struct buf *out) {
 static void probe_all(struct manager *m) {
 	int64_t now = clock_boot_ms();
 	m->paused_until_ms = 0;
-	for (size_t i = 0; i < m->relay_count; i++) {
-		breaker_probe_now(&m->relay[i].breaker, now);
-		m->relay[i].restart_at_ms = 0;
+	for (size_t i = 0; i < m->lanes.end; i++) {
+		struct lane *lane = m->lanes.at[i];
+		if (!lane)
+			continue;
+		breaker_probe_now(&lane->breaker, now);
+		lane->restart_at_ms = 0;
+		lane_touch(&m->lanes, lane);
 	}
 	manager_kick(m);
 }
@@ -137,6 +145,7 @@ static void probe_all(struct manager *m) {
 static int flush(struct manager *m, struct message *msg, struct err *err) {
 	if (msg->state == MESSAGE_HELD)
 		return err_set(err, ERR_DENIED, "it is held; release it first");
+	msg->scheduled = false;
 	message_due(m, msg, msg->lane == LANE_CARE, clock_boot_ms());
 	return 0;
 }
@@ -338,6 +347,20 @@ static void answer_reload(struct manager *m, struct control_client *c) {
 			   : "the configuration has errors; the old one stays in force");
 }
 
+/* trust relay=NAME */
+static void answer_trust(struct manager *m, struct control_client *c, struct span rest) {
+	AUTO_BUF struct buf name = BUF_INIT(64);
+	struct err err = ERR_INIT;
+	struct span key, value;
+	if (!codec_word_take(&rest, &key, &value) || !value.p || !span_eq(key, SPAN("relay")) ||
+	    codec_percent_decode(&name, value) != 0 || rest.len > 0)
+		control_end(c, not_understood);
+	else if (relay_trust(m, buf_str(&name), &err) != 0)
+		control_fail(c, &err);
+	else
+		control_end(c, NULL);
+}
+
 /* events [id=ENDING] [format=words] */
 static void answer_events(struct manager *m, struct control_client *c,
 			  const struct control_peer *peer, struct span rest) {
@@ -395,10 +418,12 @@ void requests_take(void *ctx, struct control_client *c, struct span line,
 		answer_events(m, c, peer, line);
 	else if (span_eq(word, SPAN("status")))
 		status_request(m, c, peer);
-	else if (!span_eq(word, SPAN("reload")))
+	else if (!span_eq(word, SPAN("reload")) && !span_eq(word, SPAN("trust")))
 		control_end(c, not_understood);
-	else if (peer->admin)
-		answer_reload(m, c);
-	else
+	else if (!peer->admin)
 		control_end(c, "not allowed: only an administrator may ask for that");
+	else if (span_eq(word, SPAN("trust")))
+		answer_trust(m, c, line);
+	else
+		answer_reload(m, c);
 }

@@ -100,13 +100,13 @@ static int sweep(void *ctx, const struct queue_id *id) {
 	return 0;
 }
 
-static void bury_stuck(struct manager *m, struct relay *r) {
+static void bury_stuck(struct manager *m, struct lane *lane) {
 	struct moment now = clock_now();
-	if (!r->state.held)
+	if (!lane->state.held || lane_is_direct(lane))
 		return;
-	for (size_t i = 0; i < r->heap.count;) {
-		struct message *msg = r->heap.item[i];
-		if (relaystate_overlap_ms(&r->state, &msg->last, &now) < STUCK_MS) {
+	for (size_t i = 0; i < lane->heap.count;) {
+		struct message *msg = heap_nth(&lane->heap, i);
+		if (relaystate_overlap_ms(&lane->state, &msg->last, &now) < STUCK_MS) {
 			i++;
 			continue;
 		}
@@ -121,6 +121,7 @@ void scan_hourly(struct manager *m) {
 		return;
 	if (queue_scan(m->queue, true, sweep, m, &err) != 0)
 		log_error("dead/ cannot be read: %s", err.msg);
-	for (size_t i = 0; i < m->relay_count; i++)
-		bury_stuck(m, &m->relay[i]);
+	for (size_t i = 0; i < m->lanes.end; i++)
+		if (m->lanes.at[i])
+			bury_stuck(m, m->lanes.at[i]);
 }

@@ -3,10 +3,7 @@
 
 /* When to try again. Pure. */
 
-#include <stdbool.h>
 #include <stdint.h>
-
-#include "base/span.h"
 
 /*
  * Pause before the next attempt after `attempts` counted ones (>= 1): min_ms doubling up
@@ -14,10 +11,8 @@
  */
 int64_t schedule_backoff_ms(unsigned attempts, int64_t min_ms, int64_t max_ms, uint32_t random);
 
-/* The delay a greylisting reply names ("try again in 300 seconds", "in 00:04:57", "5
- * minutes"), in ms, clipped to 10 s .. 1 h; 5 min when it names none. */
-int64_t schedule_greylist_ms(struct span reply_text);
-
-#define SCHEDULE_GREYLIST_FREE 3u /* greylisted tries that do not count */
+/* How many attempts a message of this age would have had if each had been due by the pauses
+ * above, without their longest. */
+unsigned schedule_attempts(int64_t age_ms, int64_t min_ms);
 
 #endif

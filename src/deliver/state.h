@@ -2,8 +2,8 @@
 #define NIGHTMAIL_DELIVER_STATE_H
 
 /*
- * The manager's state, shared by its parts: messages.c (what is known of each message), care.c
- * (what the manager does with one itself), scan.c (reading the queue), wake.c (new mail),
+ * The manager's state, shared by its parts: messages.c (what is known of each message), place.c
+ * and lanes.c (where it waits), care.c (what the manager does with one itself), scan.c (reading the queue), wake.c (new mail),
  * deliverer.c, pool.c and crash.c (processes), dispatch.c (handing over, reports), relays.c
  * (held or not), requests.c, requests_find.c, status.c, show.c, wishes.c (control socket),
  * events.c and events_happen.c (who is told what happens), storm_watch.c (mail that repeats
@@ -20,42 +20,27 @@
 #include "base/loop.h"
 #include "config/settings.h"
 #include "control/control.h"
+#include "deliver/alert.h"
 #include "deliver/breaker.h"
 #include "deliver/counts.h"
 #include "deliver/events.h"
 #include "deliver/heap.h"
+#include "deliver/lanes.h"
 #include "deliver/manager.h"
+#include "deliver/rules.h"
 #include "deliver/storm_count.h"
+#include "deliver/throttling.h"
 #include "deliver/trouble.h"
 #include "deliver/verb.h"
 #include "deliver/wire.h"
+#include "net/netwatch.h"
 #include "queue/queue.h"
 #include "queue/relaystate.h"
 #include "queue/segment.h"
 #include "submit/limit.h"
 
-#define NEVER_MS INT64_MAX
 #define RELAYS_MAX 64u
 #define DEAD_KEEP_MS (30 * 24 * 3600 * 1000LL)
-
-struct relay {
-	char name[64];
-	const struct config_relay *config; /* NULL: mail to it cannot be delivered */
-	struct breaker breaker;
-	struct heap heap;
-	struct relaystate state;
-	unsigned refused;         /* senders refused in a row */
-	char refused_from[512];   /* the last of them */
-	unsigned open;            /* workers with a channel */
-	int64_t restart_at_ms;    /* no new worker before */
-	int64_t restart_delay_ms; /* doubles while workers die */
-
-	/* for status: the last connection and the last answers */
-	char host[300], tls[16], cipher[64], auth[32];
-	char last_reply[256];
-	char failure[256];               /* what was said when it failed last */
-	int64_t succeeded_ms, failed_ms; /* wall times; 0: never */
-};
 
 /* One nightmail-deliver process; after a reload the old one lives on until its workers left. */
 struct deliverer {
@@ -72,7 +57,7 @@ struct deliverer {
 struct slot {
 	struct manager *manager;
 	unsigned number;
-	struct relay *relay;  /* NULL: its relay's settings were replaced */
+	struct lane *lane;    /* NULL: its relay's settings were replaced */
 	struct deliverer *by; /* NULL: gone */
 	int fd;               /* -1: it closed its end */
 	struct loop_watch *watch;
@@ -88,6 +73,17 @@ struct id_list {
 	size_t count, cap;
 };
 
+/* Which lane a message goes to (place.c). */
+struct placing {
+	struct route_table routes;
+	struct buf relays; /* their names */
+	struct rules rules;
+	bool plain; /* all mail has one lane, whoever gets it */
+	uint8_t generation;
+	struct buf signature; /* of all that the answer depends on */
+	struct id_list again; /* messages to be placed anew */
+};
+
 struct manager {
 	struct loop *loop;
 	char *file;
@@ -95,6 +91,7 @@ struct manager {
 	uint8_t generation;    /* counts reloads that changed the settings */
 	struct buf complaints; /* against the settings in use; empty: they are fine */
 	char complaint[512];   /* the first of them */
+	char rejected[512];    /* the first against those of a reload that was refused; or "" */
 	struct queue *queue;
 	struct control_server *control;
 	int wake_fd;
@@ -116,8 +113,9 @@ struct manager {
 	int64_t rescan_cost_ms, rescanned_ms;
 	int64_t hourly_at_ms;
 
-	struct relay relay[RELAYS_MAX];
-	size_t relay_count; /* relay[0] is "default", always there */
+	struct lanes lanes; /* the first is that of relay "default", always there */
+
+	struct placing placing;
 
 	struct slot slot[SEGMENT_MAX];
 	struct deliverer *deliverers;
@@ -132,6 +130,10 @@ struct manager {
 	bool drop_due; /* there may be something in drop/ */
 	struct storm_table *storms; /* NULL: there is nothing to count, and no storm */
 	struct id_list uncounted;   /* new mail, while the storms of before are not all known */
+
+	struct netwatch *netwatch;
+	struct throttling throttling;
+	struct alerts alerts;
 
 	/* what the control socket tells */
 	struct events *events;
@@ -152,7 +154,12 @@ void manager_tell(struct manager *m);
 /* --- messages.c: each message is in one heap, with a worker, or held --- */
 /* Takes the message out of its heap. */
 void message_take(struct manager *m, struct message *msg, enum message_state state);
-/* Puts it into its relay's heap, or for `care` into that of the manager's own work. */
+/* Puts it into the heap of a lane. */
+void message_enter(struct manager *m, struct message *msg, struct lane *lane, int64_t due_ms);
+/* The lane that it waits in or is being delivered from; else that of the default relay. msg may
+ * be NULL. */
+struct lane *message_lane(const struct manager *m, const struct message *msg);
+/* Puts it into its lane's heap, or for `care` into that of the manager's own work. */
 void message_due(struct manager *m, struct message *msg, bool care, int64_t due_ms);
 void message_forget(struct manager *m, struct message *msg);
 /* The same for one that has left the queue; whoever follows is told so. */
@@ -164,6 +171,31 @@ void message_load(struct manager *m, const struct queue_id *id);
 void messages_try_names(struct manager *m);
 int id_list_add(struct id_list *l, const struct queue_id *id);
 void id_list_release(struct id_list *l);
+
+/* --- place.c: which lane --- */
+/* There are new settings: what was placed by other rules is placed anew. */
+void place_rules_changed(struct manager *m);
+void place_release(struct manager *m);
+/* The lane where a message waits, and when it is due there (boot time). Sets msg->multi. NULL:
+ * no memory, or there are too many lanes. */
+struct lane *place_message(struct manager *m, struct message *msg,
+			   const struct queue_message *q, int64_t *due_ms);
+/* True when the time of this recipient stands still: its relay is held, while the message has
+ * grown old at others. */
+bool place_spares(struct manager *m, const struct message *msg, const struct queue_message *q,
+		  size_t recipient);
+/* Why its lane does not work; NULL: it does. */
+const char *place_failure(struct manager *m, struct message *msg,
+			  const struct queue_message *q);
+/* A message that waits is to be placed anew; place_step() does a bounded number of them and is
+ * true when there are more. */
+void place_again(struct manager *m, struct message *msg);
+bool place_step(struct manager *m);
+/* Messages with several lanes go to another one, and those behind a destination that is down
+ * may be too old now. */
+void place_lane_failed(struct manager *m, struct lane *lane);
+/* A lane is held no more. */
+void place_lane_works(struct manager *m);
 
 /* --- care.c --- */
 /* Does what is due in the care heap, a bounded part of it. Returns the next due time. */
@@ -228,20 +260,34 @@ void listener_stop(struct manager *m);
 void listener_free(struct manager *m);
 
 /* --- relays.c --- */
-/* Makes relay[] from the settings; messages and holds of relays that stay are kept. */
+/* Makes lanes of the settings' relays; messages and holds of those that stay are kept. */
 void relays_update(struct manager *m);
+/* The lane, made when it is not there; NULL: it cannot be. */
+struct lane *relays_lane(struct manager *m, const char *relay, struct span destination);
 /* Reads since when which relay is held. */
 void relays_restore(struct manager *m);
-void relay_failed(struct manager *m, struct relay *r, const char *words, const char *text);
-void relay_succeeded(struct manager *m, struct relay *r);
+void relay_failed(struct manager *m, struct lane *lane, const char *words, const char *text);
+/* False when the settings, or replies out of place within the last day, forbid it. */
+bool relay_may_stream(const struct lane *lane);
+/* Replies were out of place: no streaming for a day. */
+void relay_out_of_step(struct manager *m, struct lane *lane, const char *text);
+/* A server of it offers a stronger login mechanism than ever before. */
+void relay_offers(struct manager *m, struct lane *lane, const char *host, const char *mechanism);
+/* What its servers have offered is forgotten, and it is tried at once. ERR_MISSING: no such
+ * relay. */
+int relay_trust(struct manager *m, const char *name, struct err *err);
+void relay_succeeded(struct manager *m, struct lane *lane);
+/* There is a network again: what failed for want of one is tried at once. A refused login is not:
+ * an account may be locked for many of them. */
+void relays_network_up(struct manager *m, const char *why);
 /* Adds words for systemctl status. */
 void relays_summary(struct manager *m, struct buf *out);
 /* Why it is held, in the few words that everybody may see. */
-struct span relays_words(const struct relay *r);
+struct span relays_words(const struct lane *lane);
 
 /* --- pool.c --- */
 /* Starts a worker for the relay; on failure its restart is put off. */
-void pool_start(struct manager *m, struct relay *r);
+void pool_start(struct manager *m, struct lane *lane);
 /* Lets all workers and their parents go: they finish what is in flight. */
 void pool_let_go(struct manager *m);
 /* True when no worker is left. */
@@ -261,7 +307,7 @@ void deliverer_close(struct deliverer *d);
 
 /* --- crash.c --- */
 /* No new worker for this relay for a while, longer each time. */
-void crash_put_off(struct relay *r);
+void crash_put_off(struct lane *lane);
 /* Counts one crash; the fifth within a minute pauses delivery. */
 void crash_count(struct manager *m);
 /* How a process ended by its wait status: not as it should (SIGKILL and SIGTERM are somebody
@@ -275,6 +321,8 @@ int64_t dispatch(struct manager *m, int64_t now_ms);
 /* Could a message that comes now be handed over, or have a worker started for it? */
 bool dispatch_can_take(const struct manager *m, int64_t now_ms);
 void dispatch_report(struct manager *m, struct slot *s, const struct wire_report *r);
+/* Notes how old a message is. True: it has expired, or its sender is to hear of it: care. */
+bool dispatch_note_age(struct manager *m, struct message *msg, int64_t age_ms);
 /* A request or a care result that waited for the end of an attempt. */
 void dispatch_verb(struct manager *m, struct message *msg);
 
@@ -282,7 +330,7 @@ void dispatch_verb(struct manager *m, struct message *msg);
 void requests_take(void *ctx, struct control_client *c, struct span line,
 		   const struct control_peer *peer);
 /* What only the manager knows of a message; the strings live until the next event. */
-struct verb_live requests_live(const struct manager *m, const struct queue_id *id,
+struct verb_live requests_live(struct manager *m, const struct queue_id *id,
 			       const struct control_peer *peer);
 
 /* A message that is being delivered: may this one say what follows? ERR_DENIED: not what an

@@ -21,7 +21,7 @@ struct state_count {
 };
 
 struct survey {
-	const struct manager *manager;
+	struct manager *manager;
 	const struct control_peer *peer;
 	struct moment now;
 	struct state_count state[QUEUE_DEAD + 1];
@@ -34,8 +34,10 @@ static enum queue_state state_of(const struct manager *m, const struct message *
 		return QUEUE_ACTIVE;
 	if (msg->state == MESSAGE_HELD)
 		return QUEUE_HELD;
-	bool behind = msg->lane != LANE_CARE && m->relay[msg->lane].state.held;
-	return msg->attempted || behind ? QUEUE_DEFERRED : QUEUE_QUEUED;
+	const struct lane *lane = message_lane(m, msg);
+	bool waits = lane->state.held || msg->scheduled || msg->throttled ||
+		     lane->limited_ms > clock_boot_ms();
+	return msg->attempted || waits ? QUEUE_DEFERRED : QUEUE_QUEUED;
 }
 
 static void look_at(void *ctx, struct message *msg) {
@@ -113,44 +115,62 @@ static void add_some(struct json *j, const char *key, const char *text) {
 }
 
 /* What of a relay only administrators see. */
-static void add_private(struct json *j, const struct relay *r) {
-	if (r->state.held)
-		json_str(j, "reason", span_str(r->state.reason));
+static void add_private(struct json *j, const struct lane *lane) {
+	if (lane->state.held)
+		json_str(j, "reason", span_str(lane->state.reason));
 	json_array(j, "hosts");
-	for (size_t i = 0; i < r->config->host_count; i++)
-		json_str(j, NULL, span_str(r->config->host[i]));
+	for (size_t i = 0; i < lane->config->host_count; i++)
+		json_str(j, NULL, span_str(lane->config->host[i]));
 	json_end(j);
-	add_some(j, "host", r->host);
-	add_some(j, "auth", r->auth);
-	add_some(j, "last_reply", r->last_reply);
-	add_some(j, "failure", r->failure);
+	add_some(j, "host", lane->host);
+	add_some(j, "auth", lane->auth);
+	add_some(j, "last_reply", lane->last_reply);
+	add_some(j, "failure", lane->failure);
 }
 
-static void add_relay(struct json *j, const struct relay *r, const struct survey *s) {
+static void add_relay(struct json *j, const struct lane *lane, const struct survey *s) {
 	static const char *const states[] = {
 		[BREAKER_UNKNOWN] = "unknown",
 		[BREAKER_UP] = "up",
 		[BREAKER_HELD] = "held",
 	};
 	json_object(j, NULL);
-	json_str(j, "name", span_str(r->name));
-	json_str(j, "state", span_str(states[r->breaker.state]));
-	json_int(j, "connections", r->open);
-	json_int(j, "connections_max", r->breaker.max);
+	json_str(j, "name", span_str(lane->name));
+	json_str(j, "state", span_str(states[lane->breaker.state]));
+	json_int(j, "connections", lane->open);
+	json_int(j, "connections_max", lane->breaker.max);
 	if (s->peer->admin)
-		json_int(j, "messages", (int64_t)r->heap.count);
-	if (r->state.held) {
-		json_str(j, "words", relays_words(r));
-		json_int(j, "since", r->state.since.wall_ms / 1000);
-		json_int(j, "next", wall_s_of(&s->now, r->breaker.probe_at_ms));
+		json_int(j, "messages", (int64_t)lane->heap.count);
+	if (lane->state.held) {
+		json_str(j, "words", relays_words(lane));
+		json_int(j, "since", lane->state.since.wall_ms / 1000);
+		json_int(j, "next", wall_s_of(&s->now, lane->breaker.probe_at_ms));
 	}
-	add_some(j, "tls", r->tls);
-	add_some(j, "cipher", r->cipher);
-	add_time(j, "last_success", r->succeeded_ms / 1000, r->succeeded_ms > 0);
-	add_time(j, "last_failure", r->failed_ms / 1000, r->failed_ms > 0);
+	AUTO_BUF struct buf waits = BUF_INIT(1024);
+	if (throttling_words(s->manager, lane, NULL, &waits))
+		json_str(j, "waits", buf_span(&waits));
+	add_some(j, "tls", lane->tls);
+	add_some(j, "cipher", lane->cipher);
+	add_time(j, "last_success", lane->succeeded_ms / 1000, lane->succeeded_ms > 0);
+	add_time(j, "last_failure", lane->failed_ms / 1000, lane->failed_ms > 0);
 	if (s->peer->admin)
-		add_private(j, r);
+		add_private(j, lane);
 	json_end(j);
+}
+
+/* The relays of the configuration, then what is going on at single destinations. */
+static void add_relays(struct json *j, const struct manager *m, const struct survey *s) {
+	unsigned left = DESTINATIONS_SHOWN;
+	for (size_t i = 0; i < m->lanes.end; i++)
+		if (m->lanes.at[i] && m->lanes.at[i]->config && !lane_is_direct(m->lanes.at[i]))
+			add_relay(j, m->lanes.at[i], s);
+	for (size_t i = 0; i < m->lanes.end && s->peer->admin && left > 0; i++) {
+		const struct lane *lane = m->lanes.at[i];
+		if (!lane || !lane_is_direct(lane) || (!lane->state.held && lane->open == 0))
+			continue;
+		add_relay(j, lane, s);
+		left--;
+	}
 }
 
 static int by_messages(const void *a, const void *b) {
@@ -180,6 +200,14 @@ static void add_destinations(struct json *j, const struct survey *s) {
 	json_end(j);
 }
 
+/* Of the configuration users hear only that something is wrong with it. */
+static void add_complaint(struct json *j, const char *key, const char *words, bool admin) {
+	if (!words[0])
+		json_null(j, key);
+	else
+		json_str(j, key, admin ? span_str(words) : SPAN("the configuration has errors"));
+}
+
 static void add_daemon(struct json *j, const struct survey *s) {
 	const struct manager *m = s->manager;
 	unsigned workers = 0;
@@ -191,12 +219,8 @@ static void add_daemon(struct json *j, const struct survey *s) {
 	json_int(j, "now", s->now.wall_ms / 1000);
 	json_bool(j, "admin", s->peer->admin);
 	json_bool(j, "stopping", m->stopping);
-	if (!m->complaint[0])
-		json_null(j, "complaint");
-	else
-		json_str(j, "complaint",
-			 s->peer->admin ? span_str(m->complaint)
-					: SPAN("the configuration has errors"));
+	add_complaint(j, "complaint", m->complaint, s->peer->admin);
+	add_complaint(j, "rejected", m->rejected, s->peer->admin);
 	add_time(j, "paused_until", wall_s_of(&s->now, m->paused_until_ms),
 		 m->paused_until_ms > s->now.boot_ms);
 	json_int(j, "workers", workers);
@@ -234,9 +258,7 @@ void status_request(struct manager *m, struct control_client *c,
 	json_int(&j, "held", s->held);
 	add_states(&j, s);
 	json_array(&j, "relays");
-	for (size_t i = 0; i < m->relay_count; i++)
-		if (m->relay[i].config)
-			add_relay(&j, &m->relay[i], s);
+	add_relays(&j, m, s);
 	json_end(&j);
 	if (peer->admin) {
 		add_destinations(&j, s);

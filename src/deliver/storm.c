@@ -52,8 +52,9 @@ int storm_key_of(struct queue *q, const struct queue_message *m, struct storm_ke
 int storm_record_hold(struct queue_claim *c, const struct queue_id *storm,
 		      struct err *err) {
 	AUTO_BUF struct buf record = BUF_INIT(RECORD_MAX), reason = BUF_INIT(RECORD_MAX);
+	struct moment now = clock_now();
 	buf_addf(&reason, JOURNAL_STORM "%s", queue_id_text(storm).s);
-	if (journal_add_hold(&record, buf_str(&reason)) != 0)
+	if (journal_add_hold(&record, &now, buf_str(&reason)) != 0)
 		return err_set(err, ERR_MEMORY, "out of memory");
 	/* A power cut that loses it lets one more message of the storm go, no harm; waiting for
 	 * the disk would let a storm stop all other mail. */
@@ -136,7 +137,7 @@ int storm_make_digest(struct queue *q, struct queue_claim *c,
 	read_last(q, last, &tail);
 	struct digest_params p = {
 		.id = span_str(text.s),
-		.host = span_str(settings->hostname),
+		.host = span_str(settings->domain),
 		.storm = span_str(first_text.s),
 		.to = m->env.to[0].address,
 		.from = m->env.from,

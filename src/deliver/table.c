@@ -11,6 +11,7 @@
 
 #define CHUNK_MESSAGES 512u
 #define BUCKETS_MIN 256u
+#define CHAIN_MEAN 2u /* messages a bucket when there are more buckets */
 
 struct table_chunk {
 	struct table_chunk *next;
@@ -76,7 +77,7 @@ static int add_chunk(struct table *t) {
 }
 
 struct message *table_add(struct table *t, const struct queue_id *id) {
-	if (t->count >= t->bucket_count && grow_buckets(t) != 0)
+	if (t->count >= t->bucket_count * CHAIN_MEAN && grow_buckets(t) != 0)
 		return NULL;
 	if (!t->unused && add_chunk(t) != 0)
 		return NULL;

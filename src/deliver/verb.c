@@ -111,9 +111,9 @@ static int record(struct queue *q, struct queue_claim *c, const struct verb_wish
 		return err_set(err, ERR_DENIED, "%s", verb_not_held);
 	bool theirs = strcmp(j->hold_reason, verb_by_name(VERB_BY_USER)) == 0;
 	if (act == VERB_HOLD && (!j->held || (theirs && wish->by == VERB_BY_ADMIN)))
-		journal_add_hold(&records, verb_by_name(wish->by));
+		journal_add_hold(&records, &now, verb_by_name(wish->by));
 	if (act == VERB_RELEASE)
-		journal_add_release(&records);
+		journal_add_release(&records, &now);
 	if (act == VERB_FLUSH || act == VERB_RELEASE)
 		journal_add_flush(&records, &now, age_of(q, j, &now));
 	return records.len ? queue_claim_append(c, buf_span(&records), true, err) : 0;

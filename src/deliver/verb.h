@@ -25,6 +25,7 @@ struct verb_live {
 	bool relay_held;
 	const char *relay_words; /* why it is held, raw bytes */
 	int64_t probe_ms;      /* next try of a held relay, from now */
+	const char *waits;     /* for which rate or quota, a sentence; NULL: for none */
 	bool daemon;           /* a manager runs */
 	bool deliverable;      /* false: the configuration names no usable relay */
 	bool dropped;          /* it stands in drop/ still */

@@ -2,6 +2,7 @@
 
 #include "deliver/verb_edit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/auto.h"
@@ -54,6 +55,26 @@ static int finish_change(struct verb_edit *e, struct span new, struct err *err) 
 	return c->new.len > 0 ? 0 : err_set(err, ERR_SYNTAX, "an empty address");
 }
 
+/* When it goes, and by which relay. */
+static bool take_treatment(struct verb_edit *e, struct span key, struct span value) {
+	uint64_t at;
+	if (span_eq(key, SPAN("relay")) && (wishes_is_relay(value) || span_eq(value, SPAN("%")))) {
+		e->has_relay = true;
+		snprintf(e->relay, sizeof(e->relay), "%.*s",
+			 value.p[0] == '%' ? 0 : (int)value.len, value.p);
+		return true;
+	}
+	if (span_eq(key, SPAN("at")) && span_uint(value, INT64_MAX / 2, &at)) {
+		e->has_at = true;
+		e->at_ms = (int64_t)at;
+		return true;
+	}
+	if (!span_eq(key, SPAN("priority")) || !priority_parse(value, &e->priority))
+		return false;
+	e->has_priority = true;
+	return true;
+}
+
 static int take_word(struct verb_edit *e, struct span key, struct span value,
 		     struct err *err) {
 	if (!value.p)
@@ -64,6 +85,8 @@ static int take_word(struct verb_edit *e, struct span key, struct span value,
 		return finish_change(e, value, err);
 	if (span_eq(key, SPAN("remove")))
 		return add_change(e, value, true, err);
+	if (take_treatment(e, key, value))
+		return 0;
 	if (!span_eq(key, SPAN("from")) || e->has_from)
 		return err_set(err, ERR_SYNTAX, "a word of the request is not understood");
 	e->has_from = true;
@@ -82,7 +105,8 @@ int verb_edit_parse(struct span words, struct verb_edit *ret, struct err *err) {
 	for (size_t i = 0; i < ret->count; i++)
 		if (ret->change[i].new.p && ret->change[i].new.len == 0)
 			return err_set(err, ERR_SYNTAX, "an old address without a new one");
-	if (ret->count == 0 && !ret->has_from)
+	if (ret->count == 0 && !ret->has_from && !ret->has_relay && !ret->has_at &&
+	    !ret->has_priority)
 		return err_set(err, ERR_SYNTAX, "what is to be changed?");
 	return 0;
 }
@@ -136,6 +160,12 @@ static int make_envelope(const struct verb_edit *edit, const struct queue_messag
 	e->to_count = 0;
 	if (edit->has_from)
 		e->from = edit->from;
+	if (edit->has_relay)
+		e->relay = span_str(edit->relay);
+	if (edit->has_at)
+		e->at_ms = edit->at_ms;
+	if (edit->has_priority)
+		e->priority = edit->priority;
 	for (size_t i = 0; i < m->env.to_count; i++) {
 		struct envelope_recipient to = m->env.to[i];
 		const struct verb_change *c = find_change(edit, to.address);
@@ -192,13 +222,14 @@ static int carry_over(struct queue_claim *old, struct queue_claim *new, struct e
 	AUTO_BUF struct buf records = BUF_INIT(RECORDS_MAX);
 	const struct queue_message *m = queue_claim_message(old);
 	const struct queue_message *n = queue_claim_message(new);
+	struct moment now = clock_now();
 	for (size_t k = 0; k < n->env.to_count; k++)
 		for (size_t i = 0; i < m->env.to_count; i++)
 			if (span_eq(m->env.to[i].address, n->env.to[k].address) &&
 			    waits(&m->journal.to[i]))
 				carry_recipient(&records, &m->journal, i, k);
 	if (m->journal.held && !journal_waits_for_name(&m->journal))
-		journal_add_hold(&records, m->journal.hold_reason);
+		journal_add_hold(&records, &now, m->journal.hold_reason);
 	if (buf_failed(&records))
 		return err_set(err, ERR_MEMORY, "out of memory");
 	return records.len ? queue_claim_append(new, buf_span(&records), true, err) : 0;
@@ -244,8 +275,7 @@ static int replace(struct queue *q, const struct verb_edit *edit, struct queue_c
 
 /* Notices that are asked for are made first: they need the old message. */
 static int check_notices(const struct journal *j, struct err *err) {
-	size_t n = j->notices < JOURNAL_NOTICES_MAX ? j->notices : JOURNAL_NOTICES_MAX;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < journal_notice_slots(j); i++)
 		if (!j->notice[i].done)
 			return err_set(err, ERR_DENIED,
 				       "a notice to its sender is being made; try again");

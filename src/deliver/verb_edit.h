@@ -33,11 +33,15 @@ struct verb_edit {
 	size_t count;
 	bool has_from;
 	struct span from; /* empty: the null sender */
+	bool has_relay, has_at, has_priority;
+	char relay[WISHES_RELAY_SIZE]; /* "": by the routes */
+	int64_t at_ms;                 /* wall time; 0: at once */
+	enum mail_priority priority;
 	struct buf storage;
 };
 
 /* Reads the words of an edit request behind its id: "to=OLD new=NEW", "remove=ADDRESS",
- * "from=ADDRESS", any number of the first two. *ret owns copies also after an error.
+ * "from=ADDRESS", "relay=NAME", "at=WALL_MS", "priority=WORD", any number of the first two. *ret owns copies also after an error.
  * ERR_SYNTAX. */
 int verb_edit_parse(struct span words, struct verb_edit *ret, struct err *err);
 void verb_edit_release(struct verb_edit *e);

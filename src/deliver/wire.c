@@ -32,6 +32,13 @@ static const struct wire_field worker_fields[] = {
 	W("refused", FIELD_UNSIGNED, refused),
 	W("refused_from", FIELD_STRING, refused_from),
 	W("sandbox", FIELD_BOOL, sandbox),
+	W("resolve", FIELD_BOOL, resolve),
+	W("resolver", FIELD_STRING, resolver),
+	W("trust_anchor", FIELD_STRING, trust_anchor),
+	W("dkim", FIELD_STRING, dkim),
+	W("destination", FIELD_STRING, destination),
+	W("relays", FIELD_STRING, relays),
+	W("route", FIELD_ROUTE, route),
 	W("relay", FIELD_STRING, relay.name),
 	W("host", FIELD_HOST, relay.host),
 	W("port", FIELD_PORT, relay.port),
@@ -39,9 +46,17 @@ static const struct wire_field worker_fields[] = {
 	W("login", FIELD_STRING, relay.login),
 	W("password", FIELD_STRING, relay.password),
 	W("ca", FIELD_STRING, relay.ca),
+	W("pin", FIELD_STRING, relay.pin),
+	W("cert", FIELD_STRING, relay.cert.certificate),
+	W("cert_key", FIELD_STRING, relay.cert.key),
+	W("min_tls", FIELD_UNSIGNED, relay.min_tls),
+	W("priority", FIELD_STRING, relay.priority),
 	W("auth", FIELD_STRING, relay.auth),
 	W("source", FIELD_STRING, relay.source),
 	W("per_connection", FIELD_UNSIGNED, relay.per_connection),
+	W("stream", FIELD_BOOL, stream),
+	W("auth_seen", FIELD_STRING, auth_seen),
+	W("auth_hold", FIELD_BOOL, auth_hold),
 	W("connect_ms", FIELD_INT64, relay.connect_timeout_ms),
 	W("reply_ms", FIELD_INT64, relay.reply_timeout_ms),
 	W("data_ms", FIELD_INT64, relay.data_timeout_ms),
@@ -56,7 +71,8 @@ static const struct wire_field worker_fields[] = {
 static const struct wire_field up_fields[] = {
 	R("host", FIELD_CHARS, host),        R("tls", FIELD_CHARS, tls),
 	R("cipher", FIELD_CHARS, cipher),    R("auth", FIELD_CHARS, auth),
-	R("verified", FIELD_BOOL, verified),
+	R("verified", FIELD_BOOL, verified), R("auth_host", FIELD_CHARS, auth_host),
+	R("auth_best", FIELD_CHARS, auth_best),
 };
 static const struct wire_field down_fields[] = {
 	R("stage", FIELD_CHARS, stage),
@@ -64,13 +80,18 @@ static const struct wire_field down_fields[] = {
 	R("text", FIELD_CHARS, text),
 	R("words", FIELD_CHARS, words),
 };
-static const struct wire_field busy_fields[] = { R("text", FIELD_CHARS, text) };
+static const struct wire_field busy_fields[] = { R("text", FIELD_CHARS, text),
+						 R("words", FIELD_CHARS, words) };
+static const struct wire_field text_fields[] = { R("text", FIELD_CHARS, text) };
 static const struct wire_field id_fields[] = { R("id", FIELD_ID, id) };
+static const struct wire_field end_fields[] = { R("id", FIELD_ID, id),
+						R("sent", FIELD_UNSIGNED, sent) };
 static const struct wire_field later_fields[] = {
 	R("id", FIELD_ID, id),
 	R("wait_ms", FIELD_INT64, wait_ms),
 	R("age_ms", FIELD_INT64, age_ms),
 	R("recorded", FIELD_BOOL, recorded),
+	R("sent", FIELD_UNSIGNED, sent),
 };
 static const struct wire_field skip_fields[] = { R("id", FIELD_ID, id),
 						 R("why", FIELD_WHY, why) };
@@ -105,14 +126,16 @@ static const struct {
 	[WIRE_UP] = { "up", up_fields, COUNT(up_fields) },
 	[WIRE_DOWN] = { "down", down_fields, COUNT(down_fields) },
 	[WIRE_BUSY] = { "busy", busy_fields, COUNT(busy_fields) },
-	[WIRE_DONE] = { "done", id_fields, COUNT(id_fields) },
+	[WIRE_DONE] = { "done", end_fields, COUNT(end_fields) },
 	[WIRE_LATER] = { "later", later_fields, COUNT(later_fields) },
-	[WIRE_NOTICE] = { "notice", id_fields, COUNT(id_fields) },
-	[WIRE_HELD] = { "held", id_fields, COUNT(id_fields) },
+	[WIRE_NOTICE] = { "notice", end_fields, COUNT(end_fields) },
+	[WIRE_HELD] = { "held", end_fields, COUNT(end_fields) },
 	[WIRE_BACK] = { "back", id_fields, COUNT(id_fields) },
+	[WIRE_ELSEWHERE] = { "elsewhere", end_fields, COUNT(end_fields) },
 	[WIRE_SKIP] = { "skip", skip_fields, COUNT(skip_fields) },
 	[WIRE_WINDOW_CLEAN] = { "window", NULL, 0 },
 	[WIRE_REFUSED] = { "refused", refused_fields, COUNT(refused_fields) },
+	[WIRE_NO_STREAM] = { "no-stream", text_fields, COUNT(text_fields) },
 	[WIRE_RESULT] = { "result", result_fields, COUNT(result_fields) },
 	[WIRE_EXITED] = { "exited", exited_fields, COUNT(exited_fields) },
 	[WIRE_TROUBLE] = { "trouble", trouble_fields, COUNT(trouble_fields) },
@@ -155,10 +178,23 @@ void wire_worker_release(struct wire_worker *w) {
 	free(w->masquerade);
 	free(w->aliases);
 	free(w->refused_from);
+	free(w->resolver);
+	free(w->trust_anchor);
+	free(w->auth_seen);
+	free(w->dkim);
+	free(w->destination);
+	free(w->relays);
+	for (size_t i = 0; i < w->route_count; i++)
+		wire_route_release(&w->route[i]);
+	free(w->route);
 	free(w->relay.name);
 	for (size_t i = 0; i < w->relay.host_count; i++)
 		free(w->relay.host[i]);
 	free(w->relay.login);
+	free(w->relay.pin);
+	free(w->relay.cert.certificate);
+	free(w->relay.cert.key);
+	free(w->relay.priority);
 	free(w->relay.password);
 	free(w->relay.ca);
 	free(w->relay.auth);

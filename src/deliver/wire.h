@@ -7,9 +7,13 @@
  *
  * manager -> nightmail-deliver (its descriptor 3)
  *     worker slot=N dir=SPOOL helo=NAME retry_min_ms= retry_max_ms= domain= refused=N refused_from=
+ *            sandbox=0|1 resolve=0|1 resolver= trust_anchor= dkim=
  *            hostname= root= from= envelope_from= masquerade= aliases=PATH
- *            relay=NAME host=H host=H... port= tls= login= password= ca= auth= source=
- *            per_connection= connect_ms= reply_ms= data_ms= idle_ms=
+ *            relay=NAME host=H host=H... port= tls= login= password= ca= pin= cert= cert_key= min_tls=
+ *            priority= auth= source=
+ *            auth_seen=HOST MECH... auth_hold=0|1
+ *            per_connection= stream=0|1 connect_ms= reply_ms= data_ms= idle_ms=
+ *            destination=DOMAIN relays=NAMES route=RULE route=RULE...
  *                                   with the worker's end of a new pair passed along
  *     end of file: leave when the last worker has left
  * nightmail-deliver -> manager
@@ -20,26 +24,30 @@
  *                                   of the time since its last record do not make it older
  *     end of file: finish what is in flight, record it, leave
  * worker -> manager
- *     up host=HOST[ADDR] tls=VERSION cipher=... auth=MECH verified=0|1   ready for mail
+ *     up host=HOST[ADDR] tls=VERSION cipher=... auth=MECH verified=0|1 auth_host=HOST
+ *            auth_best=MECH         ready for mail
  *     down stage=NAME code=N text=WORDS words=SUMMARY       hold the relay; the worker leaves
- *     busy text=WORDS               421 or a broken connection in mid-work: fewer connections,
+ *     busy text=WORDS words=SUMMARY 421 or a broken connection in mid-work: fewer connections,
  *                                   the worker leaves
- *     done id=ID                    settled and removed
- *     later id=ID wait_ms=N age_ms=N recorded=0|1   deferred; the record is in its journal, or
+ *     done id=ID sent=N             settled and removed; sent: recipients that the server took
+ *     later id=ID wait_ms=N age_ms=N recorded=0|1 sent=N   deferred; the record is in its journal, or
  *                                   (0) only here: the relay's fault, or the disk is full
- *     notice id=ID                  failures (or success reports) were recorded that want a
+ *     notice id=ID sent=N           failures (or success reports) were recorded that want a
  *                                   notice; the manager makes it
- *     held id=ID                    what is open waits for a person, and its journal says why
+ *     held id=ID sent=N             what is open waits for a person, and its journal says why
  *     back id=ID                    not tried
- *     skip id=ID why=busy|gone|damaged
+ *     elsewhere id=ID sent=N        what could be done here is done and recorded; the recipients
+ *                                   that are open have other lanes
+ *     skip id=ID why=busy|gone|damaged|loop
  *     window                        a window of messages went out cleanly
  *     result id=ID state=delivered|deferred|failed from= to= host= text=REPLY dsn= queue_ms=
  *            connect_ms= send_ms=   what became of one recipient in this attempt: for whoever
  *                                   watches; what counts is said by the lines above,
  *                                   and these may be left out
+ *     no-stream text=WORDS          replies were out of place: the relay is not streamed to
  *     refused count=N text=SENDER   different senders refused in a row at MAIL, the last of them
- * Every message handed over is answered by exactly one of done, later, notice, held, back, skip,
- * unless the worker dies.
+ * Every message handed over is answered by exactly one of done, later, notice, held, back,
+ * skip, elsewhere, unless the worker dies.
  */
 
 #include <stdbool.h>
@@ -67,6 +75,18 @@ struct wire_worker {
 	unsigned refused; /* different senders refused in a row so far */
 	char *refused_from; /* the last of them */
 	bool sandbox;       /* base/sandbox.h */
+	/* nightmail-resolve is needed: for MX and SRV, or since a resolver is configured */
+	bool resolve;
+	char *resolver, *trust_anchor; /* of the configuration, or NULL */
+	char *dkim; /* "domain selector key-file" for each key that signs, or NULL */
+	bool stream; /* smtp/client.h; relay.stream is not passed */
+	char *auth_seen; /* what its servers have offered (deliver/offers.h), or NULL */
+	bool auth_hold;  /* relay.downgrade is hold */
+	/* who gets mail by which relay; relays NULL: all by this one */
+	struct route_rule *route;
+	size_t route_count;
+	char *relays;      /* names of all, with blanks between them */
+	char *destination; /* the one domain of this lane, or NULL */
 	struct config_relay relay;
 };
 
@@ -85,13 +105,15 @@ enum wire_kind {
 	WIRE_HELD,
 	WIRE_BACK,
 	WIRE_SKIP,
+	WIRE_ELSEWHERE,
 	WIRE_WINDOW_CLEAN,
 	WIRE_REFUSED,
+	WIRE_NO_STREAM,
 	WIRE_RESULT,
 	WIRE_EXITED,
 	WIRE_TROUBLE
 };
-enum wire_skip { WIRE_SKIP_BUSY, WIRE_SKIP_GONE, WIRE_SKIP_DAMAGED };
+enum wire_skip { WIRE_SKIP_BUSY, WIRE_SKIP_GONE, WIRE_SKIP_DAMAGED, WIRE_SKIP_LOOP };
 
 struct wire_report {
 	enum wire_kind kind;
@@ -100,12 +122,14 @@ struct wire_report {
 	struct queue_id id; /* DONE, LATER, NOTICE, HELD, BACK, SKIP, RESULT */
 	int64_t wait_ms, age_ms;
 	bool recorded;
+	unsigned sent;      /* DONE, LATER, NOTICE, HELD, ELSEWHERE: recipients that the server took */
 	enum wire_skip why;
 	unsigned count;                                /* REFUSED */
 	int code;                                      /* DOWN */
 	bool verified;                                 /* UP */
 	char host[300], tls[16], cipher[64], auth[32]; /* UP */
-	char stage[16], words[96], text[512]; /* DOWN, BUSY, TROUBLE, REFUSED, RESULT; raw bytes */
+	char auth_host[256], auth_best[32]; /* UP: a server and what it offers; empty: as before */
+	char stage[16], words[96], text[512]; /* DOWN, BUSY, TROUBLE, REFUSED, NO_STREAM, RESULT; raw bytes */
 	char state[16], dsn[16], from[ADDR_MAX + 1], to[ADDR_MAX + 1]; /* RESULT, and host */
 	int64_t queue_ms, connect_ms, send_ms;
 };

@@ -7,7 +7,7 @@
 #include "base/codec.h"
 #include "deliver/wire.h"
 
-#define VALUE_MAX 8192u
+#define VALUE_MAX 16384u /* a route: three values of the configuration, and names */
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 static const char *const tls_words[] = {
@@ -15,17 +15,67 @@ static const char *const tls_words[] = {
 	[CONFIG_TLS_IMPLICIT] = "implicit",
 	[CONFIG_TLS_OPPORTUNISTIC] = "opportunistic",
 	[CONFIG_TLS_NONE] = "none",
+	[CONFIG_TLS_DANE] = "dane",
 };
 
 static const char *const why_words[] = {
 	[WIRE_SKIP_BUSY] = "busy",
 	[WIRE_SKIP_GONE] = "gone",
 	[WIRE_SKIP_DAMAGED] = "damaged",
+	[WIRE_SKIP_LOOP] = "loop",
 };
 
 static void write_hosts(struct buf *out, const struct config_relay *r) {
 	for (size_t i = 0; i < r->host_count; i++)
 		codec_word_add(out, "host", span_str(r->host[i]));
+}
+
+void wire_route_release(struct route_rule *r) {
+	free(r->name);
+	free(r->relay);
+	free(r->sender);
+	free(r->recipient);
+	free(r->user);
+}
+
+/* name, relay, sender, recipient, user, user ids: with tabs between them, which none has. */
+static void write_routes(struct buf *out, const struct wire_worker *w) {
+	for (size_t i = 0; i < w->route_count; i++) {
+		AUTO_BUF struct buf b = BUF_INIT(VALUE_MAX);
+		const struct route_rule *r = &w->route[i];
+		buf_addf(&b, "%s\t%s\t%s\t%s\t%s\t", r->name, r->relay,
+			 r->sender ? r->sender : "", r->recipient ? r->recipient : "",
+			 r->user ? r->user : "");
+		for (size_t k = 0; k < r->uid_count; k++)
+			buf_addf(&b, " %u", (unsigned)r->uid[k]);
+		codec_word_add(out, "route", buf_span(&b));
+	}
+}
+
+static bool parse_route(struct span s, struct wire_worker *w) {
+	struct span part, rest, word;
+	uint64_t uid;
+	if (w->route_count == ROUTE_RULES_MAX || memchr(s.p, '\0', s.len))
+		return false;
+	if (!w->route)
+		w->route = calloc(ROUTE_RULES_MAX, sizeof(*w->route));
+	if (!w->route)
+		return false;
+	struct route_rule *r = &w->route[w->route_count++];
+	char **const texts[] = { &r->name, &r->relay, &r->sender, &r->recipient, &r->user };
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		if (!span_take_until(&s, '\t', &part))
+			return false;
+		if ((part.len > 0 || i < 2) && (*texts[i] = span_dup(part)) == NULL)
+			return false;
+	}
+	rest = s;
+	while (span_take_word(&rest, &word)) {
+		if (r->uid_count == ROUTE_USERS_MAX || !span_uint(word, UINT32_MAX, &uid))
+			return false;
+		r->uid[r->uid_count++] = (uint32_t)uid;
+	}
+	return true;
 }
 
 static void write_field(struct buf *out, const void *from, const struct wire_field *f) {
@@ -40,6 +90,9 @@ static void write_field(struct buf *out, const void *from, const struct wire_fie
 		break;
 	case FIELD_HOST:
 		write_hosts(out, &((const struct wire_worker *)from)->relay);
+		break;
+	case FIELD_ROUTE:
+		write_routes(out, from);
 		break;
 	case FIELD_INT64:
 		codec_word_add_int(out, f->key, *(const int64_t *)p);
@@ -151,6 +204,7 @@ static bool parse_number(struct span s, const struct wire_field *f, void *p) {
 	case FIELD_STRING:
 	case FIELD_CHARS:
 	case FIELD_HOST:
+	case FIELD_ROUTE:
 	case FIELD_TLS:
 	case FIELD_ID:
 	case FIELD_WHY:
@@ -170,6 +224,8 @@ static bool parse_field(struct span s, const struct wire_field *f, void *into) {
 		return true;
 	case FIELD_HOST:
 		return parse_host(s, &((struct wire_worker *)into)->relay);
+	case FIELD_ROUTE:
+		return parse_route(s, into);
 	case FIELD_TLS:
 		if (!parse_word(s, tls_words, COUNT(tls_words), &word))
 			return false;

@@ -10,11 +10,13 @@
 
 #include "base/buf.h"
 #include "base/span.h"
+#include "route/route.h"
 
 enum wire_field_kind {
 	FIELD_STRING, /* char *, left out when NULL */
 	FIELD_CHARS,  /* char[size] */
 	FIELD_HOST,   /* one of relay.host */
+	FIELD_ROUTE,  /* one of route */
 	FIELD_INT64,
 	FIELD_UNSIGNED,
 	FIELD_INT,
@@ -30,6 +32,8 @@ struct wire_field {
 	enum wire_field_kind kind;
 	size_t offset, size;
 };
+
+void wire_route_release(struct route_rule *r);
 
 /* Appends `word` and the fields of *from as one line. */
 int wire_line_write(struct buf *out, const char *word, const void *from,

@@ -13,6 +13,8 @@
 #include "deliver/verb_edit.h"
 
 #define WISHES_MAX 100u
+/* Larger ones are not edited here: until the copy is on the disk nothing else is done. */
+#define EDIT_MAX (16u << 20)
 
 struct wish {
 	struct wish *next;
@@ -124,6 +126,18 @@ static void answer(struct control_client *c, const struct queue_id *id,
 	control_end(c, NULL);
 }
 
+static int check_size(struct manager *m, const struct queue_id *id, struct err *err) {
+	struct queue_message message;
+	if (queue_read(m->queue, id, false, &message, NULL, NULL) != 0)
+		return 0; /* its claim says why */
+	bool fits = message.content_len <= EDIT_MAX;
+	queue_message_release(&message);
+	return fits ? 0
+		    : err_set(err, ERR_DENIED,
+			      "it has more than 16M, and to copy it would stop all other mail "
+			      "meanwhile; edit it while nightmaild is stopped");
+}
+
 /* The first word names the message, the others say what is to be changed. */
 static int read_request(struct manager *m, const struct control_peer *peer, struct span words,
 			struct wish *w, struct err *err) {
@@ -136,8 +150,12 @@ static int read_request(struct manager *m, const struct control_peer *peer, stru
 	if (verb_edit_parse(words, &w->edit, err) != 0 ||
 	    find_message(m, peer, buf_span(&ending), &w->id, &dead, err) != 0)
 		return -1;
+	if (w->edit.relay[0] && !config_relay(&m->settings, w->edit.relay))
+		return err_set(err, ERR_SYNTAX, "there is no [relay %s] in the configuration",
+			       w->edit.relay);
 	w->by = peer->admin ? VERB_BY_ADMIN : VERB_BY_USER;
-	return dead ? err_set(err, ERR_DENIED, "it is in dead/; release it first") : 0;
+	return dead ? err_set(err, ERR_DENIED, "it is in dead/; release it first")
+		    : check_size(m, &w->id, err);
 }
 
 void edit_request(struct manager *m, struct control_client *c, const struct control_peer *peer,

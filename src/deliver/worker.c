@@ -176,12 +176,16 @@ static void say_goodbye(struct worker *w) {
 		worker_report_id(w, WIRE_BACK, &w->inbox[w->inbox_first].id);
 		w->inbox_first = (w->inbox_first + 1) % WIRE_BATCH;
 	}
+	if (w->fault.set && w->fault.stage == SMTP_STAGE_AUTH && !w->fault.reply.local &&
+	    w->fault.reply.code / 100 == 5 && w->exit_code == 0)
+		w->exit_code = WORKER_NOT_LET_IN;
 	if (w->fault.set) {
 		report_trouble(w);
 	} else if (w->busy) {
 		struct wire_report r = { .kind = WIRE_BUSY };
 		snprintf(r.text, sizeof(r.text), "%s", w->busy_words);
-		worker_log_relay(w, LOG_LEVEL_INFO, "connection lost",
+		snprintf(r.words, sizeof(r.words), "%s", w->busy_event);
+		worker_log_relay(w, LOG_LEVEL_INFO, w->busy_event,
 				 span_str(w->busy_words));
 		worker_report(w, &r);
 	}
@@ -194,17 +198,27 @@ static void close_all(struct worker *w) {
 	queue_free(w->queue);
 	free(w->piece);
 	worker_rules_release(w);
+	worker_dkim_free(w->dkim);
+	buf_release(&w->sts_text);
+	dns_close(w->dns);
 	buf_release(&w->frame);
 	buf_release(&w->reports);
+	buf_release(&w->sender);
+}
+
+/* Another worker gets another one. The first connection tries what it was given. */
+static bool token_is_over(const struct worker *w) {
+	return w->connected_ms > 0 && w->secret.expires_ms > 0 &&
+	       clock_wall_ms() >= w->secret.expires_ms;
 }
 
 int worker_run(const struct wire_worker *params, int channel,
-	       const struct tls_client *tls, struct span password) {
+	       const struct tls_client *tls, const struct worker_secret *secret) {
 	static struct worker w; /* large, and mostly never touched */
 	struct err err = ERR_INIT;
 	w.params = params;
 	w.tls = tls;
-	w.password = password;
+	w.secret = *secret;
 	w.channel = channel;
 	w.window_size = 1;
 	w.refused = params->refused;
@@ -212,10 +226,11 @@ int worker_run(const struct wire_worker *params, int channel,
 		snprintf(w.refused_sender, sizeof(w.refused_sender), "%s", params->refused_from);
 	buf_init(&w.frame, PROC_FRAME_MAX);
 	buf_init(&w.reports, PROC_FRAME_MAX);
+	buf_init(&w.sender, 4096);
 	worker_signals();
 	if (open_all(&w, &err) != 0)
 		cannot_begin(&w, &err);
-	while (!w.over && (w.client || worker_connect(&w)))
+	while (!w.over && (w.client || (!token_is_over(&w) && worker_connect(&w))))
 		turn(&w);
 	if (!w.gave_up)
 		say_goodbye(&w);

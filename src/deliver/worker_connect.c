@@ -11,13 +11,16 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 
 #include "deliver/worker_state.h"
+#include "net/lookup.h"
 
 #define PORT_SUBMISSION 587
 #define PORT_SUBMISSIONS 465
 
 struct worker_auth {
+	struct worker *worker;
 	struct smtp_auth *sasl;
 	const struct conn *conn;
 };
@@ -27,6 +30,8 @@ static const char *auth_choose(void *ctx, const char *offered, bool tls,
 	struct worker_auth *a = ctx;
 	const struct tls_info *info = conn_tls_info(a->conn);
 	bool verified = tls && info && info->verified;
+	if (!worker_offers_enough(a->worker, offered, err))
+		return NULL;
 	const char *name = smtp_auth_client_ops.choose(a->sasl, offered, verified, err);
 	if (!name && tls && info && !info->verified)
 		err_set(err, ERR_DENIED,
@@ -45,6 +50,10 @@ static int auth_step(void *ctx, struct span challenge, struct buf *response,
 static int auth_finish(void *ctx, struct err *err) {
 	struct worker_auth *a = ctx;
 	return smtp_auth_client_ops.finish(a->sasl, err);
+}
+
+static int auth_binding(void *ctx, enum smtp_auth_binding kind, struct buf *out) {
+	return conn_tls_binding(ctx, kind == SMTP_AUTH_TLS_EXPORTER, out);
 }
 
 static const struct smtp_auth_ops auth_ops = {
@@ -90,17 +99,55 @@ static void name_peer(struct worker *w, const char *host, const struct net_addr 
 	w->peer[b.len] = '\0';
 }
 
+/* The system looks names up, unless the configuration names a resolver. */
+static int look_up(struct worker *w, const char *host, struct net_addrs *ret,
+		   struct err *err) {
+	struct dns *dns = w->params->resolver ? worker_dns(w) : NULL;
+	if (!dns)
+		return net_lookup(host, w->port, ret, err);
+	return net_lookup_dns(dns, host, w->port, ret, err);
+}
+
+static int socket_address(const char *path, struct net_addrs *ret, struct err *err) {
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	if (strlen(path) >= sizeof(sa.sun_path))
+		return err_set(err, ERR_LIMIT, "the path of a socket is over %zu bytes",
+			       sizeof(sa.sun_path) - 1);
+	memcpy(sa.sun_path, path, strlen(path) + 1);
+	memset(&ret->at[0], 0, sizeof(ret->at[0]));
+	memcpy(&ret->at[0].sa, &sa, sizeof(sa));
+	ret->at[0].len = sizeof(sa);
+	ret->count = 1;
+	return 0;
+}
+
+/* Those that the DNS has named already, a socket's, or what the name stands for. */
+static int find_addresses(struct worker *w, const struct target_host *t, struct net_addrs *ret,
+			  struct err *err) {
+	if (t->name[0] == '/')
+		return socket_address(t->name, ret, err);
+	if (t->addrs == 0)
+		return look_up(w, t->name, ret, err);
+	for (ret->count = 0; ret->count < t->addrs; ret->count++) {
+		struct inet_port p = { t->addr[ret->count], w->port };
+		struct net_addr *a = &ret->at[ret->count];
+		memset(a, 0, sizeof(*a));
+		a->len = inet_to_sockaddr(&p, &a->sa);
+	}
+	return 0;
+}
+
 /* TCP, and TLS where it comes first. */
-static int open_stream(struct worker *w, const char *host, struct err *err) {
+static int open_stream(struct worker *w, const struct target_host *t, struct err *err) {
 	const struct config_relay *r = &w->params->relay;
-	struct net_addrs addrs, source;
+	const char *host = t->name;
+	struct net_addrs addrs;
 	struct net_addr peer;
-	if (net_lookup(host, w->port, &addrs, err) != 0)
+	bool socket = t->name[0] == '/';
+	if (find_addresses(w, t, &addrs, err) != 0)
 		return -1;
-	if (r->source && net_lookup(r->source, 0, &source, err) != 0)
-		return -1;
-	w->conn = conn_open(&addrs, r->source ? &source.at[0] : NULL,
-			    r->connect_timeout_ms, &peer, err);
+	w->conn = conn_open_from(&addrs, socket ? NULL : r->source, r->connect_timeout_ms, &peer,
+				 err);
 	if (!w->conn)
 		return net_is_literal(host) ? -1 : err_prefix(err, "%s", host);
 	name_peer(w, host, &peer);
@@ -109,14 +156,10 @@ static int open_stream(struct worker *w, const char *host, struct err *err) {
 
 static int shake_hands(struct worker *w) {
 	const struct config_relay *r = &w->params->relay;
-	const struct tls_policy policy = {
-		.host = w->host,
-		.verify = r->tls != CONFIG_TLS_OPPORTUNISTIC,
-	};
 	struct err err = ERR_INIT;
 	worker_may_die(true);
-	int result = conn_start_tls(w->conn, w->tls, &policy, r->connect_timeout_ms,
-				    &err);
+	int result = conn_start_tls(w->conn, w->tls, &w->tls_plan.policy,
+				    r->connect_timeout_ms, &err);
 	worker_may_die(false);
 	if (result == 0)
 		return 0;
@@ -140,6 +183,7 @@ void worker_ready(struct worker *w) {
 	struct wire_report r = { .kind = WIRE_UP, .verified = tls && tls->verified };
 	w->ready = true;
 	w->ext = *smtp_client_extensions(w->client);
+	w->rcpt_max = 0;
 	w->connected_ms = clock_boot_ms();
 	snprintf(w->tls_version, sizeof(w->tls_version), "%s",
 		 tls ? tls->version : "none");
@@ -151,37 +195,48 @@ void worker_ready(struct worker *w) {
 	snprintf(r.tls, sizeof(r.tls), "%s", tls ? tls->version : "");
 	snprintf(r.cipher, sizeof(r.cipher), "%s", tls ? tls->cipher : "");
 	snprintf(r.auth, sizeof(r.auth), "%s", w->mechanism);
+	if (w->best_offer) {
+		snprintf(r.auth_host, sizeof(r.auth_host), "%s", w->host);
+		snprintf(r.auth_best, sizeof(r.auth_best), "%s", w->best_offer);
+	}
 	worker_report(w, &r);
 	worker_send_reports(w);
 }
 
-static enum smtp_starttls starttls_of(enum config_tls tls, bool in_clear) {
-	switch (tls) {
-	case CONFIG_TLS_STARTTLS:
-		return SMTP_STARTTLS_REQUIRED;
-	case CONFIG_TLS_OPPORTUNISTIC:
+static enum smtp_starttls starttls_of(const struct worker *w, bool in_clear) {
+	enum tlspolicy_level level = w->tls_plan.decision.level;
+	if (w->implicit || level == TLSPOLICY_CLEAR)
+		return SMTP_STARTTLS_NEVER;
+	if (level == TLSPOLICY_MAY)
 		return in_clear ? SMTP_STARTTLS_NEVER : SMTP_STARTTLS_IF_OFFERED;
-	case CONFIG_TLS_IMPLICIT:
-	case CONFIG_TLS_NONE:
-		break;
-	}
-	return SMTP_STARTTLS_NEVER;
+	return SMTP_STARTTLS_REQUIRED;
 }
 
 static int make_auth(struct worker *w, const char *host, struct err *err) {
 	const struct config_relay *r = &w->params->relay;
-	if (!r->login)
+	if (!r->login && !config_needs_no_secret(r))
 		return 0;
 	w->auth = calloc(1, sizeof(*w->auth));
 	if (!w->auth)
 		return err_set(err, ERR_MEMORY, "out of memory");
+	w->auth->worker = w;
 	w->auth->conn = w->conn;
-	w->auth->sasl = smtp_auth_new(r->login, w->password, r->auth, host, err);
+	w->auth->sasl = smtp_auth_new(
+		&(struct smtp_auth_options){
+			.login = r->login,
+			.secret = w->secret.text,
+			.token = w->secret.token,
+			.only = r->auth,
+			.host = host,
+			.port = w->port,
+			.binding = auth_binding,
+			.binding_ctx = w->conn,
+		},
+		err);
 	return w->auth->sasl ? 0 : -1;
 }
 
 static int make_session(struct worker *w, const char *host, bool in_clear) {
-	const struct config_relay *r = &w->params->relay;
 	struct err err = ERR_INIT;
 	if (make_auth(w, host, &err) != 0) {
 		set_fault(w, SMTP_STAGE_AUTH,
@@ -190,10 +245,12 @@ static int make_session(struct worker *w, const char *host, bool in_clear) {
 	}
 	const struct smtp_client_params params = {
 		.helo = w->params->helo,
-		.starttls = starttls_of(r->tls, in_clear),
-		.tls = r->tls == CONFIG_TLS_IMPLICIT,
+		.starttls = starttls_of(w, in_clear),
+		.tls = w->implicit,
+		.stream = w->params->stream && !w->no_stream,
 		.auth = w->auth ? &auth_ops : NULL,
 		.auth_ctx = w->auth,
+		.lmtp = w->lmtp,
 	};
 	w->client = smtp_client_new(&params);
 	if (w->client)
@@ -217,21 +274,25 @@ static void hold_session(struct worker *w) {
 }
 
 /* True when the session is ready; else w->fault says why not. */
-static bool try_host(struct worker *w, const char *host, bool in_clear) {
+static bool try_host(struct worker *w, const struct target_host *t, bool in_clear) {
+	const char *host = t->name;
 	struct err err = ERR_INIT;
 	int64_t begun = clock_boot_ms();
 	w->host = host;
 	name_peer(w, host, NULL);
-	w->port = port_of(&w->params->relay);
+	w->port = t->name[0] == '/' ? 0 : t->port ? t->port : port_of(&w->params->relay);
+	w->implicit = t->implicit || (!t->plain && w->params->relay.tls == CONFIG_TLS_IMPLICIT);
+	if (!worker_tls_plan(w, host, t->secure || w->params->relay.tls == CONFIG_TLS_DANE))
+		return false;
 	worker_may_die(true);
-	int result = open_stream(w, host, &err);
+	int result = open_stream(w, t, &err);
 	worker_may_die(false);
 	if (result != 0) {
 		set_fault(w, SMTP_STAGE_CONNECT,
 			  smtp_reply_local(451, 4, 1, "%s", err.msg));
 		return false;
 	}
-	if ((w->params->relay.tls == CONFIG_TLS_IMPLICIT && shake_hands(w) != 0) ||
+	if ((w->implicit && shake_hands(w) != 0) ||
 	    make_session(w, host, in_clear) != 0) {
 		worker_disconnect(w);
 		return false;
@@ -242,21 +303,36 @@ static bool try_host(struct worker *w, const char *host, bool in_clear) {
 }
 
 /* With opportunistic TLS, TLS that does not work is as good as none. */
-static bool try_host_both_ways(struct worker *w, const char *host) {
-	if (try_host(w, host, false))
+static bool try_host_both_ways(struct worker *w, const struct target_host *t) {
+	if (try_host(w, t, false))
 		return true;
-	if (w->over || w->params->relay.tls != CONFIG_TLS_OPPORTUNISTIC ||
+	if (w->over || w->tls_plan.decision.level != TLSPOLICY_MAY ||
 	    w->fault.stage != SMTP_STAGE_TLS)
 		return false;
-	return try_host(w, host, true);
+	return try_host(w, t, true);
+}
+
+/* Where each domain's own servers are asked, that none can be reached is an answer. */
+static void give_up_destination(struct worker *w, const struct worker_fault *worst) {
+	struct smtp_reply reply = worst->reply;
+	if (!w->params->destination || !worst->set || w->stopping)
+		return;
+	if (reply.code >= 500)
+		reply.code = 451;
+	worker_answer(w, &reply);
 }
 
 bool worker_connect(struct worker *w) {
-	const struct config_relay *r = &w->params->relay;
 	struct worker_fault worst = { .set = false };
-	for (size_t i = 0; i < r->host_count && !w->over; i++) {
+	if (worker_local(w))
+		return false;
+	if (w->dns)
+		dns_forget(w->dns); /* asked anew; what still holds is in the cache of its resolver */
+	if (!worker_targets(w, &w->targets))
+		worst = w->fault;
+	for (size_t i = 0; i < w->targets.count && !w->over; i++) {
 		w->fault.set = false;
-		if (try_host_both_ways(w, r->host[i])) {
+		if (try_host_both_ways(w, &w->targets.host[i])) {
 			w->fault.set = false;
 			return true;
 		}
@@ -266,7 +342,13 @@ bool worker_connect(struct worker *w) {
 		if (w->fault.set && w->fault.stage == SMTP_STAGE_AUTH)
 			break;
 	}
-	w->fault = worst;
+	w->fault.set = false;
+	if (w->has_answer)
+		worker_answer(w, &w->answer);
+	else
+		give_up_destination(w, &worst);
+	if (!w->fault.set)
+		w->fault = worst;
 	w->over = true;
 	return false;
 }

@@ -1,5 +1,5 @@
 /*
- * The header on its way out. It is read and rewritten before the envelope goes, because
+ * The header on its way out. It is read, rewritten, converted and signed before the envelope goes, because
  * SIZE must be that of what is sent; the file's own bytes are still summed up, so that
  * damage is found all the same. The body is streamed from the file.
  */
@@ -9,6 +9,7 @@
 #include "mail/header.h"
 
 #define FIRST_LOOK 8192u
+#define HOPS_MAX 50u
 
 /* Reads the header block of the message into raw. *ret_len is 0 when there is none. */
 static int read_block(struct worker_job *job, struct buf *raw, size_t *ret_len) {
@@ -33,23 +34,71 @@ static int read_block(struct worker_job *job, struct buf *raw, size_t *ret_len) 
 	}
 }
 
+/* RFC 5321 section 6.3: so many servers have none. */
+static bool goes_in_circles(struct span header) {
+	struct header_field f;
+	unsigned hops = 0;
+	header_take_mbox(&header);
+	while (hops <= HOPS_MAX && header_take(&header, &f))
+		hops += span_eq_nocase(f.name, SPAN("Received"));
+	return hops > HOPS_MAX;
+}
+
+/* Converts a message that the server cannot take as it is; all of it is sent from memory then. */
+static int convert(struct worker *w, struct worker_job *job, struct span header,
+		   size_t header_len) {
+	AUTO_BUF struct buf whole = BUF_INIT(WORKER_CONVERTED_MAX);
+	const struct queue_message *m = queue_claim_message(job->claim);
+	int converted = worker_downgrade(w, job, header, header_len, &whole);
+	if (converted <= 0)
+		return converted;
+	struct span message = buf_span(&whole), body;
+	size_t len = header_block_len(message);
+	header = span_head(message, len);
+	body = span_from(message, len);
+	if (worker_dkim_sign(w, job, header, m->content_len, body, &job->head) != 0)
+		return -1;
+	job->head_old = m->content_len;
+	job->head_crc = m->crc;
+	return buf_add(&job->head, message) == 0 ? 1 : -1;
+}
+
 int worker_header(struct worker *w, struct worker_job *job) {
 	AUTO_BUF struct buf raw = BUF_INIT(2 * HEADER_BLOCK_MAX);
+	AUTO_BUF struct buf rewritten = BUF_INIT(4 * HEADER_BLOCK_MAX);
+	AUTO_BUF struct buf downgraded = BUF_INIT(4 * HEADER_BLOCK_MAX);
 	const struct queue_message *m = queue_claim_message(job->claim);
 	size_t len;
 	if (job->head.max > 0)
 		return 0; /* a message of several slices has it already */
-	buf_init(&job->head, 4 * HEADER_BLOCK_MAX);
+	buf_init(&job->head, WORKER_CONVERTED_MAX + 4 * HEADER_BLOCK_MAX);
 	if (m->content_len == 0)
 		return 0;
 	if (read_block(job, &raw, &len) != 0)
 		return -1;
-	int changed = rewrite_header(&w->rules, span_head(buf_span(&raw), len),
-				     &job->head);
-	if (changed <= 0)
+	job->loops = goes_in_circles(span_head(buf_span(&raw), len));
+	int changed = rewrite_header(&w->rules.rewrite, span_head(buf_span(&raw), len),
+				     &rewritten);
+	if (changed < 0)
 		return changed;
-	job->head_old = len;
-	job->head_crc = codec_crc32c(m->envelope_crc, raw.data, len);
+	struct span header = changed ? buf_span(&rewritten) : span_head(buf_span(&raw), len);
+	int converted = worker_downgrade_header(w, job, &header, &downgraded);
+	if (converted < 0)
+		return -1;
+	changed |= converted;
+	converted = convert(w, job, header, len);
+	if (converted != 0)
+		return converted < 0 ? -1 : 0;
+	if (worker_dkim_sign(w, job, header, len, SPAN(""), &job->head) != 0)
+		return -1;
+	job->head_old = changed ? len : 0;
+	job->head_crc = codec_crc32c(m->envelope_crc, raw.data, (size_t)job->head_old);
+	if (changed)
+		return buf_add(&job->head, header);
+	if (raw.len == m->content_len && raw.len <= FIRST_LOOK) {
+		job->small = raw;
+		buf_init(&raw, 0);
+	}
 	return 0;
 }
 

@@ -45,6 +45,11 @@ void worker_may_die(bool may) {
 		sigaction(SIGTERM, &sa, NULL);
 }
 
+/* A write, and a TLS record, take what there is: a header with its body, several messages. */
+bool worker_wants_more(const struct worker *w) {
+	return smtp_client_output(w->client).len < WORKER_PIECE;
+}
+
 static void write_out(struct worker *w) {
 	struct err err = ERR_INIT;
 	struct span out = smtp_client_output(w->client);
@@ -106,7 +111,7 @@ static void time_over(struct worker *w) {
 
 static int poll_timeout(const struct worker *w) {
 	int64_t left = deadline(w) - clock_boot_ms();
-	bool more = w->sending && smtp_client_output(w->client).len == 0;
+	bool more = w->sending && worker_wants_more(w);
 	int64_t most = w->reports.len > 0 && !w->channel_full ? WORKER_REPORT_EVERY_MS
 							      : 60000;
 	if (more || conn_pending(w->conn) || left <= 0)
@@ -117,6 +122,16 @@ static int poll_timeout(const struct worker *w) {
 static short conn_events_wanted(const struct worker *w) {
 	short events = (short)(POLLIN | conn_wants(w->conn));
 	return smtp_client_output(w->client).len > 0 ? (short)(events | POLLOUT) : events;
+}
+
+void worker_wait_channel(struct worker *w, int64_t most_ms) {
+	struct pollfd fd = { .fd = w->channel, .events = POLLIN };
+	struct timespec ts = { most_ms / 1000, most_ms % 1000 * 1000000L };
+	int n = ppoll(&fd, 1, &ts, &while_waiting);
+	if (terminated && !w->stopping)
+		worker_stop(w);
+	if (n > 0)
+		worker_hear(w);
 }
 
 void worker_wait(struct worker *w) {

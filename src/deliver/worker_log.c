@@ -1,7 +1,8 @@
 /*
  * The worker's log lines. One line for each recipient and attempt, with the fields that
- * readers of Postfix logs know; everything a server said goes through log_field(). The manager
- * hears the same.
+ * readers of Postfix logs know; everything a server said goes through log_field(). An alias has
+ * one for each address that it stands for, and orig_to tells the alias. The manager hears the
+ * same, once for each recipient.
  */
 
 #include "deliver/worker_state.h"
@@ -29,7 +30,8 @@ static const char *status_word(enum worker_verdict v) {
 static void add_host(struct buf *line, const struct worker *w) {
 	AUTO_BUF struct buf host = BUF_INIT(sizeof(w->peer) + 8);
 	buf_adds(&host, w->peer);
-	buf_addf(&host, ":%u", w->port);
+	if (w->port > 0) /* else a socket, or nobody */
+		buf_addf(&host, ":%u", w->port);
 	log_field(line, "host", buf_span(&host));
 }
 
@@ -93,30 +95,56 @@ static void report(struct worker *w, const struct worker_job *job,
 	worker_report_result(w, &r);
 }
 
-void worker_log_recipient(struct worker *w, const struct worker_job *job,
-			  const struct worker_recipient *to) {
+/* address: where it went, or was to go. has: it got there, though the recipient, an alias, is
+ * not settled; the server's words are about its other addresses then. */
+static void log_address(const struct worker *w, const struct worker_job *job,
+			const struct worker_recipient *to, const struct delays *d,
+			struct span address, bool has) {
+	static const struct mail_status sent = { 2, 0, 0 };
 	AUTO_BUF struct buf line = BUF_INIT(LINE_MAX_BYTES);
 	AUTO_BUF struct buf dsn = BUF_INIT(32);
 	const struct envelope *env = &queue_claim_message(job->claim)->env;
 	const struct journal *journal = &queue_claim_message(job->claim)->journal;
-	struct delays d = delays_of(w, job, to);
+	struct span recipient = env->to[to->index].address;
 	buf_addf(&line, "id=%s", queue_id_text(&job->id).s);
 	log_field_addr(&line, "from", env->from);
-	log_field_addr(&line, "to", env->to[to->index].address);
+	log_field_addr(&line, "to", address);
+	if (!span_eq(address, recipient))
+		log_field_addr(&line, "orig_to", recipient);
 	log_field(&line, "relay", span_str(w->params->relay.name));
 	add_host(&line, w);
-	log_field(&line, "status", span_str(status_word(to->verdict)));
-	mail_status_add(&dsn, to->status);
+	log_field(&line, "status", span_str(status_word(has ? VERDICT_DELIVERED : to->verdict)));
+	mail_status_add(&dsn, has ? sent : to->status);
 	log_field(&line, "dsn", buf_span(&dsn));
-	add_delays(&line, &d);
+	add_delays(&line, d);
 	log_field(&line, "tls", span_str(w->tls_version[0] ? w->tls_version : "none"));
 	if (w->mechanism[0])
 		log_field(&line, "auth", span_str(w->mechanism));
 	if (to->verdict == VERDICT_UNCERTAIN || journal->to[to->index].maybe_twice)
 		log_field(&line, "possibly-twice", SPAN("yes"));
-	log_field(&line, "reply",
-		  span_of(buf_str(&job->words) + to->words, to->words_len));
+	if (!has)
+		log_field(&line, "reply",
+			  span_of(buf_str(&job->words) + to->words, to->words_len));
 	log_info("%s", buf_str(&line));
+}
+
+void worker_log_recipient(struct worker *w, const struct worker_job *job,
+			  const struct worker_recipient *to) {
+	AUTO_BUF struct buf dsn = BUF_INIT(32);
+	const struct envelope *env = &queue_claim_message(job->claim)->env;
+	struct delays d = delays_of(w, job, to);
+	size_t k = (size_t)(to - job->to), logged = 0;
+	for (size_t i = 0; i < job->routes && k < job->sendable; i++) {
+		const struct worker_route *r = &job->route[i];
+		if (r->to != k)
+			continue;
+		log_address(w, job, to, &d, job->wire[r->wire].address,
+			    to->partly && r->accepted);
+		logged++;
+	}
+	if (logged == 0)
+		log_address(w, job, to, &d, env->to[to->index].address, false);
+	mail_status_add(&dsn, to->status);
 	report(w, job, to, buf_span(&dsn), &d);
 }
 

@@ -8,6 +8,7 @@
 #include <sys/random.h>
 
 #include "base/log.h"
+#include "deliver/greylist.h"
 #include "deliver/schedule.h"
 #include "deliver/worker_state.h"
 
@@ -37,7 +38,7 @@ size_t worker_ranges(const struct worker_job *job, size_t first, size_t count,
 }
 
 static bool is_accepted(const struct worker_recipient *to) {
-	return to->verdict == VERDICT_NONE && to->accepted;
+	return to->verdict == VERDICT_NONE && to->accepted && !to->elsewhere;
 }
 
 static bool is_undelivered(const struct worker_recipient *to) {
@@ -61,7 +62,7 @@ void worker_delivered(struct worker *w, struct worker_part *part,
 	}
 	for (size_t k = part->first; k < part->first + part->count; k++) {
 		struct worker_recipient *to = &job->to[k];
-		to->partly = to->accepted && to->verdict != VERDICT_NONE;
+		to->partly = to->accepted && (to->verdict != VERDICT_NONE || to->elsewhere);
 		if (is_accepted(to))
 			worker_judge(job, to, VERDICT_DELIVERED, reply);
 	}
@@ -183,9 +184,13 @@ static uint32_t random_bits(void) {
 static int64_t pause_of(const struct worker *w, const struct worker_job *job) {
 	unsigned before = queue_claim_message(job->claim)->journal.attempts;
 	if (!job->other_than_greylisted) {
-		if (before < SCHEDULE_GREYLIST_FREE)
+		if (before < GREYLIST_FREE)
 			return job->greylist_ms;
-		before -= SCHEDULE_GREYLIST_FREE;
+		before -= GREYLIST_FREE;
+	}
+	if (w->params->relays) { /* each lane of a message has its attempts */
+		unsigned by_age = schedule_attempts(job->age_ms, w->params->retry_min_ms);
+		before = before < by_age ? before : by_age;
 	}
 	return schedule_backoff_ms(before + 1, w->params->retry_min_ms,
 				   w->params->retry_max_ms, random_bits());
@@ -218,6 +223,7 @@ static void note_later(struct worker_job *job) {
 	for (size_t k = 0; k < job->count; k++) {
 		const struct worker_recipient *to = &job->to[k];
 		job->nameless += to->verdict == VERDICT_HELD;
+		job->elsewhere += to->verdict == VERDICT_NONE && to->partly;
 		if (to->verdict != VERDICT_LATER && to->verdict != VERDICT_UNCERTAIN)
 			continue;
 		job->later = true;
@@ -225,10 +231,16 @@ static void note_later(struct worker_job *job) {
 			job->other_than_greylisted = true;
 			continue;
 		}
-		int64_t ms = schedule_greylist_ms(words_of(job, to));
+		int64_t ms = greylist_delay_ms(words_of(job, to));
 		if (ms > job->greylist_ms)
 			job->greylist_ms = ms;
 	}
+}
+
+static void report_end(struct worker *w, enum wire_kind kind, const struct queue_id *id,
+		       unsigned sent) {
+	struct wire_report r = { .kind = kind, .id = *id, .sent = sent };
+	worker_report(w, &r);
 }
 
 static void report_later(struct worker *w, const struct worker_job *job, int64_t wait_ms,
@@ -239,6 +251,7 @@ static void report_later(struct worker *w, const struct worker_job *job, int64_t
 		.wait_ms = wait_ms,
 		.age_ms = age_ms,
 		.recorded = recorded,
+		.sent = job->sent,
 	};
 	worker_report(w, &r);
 }
@@ -255,7 +268,7 @@ static int append(struct worker *w, struct worker_job *job, struct err *err) {
 	add_reached(job, &out);
 	add_results(w, job, &now, &out);
 	if (job->later && !job->more && queue_claim_message(job->claim)->journal.held)
-		journal_add_release(&out); /* what held it is known now */
+		journal_add_release(&out, &now); /* what held it is known now */
 	job->age_ms = age_of(job, &now);
 	if (job->later && !job->more) {
 		job->wait_ms = pause_of(w, job);
@@ -273,7 +286,7 @@ static void remove_file(struct worker *w, struct worker_job *job) {
 	struct queue_claim *c = job->claim;
 	job->claim = NULL;
 	if (queue_claim_remove(c, &err) == 0) {
-		worker_report_id(w, WIRE_DONE, &job->id);
+		report_end(w, WIRE_DONE, &job->id, job->sent);
 		return;
 	}
 	err_prefix(&err, "id=%s was delivered and cannot be removed",
@@ -295,12 +308,13 @@ static bool is_orphan(const struct worker_job *job) {
 /* Nothing is left but names that nobody knows: a person must say who they are. */
 static void hold(struct worker *w, struct worker_job *job) {
 	AUTO_BUF struct buf record = BUF_INIT(256);
+	struct moment now = clock_now();
 	struct err err = ERR_INIT;
 	if (!queue_claim_message(job->claim)->journal.held)
-		journal_add_hold(&record, JOURNAL_LOCAL_NAME);
+		journal_add_hold(&record, &now, JOURNAL_LOCAL_NAME);
 	if (record.len == 0 ||
 	    queue_claim_append(job->claim, buf_span(&record), true, &err) == 0) {
-		worker_report_id(w, WIRE_HELD, &job->id);
+		report_end(w, WIRE_HELD, &job->id, job->sent);
 		return;
 	}
 	log_error("id=%s cannot be held: %s", queue_id_text(&job->id).s, err.msg);
@@ -312,7 +326,7 @@ static void report(struct worker *w, struct worker_job *job) {
 	const struct journal *j = &queue_claim_message(job->claim)->journal;
 	size_t left = worker_unsettled(job, 0);
 	if (job->has_notice || (left == 0 && (is_orphan(job) || !journal_finished(j))))
-		worker_report_id(w, WIRE_NOTICE, &job->id);
+		report_end(w, WIRE_NOTICE, &job->id, job->sent);
 	else if (left == 0)
 		remove_file(w, job);
 	else if (job->nameless == left)
@@ -321,6 +335,8 @@ static void report(struct worker *w, struct worker_job *job) {
 		report_later(w, job, job->wait_ms, job->age_ms, true);
 	else if (job->culprit)
 		report_later(w, job, CULPRIT_WAIT_MS, job->age_ms, false);
+	else if (job->elsewhere > 0 && job->nameless + job->elsewhere == left)
+		report_end(w, WIRE_ELSEWHERE, &job->id, job->sent);
 	else
 		worker_report_id(w, WIRE_BACK, &job->id);
 }
@@ -365,9 +381,19 @@ static void finish_damaged(struct worker *w, struct worker_job *job) {
 	worker_report(w, &r);
 }
 
+/* Of an alias one address was refused, and others of it have their lanes elsewhere: it is not
+ * over before they were tried. */
+static void keep_open(struct worker_job *job) {
+	for (size_t k = 0; k < job->count; k++)
+		if (job->to[k].elsewhere && job->to[k].verdict == VERDICT_FAILED)
+			job->to[k].verdict = VERDICT_LATER;
+}
+
 void worker_finish(struct worker *w, struct worker_job *job) {
 	struct err err = ERR_INIT;
+	keep_open(job);
 	struct tally t = count(w, job);
+	job->sent += (unsigned)(t.delivered + t.uncertain + t.partly);
 	w->window.finished++;
 	for (size_t k = 0; k < job->count; k++)
 		if (job->to[k].verdict != VERDICT_NONE)

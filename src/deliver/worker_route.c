@@ -82,12 +82,77 @@ static int wire_address(const struct worker *w, struct span address, char **ret_
 	return -1;
 }
 
+/* --- which lane --- */
+
+void worker_route_begin(struct worker *w, const struct worker_job *job) {
+	buf_reset(&w->sender);
+	rewrite_sender(&w->rules.rewrite, queue_claim_message(job->claim)->env.from, &w->sender);
+}
+
+/* The manager asks the same of the same rules (place.c). */
+static bool is_here(const struct worker *w, const struct worker_job *job,
+		    struct span address) {
+	const struct wire_worker *p = w->params;
+	const struct route_table table = { p->route, p->route_count, p->relays };
+	const struct route_query query = {
+		.sender = buf_span(&w->sender),
+		.recipient = address,
+		.uid = queue_claim_message(job->claim)->env.uid,
+		.relay = queue_claim_message(job->claim)->env.relay,
+	};
+	char destination[ROUTE_DESTINATION_MAX + 1];
+	struct route_choice choice = route_find(&table, &query);
+	if (!span_eq(choice.name, span_str(p->relay.name)))
+		return false;
+	if (!config_is_per_domain(&p->relay))
+		return true;
+	route_destination(address, destination);
+	return strcmp(destination, p->destination ? p->destination : "") == 0;
+}
+
+/* True when that address of an alias has the message, as it is recorded: as on the wire. */
+static bool has_reached(const struct worker *w, const struct worker_job *job, size_t index,
+			struct span address) {
+	AUTO_FREE char *owned = NULL;
+	struct smtp_reply why;
+	if (wire_address(w, address, &owned, &why) != 0)
+		return false;
+	return journal_has_reached(&queue_claim_message(job->claim)->journal, index,
+				   owned ? span_str(owned) : address);
+}
+
+/* A name that nobody knows has no lane: whoever finds it says so. */
+enum worker_here worker_route_here(struct worker *w, const struct worker_job *job,
+				   size_t index) {
+	struct span address = queue_claim_message(job->claim)->env.to[index].address;
+	struct fixup_recipients list = { .count = 0 };
+	struct err err = ERR_INIT;
+	bool here = false, elsewhere = false;
+	if (!w->params->relays) /* there is one lane */
+		return HERE;
+	if (!rewrite_concerns(&w->rules.rewrite, address))
+		return is_here(w, job, address) ? HERE : ELSEWHERE;
+	if (rewrite_recipient(&w->rules.rewrite, address, &list, &err) != REWRITE_DONE)
+		list.count = 0;
+	for (size_t i = 0; i < list.count; i++) {
+		struct span one = span_str(list.address[i]);
+		if (has_reached(w, job, index, one))
+			continue;
+		if (is_here(w, job, one))
+			here = true;
+		else
+			elsewhere = true;
+	}
+	fixup_recipients_release(&list);
+	return !elsewhere ? HERE : here ? HERE_AND_ELSEWHERE : ELSEWHERE;
+}
+
 int worker_route_sender(struct worker *w, struct worker_job *job,
 			struct smtp_reply *ret_why) {
 	struct span from = queue_claim_message(job->claim)->env.from;
 	AUTO_BUF struct buf out = BUF_INIT(4 * ADDR_MAX);
 	AUTO_FREE char *rewritten = NULL;
-	rewrite_sender(&w->rules, from, &out);
+	rewrite_sender(&w->rules.rewrite, from, &out);
 	if (out.len > 0 && !span_eq(buf_span(&out), from)) {
 		rewritten = buf_take(&out);
 		if (!rewritten) {
@@ -180,7 +245,7 @@ static enum worker_verdict expand(struct worker *w, struct worker_job *job,
 	struct fixup_recipients list = { .count = 0 };
 	struct err err = ERR_INIT;
 	size_t before = job->routes;
-	enum rewrite_result result = rewrite_recipient(&w->rules, address, &list, &err);
+	enum rewrite_result result = rewrite_recipient(&w->rules.rewrite, address, &list, &err);
 	enum worker_verdict verdict = VERDICT_NONE;
 	part->expanded = true;
 	if (result == REWRITE_LATER) {
@@ -190,8 +255,10 @@ static enum worker_verdict expand(struct worker *w, struct worker_job *job,
 		*ret_why = smtp_reply_local(450, 1, 1, "%s", err.msg);
 		verdict = VERDICT_HELD;
 	}
+	bool all = !job->to[job->sendable].elsewhere;
 	for (size_t i = 0; verdict == VERDICT_NONE && i < list.count; i++)
-		if (add_address(w, job, part, list.address[i], ret_why) != 0)
+		if ((all || is_here(w, job, span_str(list.address[i]))) &&
+		    add_address(w, job, part, list.address[i], ret_why) != 0)
 			verdict = verdict_of(ret_why);
 	if (verdict == VERDICT_NONE && job->routes == before) {
 		*ret_why = smtp_reply_local(250, 0, 0,
@@ -212,7 +279,7 @@ static enum worker_verdict route(struct worker *w, struct worker_job *job,
 	size_t wires = job->wires;
 	enum worker_verdict verdict;
 	char *owned = NULL;
-	if (rewrite_concerns(&w->rules, address)) {
+	if (rewrite_concerns(&w->rules.rewrite, address)) {
 		verdict = expand(w, job, part, address, ret_why);
 		if (verdict != VERDICT_NONE)
 			job->wires = wires;
@@ -229,17 +296,31 @@ static enum worker_verdict route(struct worker *w, struct worker_job *job,
 
 /* --- all of them --- */
 
-static struct worker_part *part_for_next(struct worker_job *job) {
-	size_t n = job->sendable / WORKER_PART_RECIPIENTS;
-	if (n == job->parts) {
-		job->part[job->parts++] = (struct worker_part){
-			.job = job,
-			.first = job->sendable,
-			.first_route = job->routes,
-			.first_wire = job->wires,
-		};
-	}
-	return &job->part[n];
+/* NULL: there are as many transactions as a slice can have. */
+static struct worker_part *part_for_next(const struct worker *w, struct worker_job *job) {
+	const struct envelope *env = &queue_claim_message(job->claim)->env;
+	struct worker_part *last = &job->part[job->parts > 0 ? job->parts - 1 : 0];
+	struct span address = env->to[job->to[job->sendable].index].address;
+	if (job->parts > 0 && !worker_part_is_full(w, job, last, address))
+		return last;
+	if (job->parts == WORKER_PARTS_MAX)
+		return NULL;
+	job->part[job->parts] = (struct worker_part){
+		.job = job,
+		.first = job->sendable,
+		.first_route = job->routes,
+		.first_wire = job->wires,
+	};
+	return &job->part[job->parts++];
+}
+
+/* The recipients that have no transaction go with the next slice. */
+static void cut_slice(struct worker_job *job, size_t todo) {
+	struct worker_recipient *to = &job->to[job->sendable];
+	job->next = to->index;
+	job->more = true;
+	memmove(to, to + todo, (job->count - job->sendable - todo) * sizeof(*to));
+	job->count -= todo;
 }
 
 /* Moves what cannot be sent behind the rest; both keep their order. */
@@ -279,8 +360,11 @@ static void make_transactions(struct worker *w, struct worker_job *job) {
 void worker_route_all(struct worker *w, struct worker_job *job) {
 	struct smtp_reply why;
 	size_t todo = job->count;
-	while (todo-- > 0) {
-		enum worker_verdict verdict = route(w, job, part_for_next(job), &why);
+	for (; todo > 0; todo--) {
+		struct worker_part *part = part_for_next(w, job);
+		if (!part)
+			break;
+		enum worker_verdict verdict = route(w, job, part, &why);
 		if (verdict == VERDICT_NONE) {
 			job->sendable++;
 			continue;
@@ -288,6 +372,8 @@ void worker_route_all(struct worker *w, struct worker_job *job) {
 		worker_judge(job, &job->to[job->sendable], verdict, &why);
 		move_back(job);
 	}
+	if (todo > 0)
+		cut_slice(job, todo);
 	if (job->parts > 0 && job->part[job->parts - 1].first == job->sendable)
 		job->parts--; /* begun for recipients that were refused */
 	make_transactions(w, job);

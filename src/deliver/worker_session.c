@@ -1,6 +1,6 @@
 /*
- * The transactions of one connection: begins them, streams content, and turns what the
- * client machine tells into verdicts. The envelope of the next message leaves with the end
+ * The transactions of one connection: begins them, and turns what the client machine tells
+ * into verdicts. The envelope of the next message leaves with the end
  * of the one before (RFC 2920), so a message costs one round trip.
  *
  * A connection that ends in mid-work blames at most one message: the one whose reply is
@@ -11,7 +11,6 @@
 
 #include <string.h>
 
-#include "base/codec.h"
 #include "deliver/worker_state.h"
 
 static bool in_flight(const struct worker *w) {
@@ -34,22 +33,43 @@ static void busy(struct worker *w, const struct smtp_reply *reply) {
 	if (s.len > 0)
 		memcpy(w->busy_words, s.p, s.len);
 	w->busy_words[s.len] = '\0';
+	w->busy_event = outcome_words(SMTP_STAGE_CONTENT, reply);
 	w->busy = w->over = true;
 }
 
-/* The connection is of no more use: closes it, and what was not settled goes back. */
-static void drop(struct worker *w) {
+void worker_drop(struct worker *w) {
+	bool served_its_share = w->quitting && w->window.count == 0;
 	worker_disconnect(w);
 	worker_abandon_window(w);
+	if (!served_its_share)
+		w->window_size = 1;
+}
+
+/* A stranger's server that does not serve us refuses this mail, and is no relay of ours. */
+static enum outcome judge(const struct worker *w, enum smtp_stage stage,
+			  const struct smtp_reply *reply, unsigned refused) {
+	enum outcome o = outcome_judge(stage, reply, refused);
+	if (o != OUTCOME_RELAY || !w->params->destination)
+		return o;
+	return stage == SMTP_STAGE_RCPT && reply->code / 100 == 5
+		       ? OUTCOME_FAILED_RECIPIENT
+		       : OUTCOME_LATER;
 }
 
 static void on_recipient(struct worker *w, const struct smtp_client_note *note) {
 	struct worker_part *part = note->transaction->user;
 	size_t wire = part->first_wire + note->recipient;
-	enum outcome o = outcome_judge(SMTP_STAGE_RCPT, &note->reply, 0);
+	if (note->stage == SMTP_STAGE_CONTENT) {
+		worker_lmtp_reply(w, part, note->recipient, &note->reply);
+		return;
+	}
+	if (worker_put_off(w, part, wire, &note->reply))
+		return;
+	enum outcome o = judge(w, SMTP_STAGE_RCPT, &note->reply, 0);
 	switch (o) {
 	case OUTCOME_DELIVERED:
 		worker_accept_address(part, wire);
+		part->accepted++;
 		w->accepted_here++;
 		return;
 	case OUTCOME_FAILED_RECIPIENT:
@@ -66,7 +86,8 @@ static void on_recipient(struct worker *w, const struct smtp_client_note *note) 
 	case OUTCOME_GREYLISTED:
 		break;
 	}
-	worker_refuse_address(part, wire, VERDICT_LATER, o == OUTCOME_GREYLISTED, &note->reply);
+	worker_refuse_address(part, wire, VERDICT_LATER, o == OUTCOME_GREYLISTED,
+			      &note->reply);
 }
 
 /* True when this sender was the last one that was refused. */
@@ -97,6 +118,15 @@ static void senders_are_fine(struct worker *w) {
 	worker_report(w, &r);
 }
 
+/* When a fault of the relay is known, once nothing is in flight any more. */
+static bool leave_relay(struct worker *w) {
+	if (!w->ready || !w->fault.set || in_flight(w))
+		return false;
+	w->over = true;
+	worker_drop(w);
+	return true;
+}
+
 /* The relay refuses us, and not just this message: nothing of it is recorded, and everybody
  * of the transaction counts as not tried. */
 static void refused_by_relay(struct worker *w, struct worker_part *part,
@@ -104,20 +134,22 @@ static void refused_by_relay(struct worker *w, struct worker_part *part,
 	for (size_t k = part->first; k < part->first + part->count; k++)
 		part->job->to[k].verdict = VERDICT_NONE;
 	part->job->culprit = true;
-	relay_fault(w, stage, reply);
-	drop(w);
+	part->job->parts_done++;
+	if (!w->fault.set)
+		w->fault = (struct worker_fault){ true, stage, *reply };
+	leave_relay(w);
 }
 
 static void part_over(struct worker *w, struct worker_part *part) {
 	struct worker_job *job = part->job;
 	if (++job->parts_done == job->parts)
-		worker_finish(w, job);
+		worker_settle(w, job);
 }
 
 static void on_refused(struct worker *w, struct worker_part *part,
 		       const struct smtp_client_note *note) {
 	unsigned others = w->refused - is_refused_again(w, &part->t);
-	enum outcome o = outcome_judge(note->stage, &note->reply, others);
+	enum outcome o = judge(w, note->stage, &note->reply, others);
 	bool evidence = w->accepted_here > 0; /* it does serve us */
 	if (note->stage == SMTP_STAGE_RCPT) {
 		if (part->relay_fault && !evidence) {
@@ -134,8 +166,8 @@ static void on_refused(struct worker *w, struct worker_part *part,
 	if (note->stage == SMTP_STAGE_MAIL && note->reply.code / 100 == 5)
 		count_refused(w, &part->t);
 	bool final = o == OUTCOME_FAILED_MESSAGE || o == OUTCOME_FAILED_RECIPIENT;
-	worker_judge_part(part, final ? VERDICT_FAILED : VERDICT_LATER, o == OUTCOME_GREYLISTED,
-		   false, &note->reply);
+	worker_judge_part(part, final ? VERDICT_FAILED : VERDICT_LATER,
+			  o == OUTCOME_GREYLISTED, false, &note->reply);
 	part_over(w, part);
 }
 
@@ -145,6 +177,12 @@ static void on_done(struct worker *w, const struct smtp_client_note *note) {
 		senders_are_fine(w);
 	if (note->stage == SMTP_STAGE_CONTENT)
 		w->finished_here++;
+	if (w->lmtp && note->stage == SMTP_STAGE_CONTENT) {
+		worker_lmtp_reply(w, part, part->accepted - 1, &note->reply);
+		worker_lmtp_done(part);
+		part_over(w, part);
+		return;
+	}
 	if (note->stage != SMTP_STAGE_CONTENT || note->reply.code / 100 != 2) {
 		on_refused(w, part, note);
 		return;
@@ -169,9 +207,14 @@ static bool out_of_step(const struct worker *w, const struct smtp_reply *reply) 
 /* A message on the wire when the connection ended. */
 static void blame(struct worker *w, struct worker_part *part,
 		  const struct smtp_client_note *note, const struct smtp_reply *reply) {
-	if (out_of_step(w, reply))
+	bool streamed = smtp_client_streams(w->client);
+	if (out_of_step(w, reply) && !streamed)
 		take_back_refusals(part);
-	if (note->uncertain)
+	if (note->uncertain && streamed)
+		worker_lost(part, reply);
+	else if (streamed && smtp_client_out_of_step(w->client))
+		return;
+	else if (note->uncertain)
 		worker_judge_part(part, VERDICT_UNCERTAIN, false, true, reply);
 	else if (note->stage == SMTP_STAGE_CONTENT)
 		worker_judge_part(part, VERDICT_LATER, false, true, reply);
@@ -188,6 +231,10 @@ static void judge_end(struct worker *w, const struct smtp_client_note *note,
 	bool quiet = !working && (w->idle_since_ms > 0 || reply->local);
 	if (!w->ready)
 		w->fault = (struct worker_fault){ true, note->stage, *reply };
+	else if (w->fault.set)
+		w->over = true;
+	else if (w->no_stream && smtp_client_streams(w->client) && !w->silent)
+		w->over = w->stopping; /* it goes on, without streaming */
 	else if (w->quitting || w->stopping)
 		w->over = w->over || w->stopping || w->inbox_count == 0;
 	else if (!useful)
@@ -207,8 +254,9 @@ static void on_closed(struct worker *w, const struct smtp_client_note *note) {
 					 note->reply.text);
 	if (note->transaction)
 		blame(w, note->transaction->user, note, &reply);
+	worker_judge_stream(w, &reply);
 	judge_end(w, note, &reply);
-	drop(w);
+	worker_drop(w);
 }
 
 static void act(struct worker *w, enum smtp_client_event ev,
@@ -231,6 +279,9 @@ static void act(struct worker *w, enum smtp_client_event ev,
 		break;
 	case SMTP_CLIENT_DONE:
 		on_done(w, note);
+		break;
+	case SMTP_CLIENT_LOST:
+		worker_lost(note->transaction->user, &note->reply);
 		break;
 	case SMTP_CLIENT_CLOSED:
 		on_closed(w, note);
@@ -259,15 +310,15 @@ static void refuse_part(struct worker *w, struct worker_part *part,
 			      : err->kind == ERR_SYNTAX
 				      ? smtp_reply_local(501, 1, 3, "%s", err->msg)
 				      : smtp_reply_local(451, 3, 0, "%s", err->msg);
-	worker_judge_part(part, r.code / 100 == 5 ? VERDICT_FAILED : VERDICT_LATER, false, false,
-		   &r);
+	worker_judge_part(part, r.code / 100 == 5 ? VERDICT_FAILED : VERDICT_LATER, false,
+			  false, &r);
 	part_over(w, part);
 }
 
 static bool begin_next(struct worker *w) {
 	struct worker_window *win = &w->window;
 	struct err err = ERR_INIT;
-	if (!w->ready || w->stopping || !smtp_client_may_begin(w->client))
+	if (!w->ready || w->stopping || w->fault.set || !smtp_client_may_begin(w->client))
 		return false;
 	while (win->begin < win->count &&
 	       win->job[win->begin].parts_begun == win->job[win->begin].parts)
@@ -283,68 +334,14 @@ static bool begin_next(struct worker *w) {
 	return true;
 }
 
-/* The content cannot be what was accepted, or cannot be read: closed before the final dot,
- * so that the server throws away what it has. */
-static void spoilt(struct worker *w, const struct err *why, bool damaged) {
-	struct worker_job *job = w->sending->job;
-	struct smtp_reply r = smtp_reply_local(451, 3, 0, "%s", why->msg);
-	log_error("id=%s %s", queue_id_text(&job->id).s, why->msg);
-	job->damaged = damaged;
-	worker_judge_part(w->sending, VERDICT_LATER, false, true, &r);
-	drop(w);
-}
-
-static bool send_content(struct worker *w) {
-	struct err err = ERR_INIT;
-	if (!w->sending || smtp_client_output(w->client).len > 0)
-		return false;
-	struct worker_job *job = w->sending->job;
-	const struct queue_message *m = queue_claim_message(job->claim);
-	struct span head;
-	if (worker_header_piece(w, &head)) {
-		if (smtp_client_content(w->client, head, false) == 0)
-			return true;
-		err_set(&err, ERR_MEMORY, "out of memory");
-		spoilt(w, &err, false);
-		return true;
-	}
-	uint64_t left = m->content_len - w->sent_offset;
-	size_t len = left < WORKER_PIECE ? (size_t)left : WORKER_PIECE;
-	bool last = len == left;
-	if (queue_claim_content(job->claim, w->sent_offset, w->piece, len, &err) != 0) {
-		spoilt(w, &err, err.kind == ERR_SYNTAX);
-		return true;
-	}
-	w->sent_crc = codec_crc32c(w->sent_crc, w->piece, len);
-	w->sent_offset += len;
-	if (last && w->sent_crc != m->crc) {
-		err_set(&err, ERR_SYNTAX,
-			"the message is not what was accepted: bad checksum");
-		spoilt(w, &err, true);
-		return true;
-	}
-	if (smtp_client_content(w->client, span_of(w->piece, len), last) != 0) {
-		err_set(&err, ERR_MEMORY, "out of memory");
-		spoilt(w, &err, false);
-		return true;
-	}
-	if (last)
-		w->sending = NULL;
-	return true;
-}
-
 /* Between windows: the last one went out cleanly if the connection is still there. */
 static bool close_window(struct worker *w) {
 	struct worker_window *win = &w->window;
 	const struct wire_report clean = { .kind = WIRE_WINDOW_CLEAN };
-	if (win->count == 0 || win->finished < win->count)
+	worker_finish_settled(w);
+	if (w->gave_up || win->count == 0 || win->finished < win->count)
 		return false;
-	struct worker_job *last = &win->job[win->count - 1];
-	if (last->claim && last != &win->job[0]) { /* it goes on with its next slice */
-		win->job[0] = *last;
-		*last = (struct worker_job){ .claim = NULL };
-	}
-	win->count = win->finished = win->begin = 0;
+	worker_keep_jobs(w);
 	worker_report(w, &clean);
 	w->window_size = w->window_size < WIRE_WINDOW / 2 ? w->window_size * 2
 							  : WIRE_WINDOW;
@@ -365,12 +362,13 @@ static bool wind_down(struct worker *w) {
 void worker_advance(struct worker *w) {
 	bool acted = true;
 	while (acted && w->client && !w->over) {
-		acted = close_window(w) || wind_down(w);
-		if (w->ready && !w->stopping && !w->quitting && w->window.count == 0)
+		acted = close_window(w) || leave_relay(w) || wind_down(w);
+		if (w->client && w->ready && !w->stopping && !w->quitting &&
+		    w->window.count == 0)
 			worker_next_window(w);
 		while (w->client && !w->over && begin_next(w))
 			acted = true;
-		if (w->client && !w->over && send_content(w))
+		if (w->client && !w->over && worker_send_content(w))
 			acted = true;
 		if (w->client && !w->over && take_events(w))
 			acted = true;

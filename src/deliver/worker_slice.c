@@ -27,6 +27,7 @@ void worker_slice_clear(struct worker_job *job) {
 	free(job->from);
 	job->from = NULL;
 	job->count = job->parts_begun = job->parts_done = 0;
+	job->settled = false;
 	buf_reset(&job->words);
 }
 
@@ -38,6 +39,7 @@ void worker_job_release(struct worker_job *job) {
 	free(job->route);
 	free(job->owned);
 	buf_release(&job->head);
+	buf_release(&job->small);
 	buf_release(&job->words);
 	*job = (struct worker_job){ .claim = NULL };
 }
@@ -53,18 +55,28 @@ static int reserve(struct worker_job *job, size_t want) {
 	return 0;
 }
 
-static int take_unsettled(struct worker_job *job, size_t max) {
+/* Those of this lane alone. */
+static int take_unsettled(struct worker *w, struct worker_job *job, size_t max) {
 	const struct envelope *env = &queue_claim_message(job->claim)->env;
 	size_t left = worker_unsettled(job, job->next);
 	if (reserve(job, left < max ? left : max) != 0)
 		return -1;
+	worker_route_begin(w, job);
 	while (job->next < env->to_count && job->count < max) {
-		if (is_unsettled(job, job->next))
-			job->to[job->count++] =
-				(struct worker_recipient){ .index = job->next };
-		job->next++;
+		size_t i = job->next++;
+		enum worker_here here =
+			is_unsettled(job, i) ? worker_route_here(w, job, i) : ELSEWHERE;
+		if (here != ELSEWHERE)
+			job->to[job->count++] = (struct worker_recipient){
+				.index = i,
+				.elsewhere = here == HERE_AND_ELSEWHERE,
+			};
+		else if (i >= job->looked)
+			job->elsewhere += is_unsettled(job, i);
+		if (i >= job->looked)
+			job->looked = i + 1; /* a slice that is cut begins again before */
 	}
-	job->more = left > job->count;
+	job->more = worker_unsettled(job, job->next) > 0;
 	return 0;
 }
 
@@ -83,9 +95,15 @@ int worker_slice(struct worker *w, struct worker_job *job, size_t max) {
 	uint64_t limit = w->ext.size_max;
 	struct smtp_reply why;
 	worker_slice_clear(job);
-	if (take_unsettled(job, max) != 0 || worker_header(w, job) != 0)
+	if (take_unsettled(w, job, max) != 0 || worker_header(w, job) != 0)
 		return -1;
-	if (limit > 0 && worker_size(job) > limit) {
+	if (job->unsent_why[0]) {
+		why = smtp_reply_local(554, 6, job->unsent_detail, "%s", job->unsent_why);
+		refuse_all(job, &why);
+	} else if (job->unsigned_why[0]) {
+		why = smtp_reply_local(451, 3, 5, "%s", job->unsigned_why);
+		refuse_all(job, &why);
+	} else if (limit > 0 && worker_size(job) > limit) {
 		why = smtp_reply_local(552, 3, 4,
 				       "the message has %" PRIu64
 				       " bytes, and %s takes at most %" PRIu64,

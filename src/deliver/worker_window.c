@@ -30,7 +30,8 @@ static void claim_failed(struct worker *w, const struct queue_id *id,
 			  err->msg);
 		report_skip(w, id, WIRE_SKIP_DAMAGED);
 	} else { /* that will not be over in a second, as another's claim is */
-		const struct wire_report r = { .kind = WIRE_LATER, .id = *id,
+		const struct wire_report r = { .kind = WIRE_LATER,
+					       .id = *id,
 					       .wait_ms = w->params->retry_min_ms };
 		log_error("id=%s cannot be opened now: %s", queue_id_text(id).s,
 			  err->msg);
@@ -93,14 +94,21 @@ static void enter(struct worker *w, struct worker_job *job) {
 		worker_job_release(job);
 		return;
 	}
+	if (job->loops) {
+		report_skip(w, &job->id, WIRE_SKIP_LOOP);
+		worker_job_release(job);
+		return;
+	}
 	win->recipients += job->count;
 	win->bytes += queue_claim_message(job->claim)->content_len;
+	win->parts += job->parts;
 	win->count++;
 }
 
 static bool has_room(const struct worker *w, unsigned size) {
 	return w->window.count < size && w->window.bytes < WIRE_WINDOW_BYTES &&
-	       w->window.recipients < WORKER_WINDOW_RECIPIENTS;
+	       w->window.recipients < WORKER_WINDOW_RECIPIENTS &&
+	       w->window.parts < worker_session_left(w);
 }
 
 static bool is_sendable(const struct worker_recipient *to) {
@@ -112,7 +120,7 @@ static void back_out(struct worker *w, const struct err *why) {
 		worker_report_id(w, WIRE_BACK, &w->window.job[i].id);
 		worker_job_release(&w->window.job[i]);
 	}
-	w->window.count = w->window.finished = w->window.begin = 0;
+	w->window.count = w->window.finished = w->window.settled = w->window.begin = 0;
 	worker_give_up(w, why);
 }
 
@@ -142,9 +150,8 @@ static void finish_partless(struct worker *w) {
 
 /* True when the connection has served enough and is to be renewed first. */
 static bool renew(struct worker *w) {
-	unsigned max = w->params->relay.per_connection;
 	bool old = clock_boot_ms() - w->connected_ms > CONNECTION_AGE_MAX_MS;
-	if (w->begun_here == 0 || ((max == 0 || w->begun_here < max) && !old))
+	if (w->begun_here == 0 || (worker_session_left(w) > 0 && !old))
 		return false;
 	w->quitting = true;
 	w->progress_ms = clock_boot_ms();
@@ -152,24 +159,36 @@ static bool renew(struct worker *w) {
 	return true;
 }
 
-static unsigned window_size(const struct worker *w) {
-	unsigned max = w->params->relay.per_connection;
-	unsigned left = max > w->begun_here ? max - w->begun_here : 1;
-	return max > 0 && left < w->window_size ? left : w->window_size;
+/* Between two slices: nothing points into it. */
+static void move_job(struct worker_job *to, struct worker_job *from) {
+	if (to == from)
+		return;
+	*to = *from;
+	*from = (struct worker_job){ .claim = NULL };
+}
+
+void worker_keep_jobs(struct worker *w) {
+	struct worker_window *win = &w->window;
+	for (size_t i = 0; i < win->count; i++)
+		if (win->job[i].claim)
+			move_job(&win->job[win->kept++], &win->job[i]);
+	win->count = win->finished = win->settled = win->begin = 0;
 }
 
 void worker_next_window(struct worker *w) {
 	struct worker_window *win = &w->window;
-	unsigned size = window_size(w);
-	bool goes_on = win->job[0].claim != NULL; /* the next slice of a long message */
-	if (!goes_on && (w->inbox_count == 0 || renew(w)))
+	size_t kept = win->kept;
+	if ((kept == 0 && w->inbox_count == 0) || renew(w))
 		return;
-	win->count = win->finished = win->begin = win->recipients = 0;
+	win->count = win->finished = win->settled = win->begin = win->recipients = 0;
+	win->kept = win->parts = 0;
 	win->bytes = 0;
 	worker_rules(w);
-	if (goes_on)
-		enter(w, &win->job[0]);
-	while (has_room(w, size) && w->inbox_count > 0) {
+	for (size_t i = 0; i < kept; i++) {
+		move_job(&win->job[win->count], &win->job[i]);
+		enter(w, &win->job[win->count]);
+	}
+	while (has_room(w, w->window_size) && w->inbox_count > 0) {
 		struct worker_handed h = w->inbox[w->inbox_first];
 		w->inbox_first = (w->inbox_first + 1) % WIRE_BATCH;
 		w->inbox_count--;
@@ -183,15 +202,13 @@ void worker_next_window(struct worker *w) {
 
 void worker_abandon_window(struct worker *w) {
 	struct worker_window *win = &w->window;
-	size_t count = win->count > 0 ? win->count
-				      : 1; /* a long message between two slices */
+	size_t count = win->count > 0 ? win->count : win->kept;
 	for (size_t i = 0; i < count && !w->gave_up; i++) {
 		struct worker_job *job = &win->job[i];
 		job->more = false;
 		if (job->claim)
 			worker_finish(w, job);
 	}
-	win->count = win->finished = win->begin = 0;
+	win->count = win->finished = win->settled = win->begin = win->kept = 0;
 	w->sending = NULL;
-	w->window_size = 1;
 }

@@ -23,6 +23,7 @@ enum {
 	FIELD_RESENT = 32,
 	FIELD_TRACE = 64,
 	FIELD_HOP = 128,
+	FIELD_WISHES = 256,
 };
 
 struct known {
@@ -47,6 +48,7 @@ static const struct known known_fields[] = {
 	{ SPAN_INIT("Resent-Reply-To"), FIELD_RESENT },
 	{ SPAN_INIT("Received"), FIELD_TRACE | FIELD_HOP },
 	{ SPAN_INIT("Return-Path"), FIELD_TRACE },
+	{ SPAN_INIT(WISHES_FIELD), FIELD_WISHES },
 };
 
 /* What the first walk found. */
@@ -218,21 +220,22 @@ static int extract(struct job *j, const struct header_field *f, unsigned flags) 
 	return 0;
 }
 
-static int copy_fields(struct job *j, struct span block, bool *has_8bit) {
+static int copy_fields(struct job *j, struct span block, struct fixup_result *ret) {
 	struct header_field f;
 	struct eol eol;
 	eol_init(&eol);
 	while (header_take(&block, &f)) {
 		unsigned flags = look_up(f.name);
-		if (extract(j, &f, flags) != 0)
+		if (extract(j, &f, flags) != 0 ||
+		    wishes_take(&ret->wishes, f.name, f.value, j->params->wall_s * 1000, j->err) != 0)
 			return -1;
-		if (flags & FIELD_DROP)
+		if (flags & FIELD_DROP || (flags & FIELD_WISHES && !j->params->keep_wishes))
 			continue;
 		if (eol_feed(&eol, f.raw, j->out, j->err) != 0)
 			return err_prefix(j->err, "header");
 		eol_finish(&eol, j->out);
 	}
-	*has_8bit |= eol.has_8bit;
+	ret->has_8bit |= eol.has_8bit;
 	return 0;
 }
 
@@ -276,7 +279,7 @@ int fixup_header(struct span block, const struct fixup_params *params,
 		return err_set(err, ERR_LIMIT, "header of more than %zu octets",
 			       out->max);
 	result.has_8bit = addr_is_utf8(span_from(buf_span(out), start));
-	if (copy_fields(&j, block, &result.has_8bit) != 0)
+	if (copy_fields(&j, block, &result) != 0)
 		return -1;
 	keep_message_id(&j, &result);
 	if (buf_adds(out, "\r\n") != 0)

@@ -3,7 +3,7 @@
 
 /*
  * What happens to a header at acceptance: Received, Date, Message-ID and From are added
- * when missing, Bcc goes, an mbox "From " line goes; with -t the recipients are read. All
+ * when missing, Bcc and our own X-Nightmail go, an mbox "From " line goes; with -t the recipients are read. All
  * other fields keep their bytes (signatures made by others survive), except line ends.
  */
 
@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/span.h"
+#include "mail/wishes.h"
 
 /* A growing list of recipients in canonical form, without duplicates (local parts compared
  * exactly, domains without case). */
@@ -39,12 +40,14 @@ struct fixup_params {
 	struct span from;       /* address for a missing From */
 	struct span from_name;  /* full name for a missing From; may be empty, UTF-8 */
 	int64_t wall_s;
+	bool keep_wishes;       /* our own field stays: the message goes on to who reads it */
 };
 
 /* What fixup_header() saw. */
 struct fixup_result {
 	bool has_8bit;     /* a byte >= 0x80 in the header: SMTPUTF8 */
 	size_t received;   /* fields of that name */
+	struct mail_wishes wishes;
 	bool has_header;   /* false: the input began with the body */
 	char message_id[256]; /* the Message-ID with its brackets, cut if longer */
 };

@@ -22,6 +22,17 @@ static int refuse(struct err *err, const char *why) {
 		       LINE_MAX_OCTETS, why);
 }
 
+static int refuse_8bit(struct err *err, const char *why) {
+	return err_set(err, ERR_SYNTAX, "there is 8-bit text %s", why);
+}
+
+static bool has_8bit(struct span s) {
+	for (size_t i = 0; i < s.len; i++)
+		if ((unsigned char)s.p[i] >= 0x80)
+			return true;
+	return false;
+}
+
 bool longline_any(struct span text) {
 	struct span line;
 	while (text.len > LINE_MAX_OCTETS) {
@@ -43,6 +54,11 @@ void longline_init(struct longline *l) {
 	buf_init(&l->body, LONGLINE_HELD_MAX + LINE_MAX_RAW);
 	buf_init(&l->line, SIZE_MAX / 4);
 	begin_header(l, true);
+}
+
+void longline_init_ascii(struct longline *l) {
+	longline_init(l);
+	l->ascii = true;
 }
 
 void longline_release(struct longline *l) {
@@ -169,6 +185,8 @@ static int start_encoding(struct longline *l, struct buf *out, struct err *err) 
 
 /* --- the structure --- */
 
+static const char outside[] = "outside of the parts of a multipart";
+
 static int pass(struct longline *l, const char *why) {
 	l->mode = LONGLINE_PASS;
 	l->why = why;
@@ -187,7 +205,10 @@ static int end_header(struct longline *l, struct buf *out, struct err *err) {
 	bool in_digest = l->depth > 0 && l->level[l->depth - 1].digest;
 	bool room = l->depth < LONGLINE_DEPTH_MAX;
 	struct longline_part part;
-	l->is_signed |= has_signature(buf_span(&l->head));
+	/* what a message inside was signed with does not stop the outer one */
+	if (!l->ascii || !l->nested)
+		l->is_signed |= has_signature(buf_span(&l->head));
+	l->nested = true;
 	if (longline_part_read(buf_span(&l->head), in_digest && !l->is_message, &part,
 			       room ? &l->level[l->depth] : NULL) != 0)
 		return err_set(err, ERR_MEMORY, "out of memory");
@@ -201,7 +222,7 @@ static int end_header(struct longline *l, struct buf *out, struct err *err) {
 	switch (part.kind) {
 	case LONGLINE_MULTIPART:
 		l->depth++;
-		return pass(l, "outside of the parts of a multipart");
+		return pass(l, outside);
 	case LONGLINE_MESSAGE:
 		begin_header(l, true);
 		return 0;
@@ -242,6 +263,44 @@ static int end_hold(struct longline *l, struct buf *out, struct err *err) {
 	return pass(l, "more than 4 MB into a part of a signed message");
 }
 
+/* Some text that need not be broken. */
+static int on_text(struct longline *l, struct span text, struct buf *out,
+		   struct err *err) {
+	bool to_encode = l->ascii && has_8bit(text);
+	switch (l->mode) {
+	case LONGLINE_HEADER:
+		return buf_add(&l->head, text) == 0
+			       ? 0
+			       : err_set(err, ERR_LIMIT, "a header is too long");
+	case LONGLINE_HOLD:
+		if (to_encode && l->is_signed)
+			return refuse_8bit(err, "in a message with a signature, which "
+						"converting it would break");
+		if (to_encode && start_encoding(l, out, err) != 0)
+			return -1;
+		if (to_encode) {
+			encode(text, out);
+			return 0;
+		}
+		buf_add(&l->body, text);
+		if (buf_failed(&l->body))
+			return err_set(err, ERR_MEMORY, "out of memory");
+		return l->body.len > LONGLINE_HELD_MAX ? end_hold(l, out, err) : 0;
+	case LONGLINE_ENCODE:
+		encode(text, out);
+		break;
+	case LONGLINE_PASS:
+		if (to_encode && l->why != outside)
+			return refuse_8bit(err, l->why);
+		buf_add(out, text);
+		break;
+	case LONGLINE_WRAP:
+		buf_add(out, text);
+		break;
+	}
+	return 0;
+}
+
 /* A line within the limit, with its line end. */
 static int on_line(struct longline *l, struct span line, struct buf *out,
 		   struct err *err) {
@@ -253,37 +312,21 @@ static int on_line(struct longline *l, struct span line, struct buf *out,
 		buf_add(out, line);
 		l->depth = last ? level : level + 1;
 		if (last)
-			return pass(l, "outside of the parts of a multipart");
+			return pass(l, outside);
 		begin_header(l, false);
 		return 0;
 	}
-	switch (l->mode) {
-	case LONGLINE_HEADER:
-		if (span_eq(line, SPAN("\r\n")))
-			return end_header(l, out, err);
-		return buf_add(&l->head, line) == 0
-			       ? 0
-			       : err_set(err, ERR_LIMIT, "a header is too long");
-	case LONGLINE_HOLD:
-		buf_add(&l->body, line);
-		if (buf_failed(&l->body))
-			return err_set(err, ERR_MEMORY, "out of memory");
-		return l->body.len > LONGLINE_HELD_MAX ? end_hold(l, out, err) : 0;
-	case LONGLINE_ENCODE:
-		encode(line, out);
-		break;
-	case LONGLINE_WRAP:
-	case LONGLINE_PASS:
-		buf_add(out, line);
-		break;
-	}
-	return 0;
+	if (l->mode == LONGLINE_HEADER && span_eq(line, SPAN("\r\n")))
+		return end_header(l, out, err);
+	return on_text(l, line, out, err);
 }
 
 /* Some of a line over the limit. */
 static int on_long(struct longline *l, struct span text, struct buf *out,
 		   struct err *err) {
 	bool ended = text.len > 0 && text.p[text.len - 1] == '\n';
+	if (l->ascii)
+		return on_text(l, text, out, err);
 	switch (l->mode) {
 	case LONGLINE_HEADER:
 		l->long_header = true;

@@ -9,6 +9,10 @@
  *
  *     longline_init(); longline_feed() ...; longline_finish(); longline_release()
  *
+ * The same is what a transport of 7 bits needs (RFC 6152 section 3): with longline_init_ascii() a
+ * part in which a byte >= 0x80 occurs becomes quoted-printable, lines may be long, and the
+ * message is refused where that would break a signature. Headers are not changed.
+ *
  * A part is held back while it may still have to be encoded, at most LONGLINE_HELD_MAX bytes of
  * it. A longer one is encoded without waiting for a long line; or, in a message that carries a
  * signature, goes as it is, and a long line that comes later is refused.
@@ -49,6 +53,8 @@ struct longline {
 	bool long_header; /* there is one in head */
 	bool is_message;  /* head is that of a message, not of a part */
 	bool is_signed;   /* the message carries a signature over its body */
+	bool ascii;       /* bytes >= 0x80 are looked for, not long lines */
+	bool nested;      /* the header of the message itself is past */
 	size_t column;    /* LONGLINE_WRAP: octets since the last break */
 	struct longline_level level[LONGLINE_DEPTH_MAX];
 	size_t depth;
@@ -58,9 +64,10 @@ struct longline {
  * struct longline. */
 bool longline_any(struct span text);
 void longline_init(struct longline *l);
+void longline_init_ascii(struct longline *l);
 void longline_release(struct longline *l);
 /* Takes some of a message in wire form, cut anywhere, and appends what can go. -1: ERR_SYNTAX,
- * a long line that cannot be helped; ERR_LIMIT, a header too long; ERR_MEMORY. */
+ * a long line, or 8-bit text, that cannot be helped; ERR_LIMIT, a header too long; ERR_MEMORY. */
 int longline_feed(struct longline *l, struct span in, struct buf *out, struct err *err);
 /* The message is over: appends the rest. */
 int longline_finish(struct longline *l, struct buf *out, struct err *err);

@@ -177,6 +177,45 @@ struct conn *conn_open(const struct net_addrs *addrs, const struct net_addr *sou
 	return NULL;
 }
 
+static int read_sources(const char *text, struct net_addrs *ret, struct err *err) {
+	struct span rest = span_str(text), word;
+	ret->count = 0;
+	while (ret->count < NET_ADDRS_MAX && span_take_word(&rest, &word)) {
+		struct net_addrs one;
+		char address[64];
+		snprintf(address, sizeof(address), "%.*s", (int)word.len, word.p);
+		if (net_lookup(address, 0, &one, err) != 0)
+			return -1;
+		ret->at[ret->count++] = one.at[0];
+	}
+	return 0;
+}
+
+struct conn *conn_open_from(const struct net_addrs *addrs, const char *sources,
+			    int64_t timeout_ms, struct net_addr *ret_peer, struct err *err) {
+	AUTO_BUF struct buf words = BUF_INIT(4096);
+	struct net_addrs from;
+	if (read_sources(sources, &from, err) != 0)
+		return NULL;
+	if (from.count < 2)
+		return conn_open(addrs, from.count > 0 ? &from.at[0] : NULL, timeout_ms, ret_peer,
+				 err);
+	for (size_t i = 0; i < addrs->count; i++) {
+		const struct net_addrs one = { .at = { addrs->at[i] }, .count = 1 };
+		size_t k = 0;
+		while (k + 1 < from.count &&
+		       from.at[k].sa.ss_family != one.at[0].sa.ss_family)
+			k++;
+		struct conn *c = conn_open(&one, &from.at[k], timeout_ms, ret_peer, err);
+		if (c)
+			return c;
+		buf_addf(&words, "%s%s", words.len > 0 ? "; " : "", err->msg);
+	}
+	err_set(err, addrs->count > 0 ? err->kind : ERR_SYSTEM, "%s",
+		words.len > 0 ? buf_str(&words) : "no address to connect to");
+	return NULL;
+}
+
 struct conn *conn_adopt(int fd, struct err *err) {
 	int flags = fcntl(fd, F_GETFL);
 	struct conn *c;
@@ -292,4 +331,18 @@ bool conn_pending(const struct conn *c) {
 
 const struct tls_info *conn_tls_info(const struct conn *c) {
 	return c->tls ? tls_session_info(c->tls) : NULL;
+}
+
+bool conn_tls_check(const struct conn *c, const struct tls_policy *p,
+		    char ret_method[TLS_METHOD_SIZE], struct buf *why) {
+	ret_method[0] = '\0';
+	return c->tls && tls_session_check(c->tls, p, ret_method, why);
+}
+
+size_t conn_tls_chain(const struct conn *c, struct span *ret, size_t max) {
+	return c->tls ? tls_session_chain(c->tls, ret, max) : 0;
+}
+
+int conn_tls_binding(const struct conn *c, bool exporter, struct buf *out) {
+	return c->tls ? tls_session_binding(c->tls, exporter, out) : -1;
 }

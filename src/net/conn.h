@@ -30,6 +30,10 @@ struct conn;
  */
 struct conn *conn_open(const struct net_addrs *addrs, const struct net_addr *source,
 		       int64_t timeout_ms, struct net_addr *ret_peer, struct err *err);
+/* The same from the one of several local addresses, with blanks between them in text, that is of
+ * the family; NULL: any. */
+struct conn *conn_open_from(const struct net_addrs *addrs, const char *sources,
+			    int64_t timeout_ms, struct net_addr *ret_peer, struct err *err);
 /* Wraps a connected socket (accepted by a server); the conn owns it from now on, and sets it
  * non-blocking. */
 struct conn *conn_adopt(int fd, struct err *err);
@@ -57,5 +61,15 @@ short conn_wants(const struct conn *c);
 bool conn_pending(const struct conn *c);
 /* Facts of the TLS session, or NULL in clear. */
 const struct tls_info *conn_tls_info(const struct conn *c);
+/* Would the server have been accepted under that policy? Appends why not, as words go on after
+ * "certificate of HOST "; ret_method as in tls_info. False in clear. */
+bool conn_tls_check(const struct conn *c, const struct tls_policy *p,
+		    char ret_method[TLS_METHOD_SIZE], struct buf *why);
+/* The server's certificates as it sent them (DER, leaf first), at most max; 0 in clear. Valid as
+ * long as the conn. */
+size_t conn_tls_chain(const struct conn *c, struct span *ret, size_t max);
+/* Appends the channel binding of the TLS session: tls-exporter (RFC 9266; TLS 1.3), or
+ * tls-unique (RFC 5929; TLS 1.2 with the extended master secret). -1: it has none of that. */
+int conn_tls_binding(const struct conn *c, bool exporter, struct buf *out);
 
 #endif

@@ -22,13 +22,16 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/term.h"
+#include "base/codec.h"
 #include "net/addr.h"
+#include "net/tls_dane.h"
 #include "net/tls_words.h"
 
 #define CA_FILE_MAX (16u << 20)
 /* Non-fatal conditions (warnings, refused renegotiations) that one call lets pass. */
 #define QUIRKS_MAX 16
 /* Added to the system's priorities; static RSA has no forward secrecy. */
+#define PRIORITY_MAX 1024
 #define PRIORITY "-VERS-TLS1.0:-VERS-TLS1.1:-VERS-DTLS-ALL:-RSA:%PROFILE_MEDIUM"
 
 struct tls_client {
@@ -43,7 +46,9 @@ struct tls_session {
 	gnutls_session_t gnutls;
 	/* The client's or server's, not ours. */
 	gnutls_certificate_credentials_t credentials;
-	bool is_client, verify;
+	bool is_client;
+	const struct tls_policy
+		*policy;  /* client: the caller's, until the handshake is done */
 	bool established; /* handshake done and accepted */
 	bool broken;      /* a fatal error came: no goodbye */
 	bool write_open;  /* GnuTLS holds bytes of an unfinished record */
@@ -120,24 +125,32 @@ static int check_readable(const char *file, struct err *err) {
 	return fd < 0 ? err_sys(err, "%s: cannot read", file) : 0;
 }
 
+static int load_own(gnutls_certificate_credentials_t credentials, const char *cert_file,
+		    const char *key_file, struct err *err) {
+	if (check_readable(cert_file, err) < 0 || check_readable(key_file, err) < 0)
+		return -1;
+	int r = gnutls_certificate_set_x509_key_file(credentials, cert_file, key_file,
+						     GNUTLS_X509_FMT_PEM);
+	return r < 0 ? err_set(err, ERR_SYNTAX, "%s, %s: no usable certificate and key: %s",
+			       cert_file, key_file, gnutls_strerror(r))
+		     : 0;
+}
+
+int tls_client_use(struct tls_client *t, const char *cert_file, const char *key_file,
+		   struct err *err) {
+	return load_own(t->credentials, cert_file, key_file, err);
+}
+
 struct tls_server *tls_server_new(const char *cert_file, const char *key_file,
 				  struct err *err) {
-	struct tls_server *t;
-	int r;
+	struct tls_server *t = calloc(1, sizeof(*t));
 
-	if (check_readable(cert_file, err) < 0 || check_readable(key_file, err) < 0)
-		return NULL;
-	t = calloc(1, sizeof(*t));
 	if (!t || gnutls_certificate_allocate_credentials(&t->credentials) < 0) {
 		free(t);
 		no_memory(err);
 		return NULL;
 	}
-	r = gnutls_certificate_set_x509_key_file(t->credentials, cert_file, key_file,
-						 GNUTLS_X509_FMT_PEM);
-	if (r < 0) {
-		err_set(err, ERR_SYNTAX, "%s, %s: no usable certificate and key: %s",
-			cert_file, key_file, gnutls_strerror(r));
+	if (load_own(t->credentials, cert_file, key_file, err) < 0) {
 		tls_server_free(t);
 		return NULL;
 	}
@@ -151,8 +164,39 @@ void tls_server_free(struct tls_server *t) {
 	free(t);
 }
 
+/* The library's defaults, our own limits, what the policy adds. */
+static int set_priority(gnutls_session_t session, const struct tls_policy *p) {
+	AUTO_BUF struct buf text = BUF_INIT(PRIORITY_MAX);
+
+	buf_adds(&text, PRIORITY);
+	if (p && p->min_version == 13)
+		buf_adds(&text, ":-VERS-TLS1.2");
+	if (p && p->priority)
+		buf_addf(&text, ":%s", p->priority);
+	return text.failed ? GNUTLS_E_INVALID_REQUEST
+			   : gnutls_set_default_priority_append(session, buf_str(&text),
+								NULL, 0);
+}
+
+int tls_priority_check(const char *priority, struct err *err) {
+	const struct tls_policy p = { .priority = priority };
+	gnutls_session_t session;
+	int r;
+
+	if (gnutls_init(&session, GNUTLS_CLIENT) < 0)
+		return no_memory(err);
+	r = set_priority(session, &p);
+	gnutls_deinit(session);
+	return r < 0 ? err_set(err, ERR_SYNTAX,
+			       "'%.100s' is not a list of GnuTLS priorities such as "
+			       "%%SAFE_RENEGOTIATION:-CIPHER-ALL:+AES-256-GCM",
+			       priority)
+		     : 0;
+}
+
 static struct tls_session *session_new(gnutls_certificate_credentials_t credentials,
-				       unsigned flags, int fd, struct err *err) {
+				       const struct tls_policy *policy, unsigned flags,
+				       int fd, struct err *err) {
 	struct tls_session *s = calloc(1, sizeof(*s));
 	int r;
 
@@ -165,7 +209,7 @@ static struct tls_session *session_new(gnutls_certificate_credentials_t credenti
 	r = gnutls_init(&s->gnutls,
 			flags | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS);
 	if (r >= 0)
-		r = gnutls_set_default_priority_append(s->gnutls, PRIORITY, NULL, 0);
+		r = set_priority(s->gnutls, policy);
 	if (r >= 0)
 		r = gnutls_credentials_set(s->gnutls, GNUTLS_CRD_CERTIFICATE,
 					   credentials);
@@ -183,12 +227,12 @@ static struct tls_session *session_new(gnutls_certificate_credentials_t credenti
 struct tls_session *tls_session_client(const struct tls_client *t,
 				       const struct tls_policy *p, int fd,
 				       struct err *err) {
-	struct tls_session *s = session_new(t->credentials, GNUTLS_CLIENT, fd, err);
+	struct tls_session *s = session_new(t->credentials, p, GNUTLS_CLIENT, fd, err);
 	size_t len = strlen(p->host);
 
 	if (!s)
 		return NULL;
-	s->verify = p->verify;
+	s->policy = p;
 	if (len > 0 && p->host[len - 1] == '.')
 		len--;
 	s->host = span_dup(span_of(p->host, len));
@@ -205,7 +249,7 @@ struct tls_session *tls_session_client(const struct tls_client *t,
 
 struct tls_session *tls_session_server(const struct tls_server *t, int fd,
 				       struct err *err) {
-	return session_new(t->credentials, GNUTLS_SERVER, fd, err);
+	return session_new(t->credentials, NULL, GNUTLS_SERVER, fd, err);
 }
 
 void tls_session_free(struct tls_session *s, bool say_goodbye) {
@@ -234,32 +278,115 @@ static void fill_info(struct tls_session *s) {
 	}
 }
 
-/* Checks chain, dates, name, purpose, strength. The words stay in info either way. */
-static int verify_server(struct tls_session *s, struct err *err) {
-	AUTO_BUF struct buf why = BUF_INIT(2048), shown = BUF_INIT(2048);
-	const char *host = s->host;
+static const gnutls_datum_t *chain_of(const struct tls_session *s, unsigned *ret_count) {
+	*ret_count = 0;
+	return gnutls_certificate_get_peers(s->gnutls, ret_count);
+}
+
+size_t tls_session_chain(const struct tls_session *s, struct span *ret, size_t max) {
+	unsigned count;
+	const gnutls_datum_t *der = chain_of(s, &count);
+	size_t n = 0;
+
+	for (; der && n < count && n < max; n++)
+		ret[n] = span_of((const char *)der[n].data, der[n].size);
+	return n;
+}
+
+/* The chain against what this machine trusts: dates, name, purpose, strength. */
+static bool verify_pkix(const struct tls_session *s, const char *host, struct buf *why) {
 	gnutls_typed_vdata_st data[2] = {
-		{ .type = GNUTLS_DT_DNS_HOSTNAME, .data = (unsigned char *)s->host },
+		{ .type = GNUTLS_DT_DNS_HOSTNAME,
+		  .data = (unsigned char *)(uintptr_t)host },
 		{ .type = GNUTLS_DT_KEY_PURPOSE_OID,
 		  .data = (unsigned char *)(uintptr_t)GNUTLS_KP_TLS_WWW_SERVER },
 	};
 	unsigned status = 0;
 	int r = gnutls_certificate_verify_peers(s->gnutls, data, 2, &status);
 
-	s->info.verified = r == 0 && status == 0;
-	if (s->info.verified)
-		return 0;
 	if (r < 0)
-		buf_addf(&why, "cannot be verified: %s", gnutls_strerror(r));
-	else
-		tls_words_untrusted(&why, s->gnutls, s->credentials, status, host);
+		buf_addf(why, "cannot be verified: %s", gnutls_strerror(r));
+	else if (status != 0)
+		tls_words_untrusted(why, s->gnutls, s->credentials, status, host);
+	return r == 0 && status == 0;
+}
+
+static bool verify_pin(const struct tls_session *s, const struct tls_policy *p,
+		       struct buf *why) {
+	unsigned count;
+	const gnutls_datum_t *chain = chain_of(s, &count);
+	uint8_t key[TLS_HASH_SIZE];
+
+	if (!chain || !tls_dane_key_hash(&chain[0], key)) {
+		buf_adds(why, "has no key that can be compared with the pinned ones");
+		return false;
+	}
+	for (size_t i = 0; i < p->pins; i++)
+		if (memcmp(p->pin[i], key, sizeof(key)) == 0)
+			return true;
+	buf_adds(why, "has a key that is not pinned: sha256:");
+	codec_base64_add(why, span_of((const char *)key, sizeof(key)));
+	return false;
+}
+
+/* True when the server proved who it is, or need not; *ret_method says how, and is empty when
+ * it did not. */
+static bool verify_as_told(const struct tls_session *s, const struct tls_policy *p,
+			   const char *host, const char **ret_method, struct buf *why) {
+	unsigned count;
+
+	*ret_method = "";
+	if (p->pins > 0) {
+		bool good = verify_pin(s, p, why);
+		*ret_method = good ? "pin" : "";
+		return good;
+	}
+	if (p->tlsa_count > 0) {
+		const gnutls_datum_t *chain = chain_of(s, &count);
+		switch (tls_dane_verify(chain, count, p, host, why)) {
+		case TLS_DANE_EE:
+			*ret_method = "dane-ee";
+			return true;
+		case TLS_DANE_TA:
+			*ret_method = "dane-ta";
+			return true;
+		case TLS_DANE_UNUSABLE:
+			return true;
+		case TLS_DANE_MISMATCH:
+			break;
+		}
+		return false;
+	}
+	bool good = verify_pkix(s, host, why);
+	*ret_method = good ? "pkix" : "";
+	return good || !p->verify;
+}
+
+/* The words stay in info either way. */
+static int verify_server(struct tls_session *s, struct err *err) {
+	AUTO_BUF struct buf why = BUF_INIT(2048), shown = BUF_INIT(2048);
+	const char *method;
+	bool good = verify_as_told(s, s->policy, s->host, &method, &why);
+
+	s->policy = NULL;
+	s->info.verified = method[0] != '\0';
+	snprintf(s->info.method, sizeof(s->info.method), "%s", method);
 	snprintf(s->info.why_not, sizeof(s->info.why_not), "%s", buf_str(&why));
-	if (!s->verify)
+	if (good)
 		return 0;
 	(void)gnutls_alert_send(s->gnutls, GNUTLS_AL_FATAL, GNUTLS_A_BAD_CERTIFICATE);
-	term_safe(&shown, span_str(host));
+	term_safe(&shown, span_str(s->host));
 	return err_set(err, ERR_DENIED, "certificate of %s %s", buf_str(&shown),
 		       buf_str(&why));
+}
+
+bool tls_session_check(const struct tls_session *s, const struct tls_policy *p,
+		       char ret_method[TLS_METHOD_SIZE], struct buf *why) {
+	const char *method = "";
+	bool good = s->established && verify_as_told(s, p, p->host, &method, why);
+
+	snprintf(ret_method, TLS_METHOD_SIZE, "%s", method);
+	return good;
 }
 
 int tls_session_handshake(struct tls_session *s, struct err *err) {
@@ -358,6 +485,25 @@ short tls_session_wants(const struct tls_session *s) {
 
 bool tls_session_pending(const struct tls_session *s) {
 	return gnutls_record_check_pending(s->gnutls) > 0;
+}
+
+/* tls-unique is safe only where the master secret depends on the whole handshake (RFC 7627);
+ * TLS 1.3 has none, and there tls-exporter is the default (RFC 9266). */
+int tls_session_binding(const struct tls_session *s, bool exporter, struct buf *out) {
+	bool tls13 = gnutls_protocol_get_version(s->gnutls) >= GNUTLS_TLS1_3;
+	gnutls_datum_t bytes = { .data = NULL };
+
+	if (!s->established || exporter != tls13 ||
+	    (!tls13 && !gnutls_session_ext_master_secret_status(s->gnutls)))
+		return -1;
+	if (gnutls_session_channel_binding(s->gnutls,
+					   exporter ? GNUTLS_CB_TLS_EXPORTER
+						    : GNUTLS_CB_TLS_UNIQUE,
+					   &bytes) != 0)
+		return -1;
+	int r = buf_addm(out, bytes.data, bytes.size);
+	gnutls_free(bytes.data);
+	return r;
 }
 
 const struct tls_info *tls_session_info(const struct tls_session *s) {

@@ -9,8 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/span.h"
+#include "net/dns.h"
 
 struct tls_client; /* trust anchors and defaults */
 struct tls_server; /* certificate and key */
@@ -22,17 +24,49 @@ struct tls_server; /* certificate and key */
  */
 struct tls_client *tls_client_new(const char *ca_file, struct err *err);
 void tls_client_free(struct tls_client *t);
+/* Shows this certificate to servers that ask for one (PEM files; may be one and the same). */
+int tls_client_use(struct tls_client *t, const char *cert_file, const char *key_file,
+		   struct err *err);
 
+#define TLS_PINS_MAX 8
+#define TLS_NAMES_MAX 4
+#define TLS_HASH_SIZE 32u /* SHA-256 */
+
+/* How a server must prove who it is: by the first of these that there is. */
 struct tls_policy {
-	const char *
-		host; /* name (or IP literal) the certificate must match; SNI when a name */
-	bool verify; /* false only for opportunistic TLS: a bad certificate is noted in info */
+	/* name (or IP literal) the certificate must match; SNI when a name */
+	const char *host;
+	/* false only for opportunistic TLS: a bad certificate is noted in info */
+	bool verify;
+	/* SHA-256 of SubjectPublicKeyInfo, one of which the server's key must have; then neither
+	 * issuer nor name nor dates matter */
+	uint8_t pin[TLS_PINS_MAX][TLS_HASH_SIZE];
+	size_t pins;
+	/* DANE (RFC 7672): TLSA records that were validated by DNSSEC; unusable ones among them
+	 * are passed over, and if all are, no certificate is asked for (section 2.2) */
+	const struct dns_tlsa *tlsa;
+	size_t tlsa_count;
+	/* other names that a certificate below a DANE-TA(2) anchor may have (section 3.2.2) */
+	const char *names[TLS_NAMES_MAX];
+	/* appended to the priorities of the library, or NULL */
+	const char *priority;
+	unsigned min_version; /* 12 (also 0) or 13 */
 };
+
+/* True for a TLSA record that SMTP can use (RFC 7672 section 3.1): usage 2 or 3, selector 0 or 1,
+ * matching type 0, 1 or 2, data of the right length. */
+bool tls_tlsa_usable(const struct dns_tlsa *r);
+/* Checks the text of `priority`. ERR_SYNTAX. */
+int tls_priority_check(const char *priority, struct err *err);
+
+#define TLS_METHOD_SIZE 12
 
 struct tls_info {
 	char version[16]; /* "TLS1.3" */
 	char cipher[64];  /* "TLS_AES_256_GCM_SHA384" or GnuTLS' suite name */
 	bool verified;
+	/* by what: "pkix", "pin", "dane-ee", "dane-ta"; empty: not verified */
+	char method[TLS_METHOD_SIZE];
 	char why_not[160]; /* verified is false: the reason in words */
 	int64_t not_after_s; /* end of the leaf certificate's validity, seconds since 1970, 0 unknown */
 };
@@ -71,5 +105,13 @@ ssize_t tls_session_write(struct tls_session *s, struct span data, struct err *e
 short tls_session_wants(const struct tls_session *s);
 bool tls_session_pending(const struct tls_session *s);
 const struct tls_info *tls_session_info(const struct tls_session *s);
+/* Holds the server of an established session against another policy (conn_tls_check()). */
+bool tls_session_check(const struct tls_session *s, const struct tls_policy *p,
+		       char ret_method[TLS_METHOD_SIZE], struct buf *why);
+/* The server's certificates as it sent them (DER, leaf first), at most max. Valid as long as the
+ * session. */
+size_t tls_session_chain(const struct tls_session *s, struct span *ret, size_t max);
+/* Appends what a login can be bound to (conn_tls_binding()). */
+int tls_session_binding(const struct tls_session *s, bool exporter, struct buf *out);
 
 #endif

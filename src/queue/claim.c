@@ -183,7 +183,8 @@ static int try_records(struct queue_claim *c, struct span records, struct journa
 		memcpy(bytes + old->valid, records.p, records.len);
 	size_t len = old->valid + records.len;
 	struct span all = span_of(bytes, len);
-	if (journal_parse(all, old->to_count, &c->m.env.created, ret) != 0)
+	struct moment start = envelope_start(&c->m.env);
+	if (journal_parse(all, old->to_count, &start, ret) != 0)
 		return err_set(err, ERR_MEMORY, "%s: out of memory", c->name.s);
 	if (ret->valid == len)
 		return 0;

@@ -7,6 +7,7 @@
  *   uid N
  *   origin WORD [replaces=ID]
  *   from PATH [ret=FULL|HDRS] [envid=TEXT] [body=8BITMIME] [smtputf8]
+ *        [priority=high|low] [at=WALL_MS] [relay=NAME]
  *   to ADDRESS [notify=WORD[,WORD...]] [orcpt=TEXT]          one or more
  *   (empty line)
  */
@@ -55,6 +56,16 @@ static void write_recipient(const struct envelope_recipient *r, struct buf *out)
 	buf_addc(out, '\n');
 }
 
+struct moment envelope_start(const struct envelope *e) {
+	struct moment start = e->created;
+	int64_t later = e->at_ms - e->created.wall_ms;
+	if (e->at_ms > 0 && later > 0) {
+		start.wall_ms += later;
+		start.boot_ms += later;
+	}
+	return start;
+}
+
 int envelope_write(const struct envelope *e, struct buf *out) {
 	buf_addf(out, "id %s\ncreated", queue_id_text(&e->id).s);
 	words_add_moment(out, &e->created);
@@ -72,6 +83,12 @@ int envelope_write(const struct envelope *e, struct buf *out) {
 		codec_word_add(out, "body", SPAN("8BITMIME"));
 	if (e->smtputf8)
 		buf_adds(out, " smtputf8");
+	if (e->priority != PRIORITY_NORMAL)
+		codec_word_add(out, "priority", span_str(priority_name(e->priority)));
+	if (e->at_ms > 0)
+		codec_word_add_int(out, "at", e->at_ms);
+	if (e->relay.len > 0)
+		codec_word_add(out, "relay", e->relay);
 	buf_addc(out, '\n');
 	for (size_t i = 0; i < e->to_count; i++)
 		write_recipient(&e->to[i], out);
@@ -152,8 +169,17 @@ static bool read_from_word(struct reader *r, struct span key, struct span value)
 		r->e.body_8bit = true;
 		return true;
 	}
+	if (span_eq(key, SPAN("priority")))
+		return r->e.priority == PRIORITY_NORMAL &&
+		       priority_parse(value, &r->e.priority) &&
+		       r->e.priority != PRIORITY_NORMAL;
+	if (span_eq(key, SPAN("at")))
+		return r->e.at_ms == 0 && words_int(value, &r->e.at_ms) && r->e.at_ms > 0;
+	if (span_eq(key, SPAN("relay")) && !wishes_is_relay(value))
+		return false;
 	struct span *field = span_eq(key, SPAN("ret"))     ? &r->e.ret
 			     : span_eq(key, SPAN("envid")) ? &r->e.envid
+			     : span_eq(key, SPAN("relay")) ? &r->e.relay
 							   : NULL;
 	if (!field || field->p)
 		return false;

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/span.h"
+#include "mail/wishes.h"
 #include "queue/id.h"
 
 #define ENVELOPE_MAX (16u << 20)      /* bytes */
@@ -39,11 +40,16 @@ struct envelope {
 	struct span envid;
 	bool body_8bit;       /* the message has bytes >= 0x80 */
 	bool smtputf8;        /* its header or an address has */
+	enum mail_priority priority;
+	int64_t at_ms;        /* wall time before which it does not go; 0: at once */
+	struct span relay;    /* which takes it; empty: by the routes */
 	struct envelope_recipient *to;
 	size_t to_count;
 	char *storage;        /* owns what the spans point to when parsed; else NULL */
 };
 
+/* When its lifetime begins: `created`, or later by as much as it was to wait. */
+struct moment envelope_start(const struct envelope *e);
 /* Appends the bytes. */
 int envelope_write(const struct envelope *e, struct buf *out);
 /* Parses them; *ret owns copies. ERR_SYNTAX, ERR_LIMIT, ERR_MEMORY. */

@@ -119,13 +119,9 @@ static void copy_text(char *out, size_t size, struct span s) {
 	out[s.len] = '\0';
 }
 
-static size_t notice_slots(const struct journal *j) {
-	return j->notices < JOURNAL_NOTICES_MAX ? j->notices : JOURNAL_NOTICES_MAX;
-}
-
 /* Remembers a notice; settled ones make room. False when none is settled. */
 static bool add_notice(struct journal *j, const struct queue_id *id, bool delayed) {
-	size_t n = notice_slots(j), slot = 0;
+	size_t n = journal_notice_slots(j), slot = 0;
 	for (size_t i = 0; i < n; i++)
 		if (queue_id_cmp(&j->notice[i].id, id) == 0)
 			return true;
@@ -204,7 +200,7 @@ static bool apply_delayed(struct journal *j, const struct record *r) {
 static bool apply_digest(struct journal *j, const struct record *r) {
 	if (r->held < 1 || !add_notice(j, &r->notice, false))
 		return false;
-	for (size_t i = 0; i < notice_slots(j); i++)
+	for (size_t i = 0; i < journal_notice_slots(j); i++)
 		if (queue_id_cmp(&j->notice[i].id, &r->notice) == 0)
 			j->notice[i].digest = true;
 	j->digest.asked = true;
@@ -214,7 +210,7 @@ static bool apply_digest(struct journal *j, const struct record *r) {
 }
 
 static bool apply_noticed(struct journal *j, const struct record *r) {
-	for (size_t i = 0; i < notice_slots(j); i++)
+	for (size_t i = 0; i < journal_notice_slots(j); i++)
 		if (queue_id_cmp(&j->notice[i].id, &r->notice) == 0)
 			j->notice[i].done = true;
 	return true;
@@ -243,6 +239,7 @@ static bool apply_flush(struct journal *j, const struct record *r) {
 	j->last = r->at;
 	j->age_ms = r->age_ms;
 	j->wait_ms = 0;
+	j->flushed = true;
 	return true;
 }
 
@@ -280,9 +277,9 @@ static const struct {
 	{ "delayed", W_WALL | W_NOTICE, 0, apply_delayed },
 	{ "digest", W_WALL | W_NOTICE | W_HELD | W_LAST, 0, apply_digest },
 	{ "noticed", W_NOTICE, 0, apply_noticed },
-	{ "hold", W_REASON, 0, apply_hold },
+	{ "hold", W_REASON, W_WALL, apply_hold },
 	{ "edited", W_NOTICE, 0, apply_edited },
-	{ "release", 0, 0, apply_release },
+	{ "release", 0, W_WALL, apply_release },
 	{ "flush", W_MOMENT | W_AGE, 0, apply_flush },
 	{ "dead", W_WALL | W_REASON | W_KEEP, 0, apply_dead },
 	{ "revived", W_MOMENT, 0, apply_revived },
@@ -372,51 +369,4 @@ void journal_release(struct journal *j) {
 	free(j->reached);
 	free(j->storage);
 	*j = (struct journal){ .to_count = 0 };
-}
-
-bool journal_has_reached(const struct journal *j, size_t to, struct span address) {
-	for (size_t i = 0; i < j->reached_count; i++)
-		if (j->reached[i].to == to && span_eq(j->reached[i].address, address))
-			return true;
-	return false;
-}
-
-bool journal_waits_for_name(const struct journal *j) {
-	return j->held && strcmp(j->hold_reason, JOURNAL_LOCAL_NAME) == 0;
-}
-
-bool journal_storm(const struct journal *j, struct queue_id *ret) {
-	struct span reason = span_str(j->hold_reason);
-	struct queue_id id;
-	if (!j->held || !span_take_lit(&reason, SPAN(JOURNAL_STORM)) ||
-	    !queue_id_parse(reason, &id))
-		return false;
-	if (ret)
-		*ret = id;
-	return true;
-}
-
-bool journal_finished(const struct journal *j) {
-	for (size_t i = 0; i < j->to_count; i++) {
-		enum recipient_state s = j->to[i].last.state;
-		if (s != RECIPIENT_DELIVERED && s != RECIPIENT_FAILED)
-			return false;
-	}
-	for (size_t i = 0; i < notice_slots(j); i++)
-		if (!j->notice[i].done)
-			return false;
-	return true;
-}
-
-int64_t journal_age_ms(const struct journal *j, const struct moment *now,
-		       int64_t held_ms) {
-	int64_t passed = clock_elapsed_ms(&j->last, now) - held_ms;
-	int64_t age;
-	if (passed < 0)
-		passed = 0;
-	return __builtin_add_overflow(j->age_ms, passed, &age) ? INT64_MAX : age;
-}
-
-int64_t journal_due_ms(const struct journal *j, const struct moment *now) {
-	return j->wait_ms - clock_elapsed_ms(&j->last, now);
 }

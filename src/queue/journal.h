@@ -53,6 +53,7 @@ struct journal {
 	struct moment last;    /* of the last attempt or of acceptance: age and wait run from here */
 	int64_t age_ms;        /* at `last` */
 	int64_t wait_ms;       /* planned pause from `last` to the next attempt */
+	bool flushed;          /* once, by a person */
 	char relay[64];        /* of the last attempt, "" none */
 	bool held;
 	char hold_reason[32];  /* "admin", JOURNAL_LOCAL_NAME, ... */
@@ -103,10 +104,10 @@ int journal_add_digest(struct buf *out, const struct moment *now, const struct q
 	int64_t held, const struct queue_id *last);
 /* The notice exists durably. */
 int journal_add_noticed(struct buf *out, const struct queue_id *notice);
-int journal_add_hold(struct buf *out, const char *reason);
+int journal_add_hold(struct buf *out, const struct moment *now, const char *reason);
 /* That message takes this one's place once it exists (queue_claim_replace()). */
 int journal_add_edited(struct buf *out, const struct queue_id *replacement);
-int journal_add_release(struct buf *out);
+int journal_add_release(struct buf *out, const struct moment *now);
 /* "Try at once": the wait is over. */
 int journal_add_flush(struct buf *out, const struct moment *now, int64_t age_ms);
 int journal_add_dead(struct buf *out, const struct moment *now, const char *reason, int64_t keep_ms);
@@ -133,6 +134,8 @@ typedef void journal_entry_fn(void *ctx, const struct journal_entry *e);
 /* Calls fn for each sound record. -1: no memory. */
 int journal_each(struct span bytes, size_t to_count, journal_entry_fn *fn, void *ctx);
 
+/* How many rows of `notice` are in use. */
+size_t journal_notice_slots(const struct journal *j);
 /* True when that address of recipient `to` has the message already. */
 bool journal_has_reached(const struct journal *j, size_t to, struct span address);
 /* True when it is held, and for no other reason than names that nobody knows. */

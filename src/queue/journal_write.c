@@ -92,8 +92,9 @@ int journal_add_noticed(struct buf *out, const struct queue_id *notice) {
 	return words_record_end(out, begin);
 }
 
-int journal_add_hold(struct buf *out, const char *reason) {
+int journal_add_hold(struct buf *out, const struct moment *now, const char *reason) {
 	size_t begin = words_record_begin(out, "hold");
+	codec_word_add_int(out, "wall_ms", now->wall_ms);
 	codec_word_add(out, "reason", span_str(reason));
 	return words_record_end(out, begin);
 }
@@ -104,8 +105,9 @@ int journal_add_edited(struct buf *out, const struct queue_id *replacement) {
 	return words_record_end(out, begin);
 }
 
-int journal_add_release(struct buf *out) {
+int journal_add_release(struct buf *out, const struct moment *now) {
 	size_t begin = words_record_begin(out, "release");
+	codec_word_add_int(out, "wall_ms", now->wall_ms);
 	return words_record_end(out, begin);
 }
 

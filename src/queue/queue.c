@@ -19,7 +19,7 @@
 #include "queue/drop.h"
 #include "queue/spool.h"
 
-static const char *const parts[] = { SPOOL_QUEUE, SPOOL_DELIVERED, SPOOL_DEAD };
+static const char *const parts[] = { SPOOL_QUEUE, SPOOL_DELIVERED, SPOOL_DEAD , SPOOL_STS };
 #define PARTS (sizeof(parts) / sizeof(parts[0]))
 
 /* File systems whose locks or names another machine, or a process, may take away. */
@@ -183,7 +183,9 @@ static void sweep_temporaries(const struct queue *q) {
 	for (struct dirent *e = readdir(dir); e; e = readdir(dir)) {
 		struct span name = span_str(e->d_name);
 		if (span_starts(name, SPAN(SPOOL_TEMPORARY)) ||
-		    span_starts(name, SPAN(SPOOL_RELAYS ".")))
+		    span_starts(name, SPAN(SPOOL_RELAYS ".")) ||
+		    span_starts(name, SPAN(SPOOL_QUOTAS ".")) ||
+		    span_starts(name, SPAN(SPOOL_ALERTS ".")))
 			sweep_one(q, e->d_name);
 	}
 	closedir(dir);

@@ -115,7 +115,8 @@ static int read_journal(int fd, struct span head, uint64_t size, struct queue_me
 	uint64_t len = size - end < JOURNAL_READ_MAX ? size - end : JOURNAL_READ_MAX;
 	if (len > 0 && piece(fd, head, end, (size_t)len, &owned, &s, err) != 0)
 		return -1;
-	if (journal_parse(s, m->env.to_count, &m->env.created, &m->journal) != 0)
+	struct moment start = envelope_start(&m->env);
+	if (journal_parse(s, m->env.to_count, &start, &m->journal) != 0)
 		return err_set(err, ERR_MEMORY, "journal: out of memory");
 	return 0;
 }

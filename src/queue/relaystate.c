@@ -2,7 +2,8 @@
  * The file `relays`: one checksummed line (queue/words.h) for each relay. Reading
  * stops at a damaged line; what is lost is only that held time does not count.
  *
- *   relay NAME held=0|1 since=WALL,BOOT,ID until=WALL,BOOT,ID reason=TEXT
+ *   relay NAME held=0|1 since=WALL,BOOT,ID until=WALL,BOOT,ID reason=TEXT out_of_step=WALL,BOOT,ID
+ *         offers=TEXT
  */
 
 #include "queue/relaystate.h"
@@ -50,8 +51,12 @@ static bool read_word(struct span key, struct span value, struct relaystate *r) 
 		return read_moment(value, &r->since);
 	if (span_eq(key, SPAN("until")))
 		return read_moment(value, &r->until);
+	if (span_eq(key, SPAN("out_of_step")))
+		return read_moment(value, &r->out_of_step);
 	if (span_eq(key, SPAN("reason")))
 		return read_text(value, r->reason, sizeof(r->reason));
+	if (span_eq(key, SPAN("offers")))
+		return read_text(value, r->offers, sizeof(r->offers));
 	r->held = span_eq(value, SPAN("1"));
 	return span_eq(key, SPAN("held")) && (r->held || span_eq(value, SPAN("0")));
 }
@@ -94,6 +99,10 @@ int relaystate_write(struct queue *q, const struct relaystate *r, size_t count,
 		add_moment(&out, "since", &r[i].since);
 		add_moment(&out, "until", &r[i].until);
 		codec_word_add(&out, "reason", span_str(r[i].reason));
+		if (r[i].out_of_step.boot_id != 0)
+			add_moment(&out, "out_of_step", &r[i].out_of_step);
+		if (r[i].offers[0])
+			codec_word_add(&out, "offers", span_str(r[i].offers));
 		if (words_record_end(&out, begin) != 0)
 			return err_set(err, ERR_LIMIT, "%s: too many relays",
 				       SPOOL_RELAYS);

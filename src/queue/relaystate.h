@@ -3,8 +3,8 @@
 
 /*
  * Since when, and until when, each relay was held the last time: kept across restarts, so
- * that held time never counts towards a message's lifetime. One small file, replaced as a
- * whole at each change.
+ * that held time never counts towards a message's lifetime; and when replies of it were out of
+ * place, so that it is not streamed to; and which login mechanisms its servers offered. One small file, replaced as a whole at each change.
  */
 
 #include <stdbool.h>
@@ -20,6 +20,8 @@ struct relaystate {
 	struct moment since; /* start of the last hold */
 	struct moment until; /* its end; not meaningful while held */
 	char reason[256];    /* words, raw bytes */
+	struct moment out_of_step; /* when replies were; boot_id 0: never */
+	char offers[1024]; /* login mechanisms of its servers (deliver/offers.h) */
 };
 
 /* Parses the file's bytes. */

@@ -14,9 +14,11 @@
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "queue/segment_record.h"
 
 #define RECORDS_MAX (64u << 20)
+#define LOG_LINE_MAX 16384u
 
 /* What the segment says of one recipient of one message. */
 enum mark { MARK_NONE, MARK_OPEN, MARK_DELIVERED };
@@ -96,6 +98,28 @@ static bool all_delivered(const struct journal *j, const uint8_t *marks, size_t 
 	return true;
 }
 
+/* The worker's own line for it is missing: it ended before. */
+static void tell(const struct queue_message *m, const uint8_t *marks, size_t count) {
+	for (size_t k = 0; k < m->journal.to_count; k++) {
+		AUTO_BUF struct buf line = BUF_INIT(LOG_LINE_MAX);
+		enum mark mark = news(&m->journal, marks, count, k);
+		if (mark == MARK_NONE)
+			continue;
+		buf_addf(&line, "id=%s", queue_id_text(&m->env.id).s);
+		log_field_addr(&line, "from", m->env.from);
+		log_field_addr(&line, "to", m->env.to[k].address);
+		log_field(&line, "status",
+			  mark == MARK_DELIVERED ? SPAN("sent") : SPAN("unknown"));
+		if (mark == MARK_OPEN || m->journal.to[k].maybe_twice)
+			log_field(&line, "possibly-twice", SPAN("yes"));
+		log_field(&line, "reply",
+			  mark == MARK_DELIVERED ? SPAN(LOST_REPLY)
+						 : SPAN("none was seen before the worker "
+							"ended"));
+		log_info("%s", buf_str(&line));
+	}
+}
+
 /* Does it under the claim. A full disk can stop the record, but not the removal. */
 static int record(struct queue *q, const struct queue_id *id, const uint8_t *marks,
 		  size_t count, struct err *err) {
@@ -115,6 +139,7 @@ static int record(struct queue *q, const struct queue_id *id, const uint8_t *mar
 		return -1;
 	}
 	const struct journal *j = &queue_claim_message(c)->journal;
+	tell(queue_claim_message(c), marks, count);
 	if (all_delivered(j, marks, count))
 		return queue_claim_remove(c, err);
 	int result = add_news(j, marks, count, &records) != 0

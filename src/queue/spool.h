@@ -29,7 +29,11 @@ struct queue {
 #define SPOOL_DELIVERED "delivered"
 #define SPOOL_LOCK "lock"
 #define SPOOL_RELAYS "relays"
+#define SPOOL_QUOTAS "quotas"
+#define SPOOL_ALERTS "alerts"
+#define SPOOL_LAST_RESORT "last-resort"
 #define SPOOL_DROP "drop"
+#define SPOOL_STS "sts"
 /* Begins the names, in the spool itself, of files that get their place by rename. */
 #define SPOOL_TEMPORARY "tmp-"
 

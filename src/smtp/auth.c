@@ -3,9 +3,9 @@
  * password is handed out there and nowhere else, because only there the number of rounds
  * that a SCRAM server asks for is known before the work begins.
  *
- * libgsasl's own choice of a mechanism knows nothing of TLS or policy: the table below is
- * the order. The channel binding properties are never given: libgsasl 2.2.0 fails plain
- * SCRAM when it gets one.
+ * libgsasl's own choice of a mechanism knows nothing of TLS or policy: the table of
+ * auth_mechanism.c is the order. The channel binding properties are given to -PLUS alone:
+ * libgsasl 2.2.0 fails plain SCRAM when it gets one.
  */
 
 #include "smtp/auth.h"
@@ -16,37 +16,26 @@
 #include <string.h>
 
 #include "base/auto.h"
+#include "base/codec.h"
+#include "smtp/auth_mechanism.h"
 #include "smtp/auth_session.h"
 #include "smtp/syntax.h"
 
 #define ITERATIONS_MAX 1000000
 
-static const struct mechanism {
-	const char *name;
-	bool shows_password;
-	bool client_first;
-} mechanisms[] = {
-	{ "SCRAM-SHA-256", false, true }, { "SCRAM-SHA-1", false, true },
-	{ "CRAM-MD5", false, false },     { "PLAIN", true, true },
-	{ "LOGIN", true, false },
-};
-#define MECHANISM_COUNT (sizeof mechanisms / sizeof mechanisms[0])
-
 struct smtp_auth {
 	Gsasl *lib;
-	Gsasl_session *session;
-	const struct mechanism *mechanism;
-	char *login, *password, *host, *only;
-	bool satisfied;    /* the last step returned GSASL_OK */
+	Gsasl_session *session; /* NULL: none, or a mechanism that is ours */
+	const struct auth_mechanism *mechanism;
+	char *login, *secret, *host, *only; /* secret and only may be NULL */
+	bool token;
+	unsigned port;
+	smtp_auth_binding_fn *binding;
+	void *binding_ctx;
+	unsigned steps;
+	bool satisfied;    /* nothing more is to be said */
 	uint64_t too_many; /* rounds the server asked for, when over ITERATIONS_MAX */
 };
-
-static const struct mechanism *find(struct span name) {
-	for (size_t i = 0; i < MECHANISM_COUNT; i++)
-		if (span_eq_nocase(name, span_str(mechanisms[i].name)))
-			return &mechanisms[i];
-	return NULL;
-}
 
 static int give_password(struct smtp_auth *a, Gsasl_session *session) {
 	const char *text = gsasl_property_fast(session, GSASL_SCRAM_ITER);
@@ -56,7 +45,8 @@ static int give_password(struct smtp_auth *a, Gsasl_session *session) {
 		a->too_many = rounds ? rounds : UINT64_MAX;
 		return GSASL_NO_CALLBACK;
 	}
-	return gsasl_property_set(session, GSASL_PASSWORD, a->password);
+	return a->secret ? gsasl_property_set(session, GSASL_PASSWORD, a->secret)
+			 : GSASL_NO_CALLBACK;
 }
 
 static int on_property(Gsasl *lib, Gsasl_session *session, Gsasl_property property) {
@@ -69,6 +59,9 @@ static int on_property(Gsasl *lib, Gsasl_session *session, Gsasl_property proper
 		return gsasl_property_set(session, property, "smtp");
 	if (property == GSASL_HOSTNAME)
 		return gsasl_property_set(session, property, a->host);
+	if (a->mechanism && a->mechanism->binds)
+		return smtp_auth_session_bind(session, property, a->binding,
+					      a->binding_ctx);
 	return GSASL_NO_CALLBACK;
 }
 
@@ -77,31 +70,60 @@ static void finish_session(struct smtp_auth *a) {
 	a->session = NULL;
 }
 
-static int check_only(const char *only, struct err *err) {
+int smtp_auth_check_only(const char *only, struct err *err) {
 	struct span list = span_str(only), word;
 	while (span_take_word(&list, &word))
-		if (!find(word))
+		if (!auth_mechanism_find(word))
 			return err_set(err, ERR_SYNTAX, "mechanism '%.*s' is unknown",
 				       (int)(word.len < 40 ? word.len : 40), word.p);
 	return 0;
 }
 
-struct smtp_auth *smtp_auth_new(const char *login, struct span password, const char *only,
-				const char *host, struct err *err) {
-	if (span_find(password, '\0') < password.len) {
+bool smtp_auth_needs_no_secret(struct span mechanism) {
+	const struct auth_mechanism *m = auth_mechanism_find(mechanism);
+	return m && m->needs == AUTH_NEEDS_NOTHING;
+}
+
+const char *smtp_auth_best(const char *offered, const char *only) {
+	const struct auth_mechanism *m;
+	for (size_t i = 0; (m = auth_mechanism_at(i)) != NULL; i++)
+		if (m->needs == AUTH_NEEDS_PASSWORD && smtp_list_has(offered, span_str(m->name)) &&
+		    (!only || smtp_list_has(only, span_str(m->name))))
+			return m->name;
+	return NULL;
+}
+
+static size_t rank(struct span name) {
+	const struct auth_mechanism *m;
+	size_t i = 0;
+	while ((m = auth_mechanism_at(i)) != NULL && !span_eq_nocase(name, span_str(m->name)))
+		i++;
+	return i;
+}
+
+bool smtp_auth_is_weaker(struct span a, struct span b) {
+	return rank(a) > rank(b);
+}
+
+struct smtp_auth *smtp_auth_new(const struct smtp_auth_options *o, struct err *err) {
+	if (span_find(o->secret, '\0') < o->secret.len) {
 		err_set(err, ERR_SYNTAX, "the password holds a NUL byte");
 		return NULL;
 	}
-	if (only && check_only(only, err) < 0)
+	if (o->only && smtp_auth_check_only(o->only, err) < 0)
 		return NULL;
 	struct smtp_auth *a = calloc(1, sizeof *a);
 	if (!a)
 		goto memory;
-	a->login = strdup(login);
-	a->password = span_dup(password);
-	a->host = strdup(host ? host : "");
-	a->only = only ? strdup(only) : NULL;
-	if (!a->login || !a->password || !a->host || (only && !a->only))
+	a->login = strdup(o->login ? o->login : "");
+	a->secret = o->secret.p ? span_dup(o->secret) : NULL;
+	a->host = strdup(o->host ? o->host : "");
+	a->only = o->only ? strdup(o->only) : NULL;
+	a->token = o->token;
+	a->port = o->port;
+	a->binding = o->binding;
+	a->binding_ctx = o->binding_ctx;
+	if (!a->login || (o->secret.p && !a->secret) || !a->host || (o->only && !a->only))
 		goto memory;
 	if (gsasl_init(&a->lib) != GSASL_OK)
 		goto memory;
@@ -120,30 +142,49 @@ void smtp_auth_free(struct smtp_auth *a) {
 	finish_session(a);
 	if (a->lib)
 		gsasl_done(a->lib);
-	if (a->password)
-		explicit_bzero(a->password, strlen(a->password));
-	free(a->password);
+	if (a->secret)
+		explicit_bzero(a->secret, strlen(a->secret));
+	free(a->secret);
 	free(a->login);
 	free(a->host);
 	free(a->only);
 	free(a);
 }
 
-static bool usable(const struct mechanism *m, const char *offered, bool tls) {
-	return smtp_list_has(offered, span_str(m->name)) && (tls || !m->shows_password);
+/* True when what it needs is there. */
+static bool fits(const struct smtp_auth *a, const struct auth_mechanism *m) {
+	AUTO_BUF struct buf bytes = BUF_INIT(1024);
+	if (m->binds && (!a->binding ||
+			 (a->binding(a->binding_ctx, SMTP_AUTH_TLS_EXPORTER, &bytes) != 0 &&
+			  a->binding(a->binding_ctx, SMTP_AUTH_TLS_UNIQUE, &bytes) != 0)))
+		return false;
+	switch (m->needs) {
+	case AUTH_NEEDS_PASSWORD:
+		return a->secret && !a->token;
+	case AUTH_NEEDS_TOKEN:
+		return a->secret && a->token;
+	case AUTH_NEEDS_NOTHING:
+		break;
+	}
+	return true;
 }
 
-static const struct mechanism *pick(const struct smtp_auth *a, const char *offered,
-				    bool tls) {
+static bool usable(const struct smtp_auth *a, const struct auth_mechanism *m,
+		   const char *offered, bool tls) {
+	return smtp_list_has(offered, span_str(m->name)) && (tls || !m->shows_secret) &&
+	       fits(a, m);
+}
+
+static const struct auth_mechanism *pick(const struct smtp_auth *a, const char *offered,
+					 bool tls) {
 	struct span list = span_str(a->only), word;
-	while (span_take_word(&list, &word)) {
-		const struct mechanism *m = find(word);
-		if (m && usable(m, offered, tls))
+	const struct auth_mechanism *m;
+	while (span_take_word(&list, &word))
+		if ((m = auth_mechanism_find(word)) != NULL && usable(a, m, offered, tls))
 			return m;
-	}
-	for (size_t i = 0; !a->only && i < MECHANISM_COUNT; i++)
-		if (usable(&mechanisms[i], offered, tls))
-			return &mechanisms[i];
+	for (size_t i = 0; !a->only && (m = auth_mechanism_at(i)) != NULL; i++)
+		if (m->needs != AUTH_NEEDS_NOTHING && usable(a, m, offered, tls))
+			return m;
 	return NULL;
 }
 
@@ -155,31 +196,41 @@ static bool is_utf8(const char *text) {
 	return s.len == 0;
 }
 
+/* Why none of the offered mechanisms will do. */
+static void say_none(const struct smtp_auth *a, const char *offered, bool tls,
+		     struct err *err) {
+	if (!offered[0])
+		err_set(err, ERR_REMOTE, "the server does not offer AUTH%s",
+			tls ? "" : " without TLS");
+	else if (!tls && pick(a, offered, true))
+		err_set(err, ERR_DENIED,
+			"the server's mechanisms (%.100s) would show the %s: they need TLS",
+			offered, a->token ? "token" : "password");
+	else
+		err_set(err, ERR_REMOTE, "none of the server's mechanisms (%.100s) %s",
+			offered,
+			a->only	   ? "is allowed here"
+			: a->token ? "takes an OAuth 2.0 token"
+				   : "is known here");
+}
+
 static const char *choose(void *ctx, const char *offered, bool tls, struct err *err) {
 	struct smtp_auth *a = ctx;
 	finish_session(a);
 	a->satisfied = false;
 	a->too_many = 0;
+	a->steps = 0;
 	a->mechanism = pick(a, offered, tls);
-	if (!offered[0])
-		err_set(err, ERR_REMOTE, "the server does not offer AUTH%s",
-			tls ? "" : " without TLS");
-	else if (!a->mechanism && !tls && pick(a, offered, true))
-		err_set(err, ERR_DENIED,
-			"the server's mechanisms (%.100s) would show the password: "
-			"they need TLS",
-			offered);
-	else if (!a->mechanism)
-		err_set(err, ERR_REMOTE, "none of the server's mechanisms (%.100s) is %s",
-			offered, a->only ? "allowed here" : "known here");
-	else if (!a->mechanism->shows_password &&
-		 !(is_utf8(a->login) && is_utf8(a->password)))
-		err_set(err, ERR_SYNTAX, "%s: login or password is not valid UTF-8",
-			a->mechanism->name);
-	else if (gsasl_client_start(a->lib, a->mechanism->name, &a->session) != GSASL_OK)
-		err_set(err, ERR_MISSING, "libgsasl has no %s", a->mechanism->name);
+	const struct auth_mechanism *m = a->mechanism;
+	if (!m)
+		say_none(a, offered, tls, err);
+	else if (m->utf8 && !(is_utf8(a->login) && (!a->secret || is_utf8(a->secret))))
+		err_set(err, ERR_SYNTAX, "%s: login or password is not valid UTF-8", m->name);
+	else if (m->needs != AUTH_NEEDS_TOKEN &&
+		 gsasl_client_start(a->lib, m->name, &a->session) != GSASL_OK)
+		err_set(err, ERR_MISSING, "libgsasl has no %s", m->name);
 	else
-		return a->mechanism->name;
+		return m->name;
 	return NULL;
 }
 
@@ -197,30 +248,47 @@ static int step_failed(const struct smtp_auth *a, int code, struct err *err) {
 	return err_set(err, ERR_REMOTE, "%s: %s", name, gsasl_strerror(code));
 }
 
-static int step(void *ctx, struct span challenge, struct buf *response, bool *ret_has,
-		struct err *err) {
-	struct smtp_auth *a = ctx;
-	if (!challenge.p && !a->mechanism->client_first) {
-		*ret_has = false;
-		return 0;
-	}
-	if (a->satisfied)
-		return err_set(err, ERR_REMOTE,
-			       "%s: the server asks for more than there is",
-			       a->mechanism->name);
+/* One message of ours; then the server may say in one challenge why not, and refuses. */
+static int token_step(struct smtp_auth *a, struct buf *response, struct err *err) {
+	int r = a->steps == 0 ? auth_token_message(a->mechanism, a->login, a->secret, a->host,
+						   a->port, response)
+			      : buf_add(response, auth_token_farewell(a->mechanism));
+	if (r != 0 || a->steps > 1)
+		return err_set(err, ERR_LIMIT, "%s: %s", a->mechanism->name,
+			       r != 0 ? "the token is too long"
+				      : "the server asks for more than there is");
+	a->satisfied = a->steps++ == 0;
+	return 0;
+}
+
+static int gsasl_answer(struct smtp_auth *a, struct span challenge, struct buf *response,
+			struct err *err) {
 	AUTO_FREE char *out = NULL;
 	size_t len = 0;
 	int code = gsasl_step(a->session, challenge.p, challenge.len, &out, &len);
 	if (code != GSASL_OK && code != GSASL_NEEDS_MORE)
 		return step_failed(a, code, err);
 	a->satisfied = code == GSASL_OK;
-	*ret_has = true;
 	int r = buf_addm(response, out, len);
 	if (out)
 		explicit_bzero(out, len);
-	return r < 0 ? err_set(err, ERR_LIMIT, "%s: response too long",
-			       a->mechanism->name)
+	return r < 0 ? err_set(err, ERR_LIMIT, "%s: response too long", a->mechanism->name)
 		     : 0;
+}
+
+static int step(void *ctx, struct span challenge, struct buf *response, bool *ret_has,
+		struct err *err) {
+	struct smtp_auth *a = ctx;
+	*ret_has = challenge.p || a->mechanism->client_first;
+	if (!*ret_has)
+		return 0;
+	if (a->mechanism->needs == AUTH_NEEDS_TOKEN)
+		return token_step(a, response, err);
+	if (a->satisfied)
+		return err_set(err, ERR_REMOTE,
+			       "%s: the server asks for more than there is",
+			       a->mechanism->name);
+	return gsasl_answer(a, challenge, response, err);
 }
 
 static int finish(void *ctx, struct err *err) {

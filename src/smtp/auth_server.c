@@ -23,10 +23,18 @@ struct smtp_auth_server {
 	const struct smtp_auth_users *users;
 	struct smtp_auth_users own; /* the one login of smtp_auth_server_new() */
 	bool server_first, begun, done;
+	smtp_auth_binding_fn *binding;
+	void *binding_ctx;
 };
 
+void smtp_auth_server_bind(struct smtp_auth_server *a, smtp_auth_binding_fn *fn, void *ctx) {
+	a->binding = fn;
+	a->binding_ctx = ctx;
+}
+
 const char *smtp_auth_server_mechanisms(bool tls) {
-	return tls ? "SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5 PLAIN LOGIN"
+	return tls ? "SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5 "
+		     "PLAIN LOGIN"
 		   : "SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5";
 }
 
@@ -97,7 +105,8 @@ static int check_simple(const struct smtp_auth_server *a, Gsasl_session *session
 static int scram_key(const struct smtp_auth_server *a, Gsasl_session *session,
 		     Gsasl_property property) {
 	const struct smtp_auth_user *user = who(a, session);
-	bool sha1 = strcmp(gsasl_mechanism_name(session), "SCRAM-SHA-1") == 0;
+	bool sha1 = span_starts(span_str(gsasl_mechanism_name(session)),
+				SPAN("SCRAM-SHA-1"));
 	const struct smtp_auth_keys *keys =
 		user ? &user->keys[sha1 ? SMTP_AUTH_SHA1 : SMTP_AUTH_SHA256] : NULL;
 	if (!keys || user->password || !keys->count[0])
@@ -128,6 +137,9 @@ static int on_property(Gsasl *lib, Gsasl_session *session, Gsasl_property proper
 		return gsasl_property_set(session, property, "smtp");
 	if (property == GSASL_HOSTNAME)
 		return gsasl_property_set(session, property, "localhost");
+	if (span_ends_nocase(span_str(gsasl_mechanism_name(session)), SPAN("-PLUS")))
+		return smtp_auth_session_bind(session, property, a->binding,
+					      a->binding_ctx);
 	return GSASL_NO_CALLBACK;
 }
 

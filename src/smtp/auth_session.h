@@ -1,11 +1,15 @@
 #ifndef NIGHTMAIL_SMTP_AUTH_SESSION_H
 #define NIGHTMAIL_SMTP_AUTH_SESSION_H
 
-/* The end of a libgsasl session. Inside of auth*.c only. */
+/* What client and server do alike with a libgsasl session. Inside of auth*.c only. */
 
 #include <gsasl.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "base/auto.h"
+#include "base/codec.h"
+#include "smtp/auth.h"
 
 /* libgsasl frees its copies of the password, and of what serves instead of it, without
  * wiping them. NULL is fine. */
@@ -22,6 +26,22 @@ static inline void smtp_auth_session_finish(Gsasl_session *session) {
 			explicit_bzero((void *)(uintptr_t)copy, strlen(copy));
 	}
 	gsasl_finish(session);
+}
+
+/* Answers libgsasl's question for a channel binding, in base64 as it wants it. */
+static inline int smtp_auth_session_bind(Gsasl_session *session, Gsasl_property property,
+					 smtp_auth_binding_fn *binding, void *ctx) {
+	AUTO_BUF struct buf bytes = BUF_INIT(1024), text = BUF_INIT(2048);
+	if (!binding ||
+	    (property != GSASL_CB_TLS_EXPORTER && property != GSASL_CB_TLS_UNIQUE))
+		return GSASL_NO_CALLBACK;
+	if (binding(ctx,
+		    property == GSASL_CB_TLS_EXPORTER ? SMTP_AUTH_TLS_EXPORTER
+						      : SMTP_AUTH_TLS_UNIQUE,
+		    &bytes) != 0 ||
+	    codec_base64_add(&text, buf_span(&bytes)) != 0)
+		return GSASL_NO_CALLBACK;
+	return gsasl_property_set(session, property, buf_str(&text));
 }
 
 #endif

@@ -1,16 +1,11 @@
 /*
- * The client machine's frame: bytes in and out, matching replies to commands, and the ways
- * a session ends. What the replies mean stands in client_session.c (up to READY) and
- * client_transaction.c.
- *
- * A session has one end: smtp_client_close() notes why, and smtp_client_next() then says
- * first what is already decided about the current transaction, and CLOSED as the last event.
+ * The client machine's frame: bytes in and out, and matching replies to commands. What the
+ * replies mean stands in client_session.c (up to READY) and client_transaction.c, the ways a
+ * session ends in client_end.c.
  */
 
 #include "smtp/client.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,6 +34,7 @@ static const struct {
 	[SMTP_COMMAND_RCPT] = { SMTP_STAGE_RCPT, smtp_client_on_rcpt },
 	[SMTP_COMMAND_DATA] = { SMTP_STAGE_DATA, smtp_client_on_data },
 	[SMTP_COMMAND_DOT] = { SMTP_STAGE_CONTENT, smtp_client_on_dot },
+	[SMTP_COMMAND_BDAT] = { SMTP_STAGE_CONTENT, smtp_client_on_bdat },
 	[SMTP_COMMAND_QUIT] = { SMTP_STAGE_QUIT, on_quit },
 };
 
@@ -141,52 +137,29 @@ uint64_t smtp_client_command(struct smtp_client *c, enum smtp_command_kind kind,
 	return end;
 }
 
-/* A refusal counts at the end of a session even when replies to the rest of the envelope are
- * outstanding; but not when one may have been lost on the way: then it may have been the
- * answer to something else. */
-static bool is_refused(const struct smtp_client *c) {
-	return c->cur && c->cur->refused != SMTP_STAGE_CONNECT &&
-	       !(c->out_of_step && c->cur->waiting > 0);
+void smtp_client_expect_again(struct smtp_client *c, enum smtp_command_kind kind,
+			      struct smtp_flight *f) {
+	c->first = (c->first + SMTP_CLIENT_COMMANDS_MAX - 1) % SMTP_CLIENT_COMMANDS_MAX;
+	c->ring[c->first] = (struct smtp_command){ kind, f->dot_end, f };
+	c->waiting++;
+	f->waiting++;
 }
 
-/* The transaction that the end of the session leaves open: the one whose content was given
- * if there is one, because only its fate can be unknown. */
-static const struct smtp_flight *open_flight(const struct smtp_client *c) {
-	if (c->old)
-		return c->old;
-	return is_refused(c) ? NULL : c->cur;
+struct smtp_flight *smtp_client_flight(struct smtp_client *c, unsigned i) {
+	return &c->flights[(c->flight_first + i) % SMTP_CLIENT_FLIGHTS_MAX];
 }
 
-void smtp_client_close(struct smtp_client *c, enum smtp_stage stage,
-		       const struct smtp_reply *why) {
-	if (c->closing)
-		return;
-	const struct smtp_flight *f = open_flight(c);
-	c->closing = true;
-	c->last = (struct smtp_client_note){
-		.transaction = f ? f->t : NULL,
-		.stage = stage,
-		.reply = *why,
-		.uncertain = f && f->dot_end > 0 && f->dot_end <= c->sent,
-	};
+struct smtp_flight *smtp_client_old(struct smtp_client *c) {
+	struct smtp_flight *f = smtp_client_flight(c, 0);
+	return c->flight_count > 0 && f != c->cur ? f : NULL;
 }
 
-void smtp_client_leave(struct smtp_client *c, enum smtp_stage stage,
-		       const struct smtp_reply *why) {
-	smtp_client_close(c, stage, why);
-	smtp_client_add(c, SPAN("QUIT\r\n"));
-}
-
-void smtp_client_broken(struct smtp_client *c, enum smtp_stage stage, const char *fmt,
-			...) {
-	char words[400];
-	va_list ap;
-	va_start(ap, fmt);
-	vsnprintf(words, sizeof words, fmt, ap);
-	va_end(ap);
-	struct smtp_reply r = smtp_reply_local(451, 5, 0, "protocol error: %s", words);
-	c->out_of_step = true;
-	smtp_client_close(c, stage, &r);
+void smtp_client_forget_flight(struct smtp_client *c, const struct smtp_flight *f) {
+	if (f == smtp_client_flight(c, 0))
+		c->flight_first = (c->flight_first + 1) % SMTP_CLIENT_FLIGHTS_MAX;
+	c->flight_count--;
+	if (f == c->cur)
+		c->cur = NULL;
 }
 
 enum smtp_stage smtp_client_stage(const struct smtp_client *c) {
@@ -214,10 +187,7 @@ static enum smtp_client_event refused_early(struct smtp_client *c,
 	note->transaction = f->t;
 	note->stage = SMTP_STAGE_CONTENT;
 	note->reply = c->reply;
-	if (f == c->old)
-		c->old = NULL;
-	else
-		c->cur = NULL;
+	smtp_client_forget_flight(c, f);
 	smtp_client_broken(c, SMTP_STAGE_CONTENT,
 			   "answered %d before the end of the message", c->reply.code);
 	return SMTP_CLIENT_DONE;
@@ -244,8 +214,9 @@ static enum smtp_client_event on_reply(struct smtp_client *c,
 	struct smtp_command cmd = c->ring[c->first];
 	enum smtp_stage stage = commands[cmd.kind].stage;
 	bool early = cmd.end > c->sent && c->reply.code != 421;
-	if (early && cmd.kind == SMTP_COMMAND_DOT && cmd.flight == c->old &&
-	    c->reply.code >= 400)
+	bool content = cmd.kind == SMTP_COMMAND_BDAT ||
+		       (cmd.kind == SMTP_COMMAND_DOT && cmd.flight == smtp_client_old(c));
+	if (early && content && c->reply.code >= 400)
 		return refused_early(c, cmd.flight, note);
 	if (early) {
 		smtp_client_broken(c, stage, "answered %d %s before it was asked",
@@ -258,11 +229,14 @@ static enum smtp_client_event on_reply(struct smtp_client *c,
 	if (cmd.flight)
 		cmd.flight->waiting--;
 	if (c->reply.code == 421) {
-		if (cmd.kind == SMTP_COMMAND_DOT)
-			cmd.flight->dot_end = 0; /* answered, so not uncertain */
+		/* It stands for all that would have been answered behind it. */
+		for (unsigned i = 0; i < c->flight_count; i++)
+			smtp_client_flight(c, i)->dot_end = 0;
 		smtp_client_close(c, stage, &c->reply);
 		return SMTP_CLIENT_NONE;
 	}
+	if (c->streams && smtp_client_is_out_of_place(c, cmd.kind, cmd.flight))
+		return SMTP_CLIENT_NONE;
 	return commands[cmd.kind].handler(c, cmd.flight, note);
 }
 
@@ -288,22 +262,8 @@ static bool take_reply(struct smtp_client *c) {
 	return r > 0;
 }
 
-static enum smtp_client_event ending(struct smtp_client *c,
-				     struct smtp_client_note *note) {
-	if (is_refused(c)) {
-		c->cur->waiting = 0;
-		smtp_client_take_refused(c, note);
-		return SMTP_CLIENT_DONE;
-	}
-	if (c->closed)
-		return SMTP_CLIENT_NONE;
-	c->closed = true;
-	*note = c->last;
-	return SMTP_CLIENT_CLOSED;
-}
-
 static void say_quit(struct smtp_client *c) {
-	if (!c->want_quit || !c->ready || c->waiting > 0 || c->cur || c->old ||
+	if (!c->want_quit || !c->ready || c->waiting > 0 || c->flight_count > 0 ||
 	    c->closing)
 		return;
 	c->ready = false;
@@ -321,10 +281,13 @@ enum smtp_client_event smtp_client_next(struct smtp_client *c,
 			smtp_client_close(c, smtp_client_stage(c), &r);
 		}
 		if (c->closing)
-			return ending(c, note);
-		if (smtp_client_take_refused(c, note))
+			return smtp_client_ending(c, note);
+		if (smtp_client_take_answered(c, note) ||
+		    smtp_client_take_refused(c, note))
 			return SMTP_CLIENT_DONE;
 		smtp_client_pump(c);
+		if (smtp_client_want_chunk(c, note))
+			return SMTP_CLIENT_WANT_CONTENT;
 		say_quit(c);
 		if (c->handshake && c->in_taken < c->in.len) {
 			smtp_client_broken(c, SMTP_STAGE_TLS,
@@ -351,6 +314,14 @@ void smtp_client_quit(struct smtp_client *c) {
 
 const struct smtp_extensions *smtp_client_extensions(const struct smtp_client *c) {
 	return &c->ext;
+}
+
+bool smtp_client_streams(const struct smtp_client *c) {
+	return c->streams;
+}
+
+bool smtp_client_out_of_step(const struct smtp_client *c) {
+	return c->out_of_step;
 }
 
 const char *smtp_client_auth_mechanism(const struct smtp_client *c) {

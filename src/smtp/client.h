@@ -2,7 +2,7 @@
 #define NIGHTMAIL_SMTP_CLIENT_H
 
 /*
- * The client side of SMTP (RFC 5321, 1870, 2920, 3207, 3461, 4954, 6152, 6531) as a
+ * The client side of SMTP (RFC 5321, 1870, 2920, 3030, 3207, 3461, 4954, 6152, 6531, 9422) as a
  * machine without I/O: bytes from the server go in, bytes for the server come out, events
  * say what happened. The caller owns socket, TLS, time-outs.
  *
@@ -20,9 +20,21 @@
  * RFC 2920 section 3.1: nothing of it depends on the reply, since a refused message changes
  * nothing for the next). At most SMTP_CLIENT_COMMANDS_MAX commands wait for replies.
  *
+ * Streaming: with params.stream, PIPELINING and CHUNKING (RFC 3030) a transaction is RSET, MAIL,
+ * RCPT…, BDAT with all of the content, and the next one begins without waiting for any reply;
+ * at most SMTP_CLIENT_FLIGHTS_MAX are under way. Only a message over SMTP_CLIENT_BLIND_MAX bytes
+ * waits for the answers to its recipients. Replies are matched by position, so everything
+ * that shows them to be out of place ends the session and sets smtp_client_out_of_step(): a
+ * refused RSET, a command that the server does not know or finds out of order, a content taken
+ * for nobody, a reply too many. An end of a transaction is told only when the reply behind it
+ * fits too, or none is outstanding.
+ *
  * smtp_client_sent() must have been told of all that was written before bytes that came later
  * go in: a reply to a command that has not left is a server out of step. After CLOSED the
  * output may hold a last QUIT: write it if that works without waiting.
+ *
+ * LMTP (params.lmtp) is the same with LHLO, and a reply for each recipient after the content; DATA
+ * waits for the answers to all of them, since nobody may be left to answer for it.
  *
  * Facts learned before TLS are forgotten after it; bytes that arrive between the 220 for
  * STARTTLS and the handshake end the session (injection). The machine never writes a
@@ -39,6 +51,8 @@
 #include "smtp/reply.h"
 
 #define SMTP_CLIENT_COMMANDS_MAX 256
+#define SMTP_CLIENT_FLIGHTS_MAX 32
+#define SMTP_CLIENT_BLIND_MAX (1u << 20)
 
 enum smtp_starttls {
 	SMTP_STARTTLS_NEVER, /* tls none, or the connection is TLS already */
@@ -68,7 +82,10 @@ struct smtp_extensions {
 	bool esmtp, pipelining, eightbitmime, smtputf8, dsn, starttls, size, enhanced,
 		chunking;
 	uint64_t size_max; /* bytes, 0: none given */
-	char auth[256];    /* mechanisms offered, upper case, separated by one space */
+	/* LIMITS (RFC 9422): transactions of a session, recipients and their domains of a
+	 * transaction; 0: no limit given */
+	unsigned mail_max, rcpt_max, rcpt_domain_max;
+	char auth[256]; /* mechanisms offered, upper case, separated by one space */
 };
 
 /* One side of SASL, given by the caller (smtp/auth.h has the real one). */
@@ -89,6 +106,8 @@ struct smtp_client_params {
 	const char *helo; /* our name; must live as long as the machine */
 	enum smtp_starttls starttls;
 	bool tls;                         /* the connection is TLS from the start */
+	bool stream;                      /* where the server can */
+	bool lmtp;                        /* RFC 2033 */
 	const struct smtp_auth_ops *auth; /* NULL: no AUTH */
 	void *auth_ctx;
 };
@@ -104,7 +123,7 @@ struct smtp_transaction {
 	struct span from; /* empty: null reverse-path */
 	const struct smtp_recipient *to;
 	size_t to_count;
-	uint64_t size;     /* bytes of the message in wire form, for SIZE= */
+	uint64_t size;     /* bytes of the message in wire form, for SIZE= and BDAT */
 	bool body_8bit;    /* BODY=8BITMIME when offered */
 	bool smtputf8;     /* the caller checked that it is offered */
 	struct span ret;   /* "FULL", "HDRS" or empty */
@@ -119,15 +138,20 @@ enum smtp_client_event {
 	SMTP_CLIENT_WANT_TLS,
 	/* Transactions may begin. */
 	SMTP_CLIENT_READY,
-	/* note.transaction, .recipient, .reply */
+	/* note.transaction, .recipient, .reply, .stage: RCPT. With params.lmtp also CONTENT, after
+	 * the content, for every recipient that was accepted but the last: .recipient counts those
+	 * alone. The reply for the last one is that of DONE. */
 	SMTP_CLIENT_RECIPIENT,
 	/* Give note.transaction's content by smtp_client_content(). */
 	SMTP_CLIENT_WANT_CONTENT,
 	/* note.transaction is over: .stage says at which command, .reply its reply (2xx at
 	 * CONTENT: accepted for the recipients that had 2xx). */
 	SMTP_CLIENT_DONE,
+	/* Streaming, before CLOSED: note.transaction was sent whole and its reply not seen, as
+	 * that of an older one. */
+	SMTP_CLIENT_LOST,
 	/* The session is over, nothing follows: .stage, .reply (why); .transaction is the
-	 * oldest one that had no DONE, or NULL (one begun behind it is undone too);
+	 * oldest one that had no DONE, or NULL (those begun behind it are undone too);
 	 * .uncertain: its final dot was sent, its reply not seen. */
 	SMTP_CLIENT_CLOSED,
 };
@@ -153,6 +177,9 @@ void smtp_client_eof(struct smtp_client *c, const char *words);
 /* The same after a reply did not come in time. It may have been lost, and those behind it
  * taken for answers to something else: no refusal of the current transaction counts. */
 void smtp_client_timeout(struct smtp_client *c, const char *words);
+/* The caller ends the session (words for people): replies that were not taken yet count as not
+ * seen. */
+void smtp_client_abort(struct smtp_client *c, const char *words);
 /* What to send now; valid until the next call of another function. */
 struct span smtp_client_output(const struct smtp_client *c);
 void smtp_client_sent(struct smtp_client *c, size_t n);
@@ -165,12 +192,17 @@ void smtp_client_tls_done(struct smtp_client *c);
 const struct smtp_extensions *smtp_client_extensions(const struct smtp_client *c);
 /* True when smtp_client_begin() would be taken now. */
 bool smtp_client_may_begin(const struct smtp_client *c);
+/* True when transactions are streamed on this session. */
+bool smtp_client_streams(const struct smtp_client *c);
+/* True when a reply was missing or out of place. */
+bool smtp_client_out_of_step(const struct smtp_client *c);
 /* Begins a transaction. -1 with ERR_LIMIT when SIZE forbids it (nothing was sent). */
 int smtp_client_begin(struct smtp_client *c, const struct smtp_transaction *t,
 		      struct err *err);
 /* Gives content in wire form after WANT_CONTENT, in pieces of any size; dots are stuffed
- * here. last: ends with the final dot (the content must end in CRLF or be empty). -1: no
- * memory. Keep the output drained: it is not bounded by us. */
+ * here. last: ends with the final dot (the content must end in CRLF or be empty). Streamed, it
+ * must be as long as the transaction said. -1: no memory, or another length. Keep the output
+ * drained: it is not bounded by us. */
 int smtp_client_content(struct smtp_client *c, struct span wire, bool last);
 /* Says QUIT once nothing is in flight. */
 void smtp_client_quit(struct smtp_client *c);

@@ -8,9 +8,9 @@
  * a reply takes the oldest command and goes to that command's handler. This is the whole
  * of reply matching, with PIPELINING or without.
  *
- * A flight is a transaction under way. There are at most two: `old`, whose content was
- * given and whose final reply is awaited, and `cur` behind it (its DATA is answered after
- * the final reply of `old`, so a third one cannot begin before `old` is gone).
+ * A flight is a transaction under way. They stand in a ring too, oldest first; the last one
+ * is `cur` until all of its content was given. With DATA there are at most two, since the
+ * content of `cur` waits for a reply behind the last one of the flight before it.
  */
 
 #include "smtp/client.h"
@@ -26,25 +26,29 @@ enum smtp_command_kind {
 	SMTP_COMMAND_RCPT,
 	SMTP_COMMAND_DATA,
 	SMTP_COMMAND_DOT,
+	SMTP_COMMAND_BDAT, /* with its content */
 	SMTP_COMMAND_QUIT,
 };
 
 struct smtp_command {
 	enum smtp_command_kind kind;
 	uint64_t end;               /* position in the output behind its last byte */
-	struct smtp_flight *flight; /* of MAIL, RCPT, DATA, DOT */
+	struct smtp_flight *flight; /* of MAIL, RCPT, DATA, DOT, BDAT */
 };
 
 struct smtp_flight {
 	const struct smtp_transaction *t;
-	bool mail_written, data_written;
+	bool mail_written, data_written; /* data: DATA or BDAT */
 	size_t rcpt_written, rcpt_answered, accepted;
+	size_t content_answered; /* LMTP: replies after the content */
 	unsigned waiting;        /* commands without a reply */
-	bool content;            /* 354 came: content may be given */
+	bool content;            /* 354 came, or BDAT was written: content may be given */
+	bool answered;           /* streamed, and over; told when the next reply fits */
+	uint64_t given;          /* streamed: bytes of content */
 	bool line_start;         /* of the content: a dot here is stuffed */
-	uint64_t dot_end;        /* position behind the final dot; 0: not written */
+	uint64_t dot_end;        /* position behind the final dot or chunk; 0: not written */
 	enum smtp_stage refused; /* SMTP_STAGE_CONNECT: not refused */
-	struct smtp_reply refusal;
+	struct smtp_reply refusal; /* answered: the last reply if it was not refused before */
 };
 
 /* SASL in progress. */
@@ -78,8 +82,11 @@ struct smtp_client {
 	struct smtp_command ring[SMTP_CLIENT_COMMANDS_MAX];
 	unsigned first, waiting;
 
-	struct smtp_flight flights[2], *cur, *old;
-	bool need_rset;
+	struct smtp_flight flights[SMTP_CLIENT_FLIGHTS_MAX], *cur;
+	unsigned flight_first, flight_count;
+	unsigned flights_told; /* at the end of the session */
+	const struct smtp_flight *last_flight; /* of `last` */
+	bool need_rset, streams;
 
 	bool tls, handshake, ready, want_quit, ended;
 	struct smtp_reply end; /* of smtp_client_eof() */
@@ -92,11 +99,22 @@ struct smtp_client {
 typedef enum smtp_client_event smtp_reply_fn(struct smtp_client *c, struct smtp_flight *f,
 					     struct smtp_client_note *note);
 
-/* client.c: writing and ending. */
+/* The i-th oldest flight; the oldest one whose content was given, or NULL. */
+struct smtp_flight *smtp_client_flight(struct smtp_client *c, unsigned i);
+struct smtp_flight *smtp_client_old(struct smtp_client *c);
+/* Forgets a flight, the oldest or the youngest one. */
+void smtp_client_forget_flight(struct smtp_client *c, const struct smtp_flight *f);
+
+/* client.c: writing. */
 void smtp_client_add(struct smtp_client *c, struct span bytes);
 /* Ends the line and queues the command. Returns the position behind it. */
 uint64_t smtp_client_command(struct smtp_client *c, enum smtp_command_kind kind,
 			     struct smtp_flight *f);
+/* Another reply to the command that was answered just now is to come, before all others. */
+void smtp_client_expect_again(struct smtp_client *c, enum smtp_command_kind kind,
+			      struct smtp_flight *f);
+
+/* client_end.c */
 /* Ends the session: the next events are DONE of a transaction refused already, and CLOSED. */
 void smtp_client_close(struct smtp_client *c, enum smtp_stage stage,
 		       const struct smtp_reply *why);
@@ -106,6 +124,10 @@ void smtp_client_leave(struct smtp_client *c, enum smtp_stage stage,
 /* The same for a server that breaks the protocol. */
 void smtp_client_broken(struct smtp_client *c, enum smtp_stage stage, const char *fmt,
 			...) __attribute__((format(printf, 3, 4)));
+
+/* The next event of a session that is over. */
+enum smtp_client_event smtp_client_ending(struct smtp_client *c,
+					  struct smtp_client_note *note);
 
 /* client_session.c */
 smtp_reply_fn smtp_client_on_greeting, smtp_client_on_ehlo, smtp_client_on_helo,
@@ -117,10 +139,34 @@ void smtp_extensions_line(struct smtp_extensions *e, struct span line);
 /* client_transaction.c */
 smtp_reply_fn smtp_client_on_rset, smtp_client_on_mail, smtp_client_on_rcpt,
 	smtp_client_on_data, smtp_client_on_dot;
+/* A reply that refuses a transaction at a stage, if it is the first one that does. */
+void smtp_client_refuse(struct smtp_client *c, struct smtp_flight *f,
+			enum smtp_stage stage);
 /* Writes what may be written now of the current envelope. */
 void smtp_client_pump(struct smtp_client *c);
 /* True when the current transaction was refused and no reply of it is outstanding: fills
  * the note of its DONE. */
 bool smtp_client_take_refused(struct smtp_client *c, struct smtp_client_note *note);
+
+/* client_stream.c */
+smtp_reply_fn smtp_client_on_bdat;
+/* Writes BDAT for the current envelope, unless it must wait: then false. */
+bool smtp_client_say_bdat(struct smtp_client *c, struct smtp_flight *f);
+/* True when content is wanted now: fills the note. */
+bool smtp_client_want_chunk(struct smtp_client *c, struct smtp_client_note *note);
+/* Takes content that follows BDAT. */
+int smtp_client_chunk(struct smtp_client *c, struct span wire, bool last);
+/* True when the reply just taken cannot be one to a command of that kind; then the session
+ * is over. */
+bool smtp_client_is_out_of_place(struct smtp_client *c, enum smtp_command_kind kind,
+				 struct smtp_flight *f);
+/* True when the oldest flight is over and no reply that contradicts can come any more: fills the
+ * note of its DONE. */
+bool smtp_client_take_answered(struct smtp_client *c, struct smtp_client_note *note);
+/* The reply behind it fits: the event of its DONE, or NONE. */
+enum smtp_client_event smtp_client_confirm(struct smtp_client *c,
+					   struct smtp_client_note *note);
+/* The replies were out of place: the last one that was taken, too. */
+void smtp_client_doubt_answered(struct smtp_client *c);
 
 #endif

@@ -23,7 +23,7 @@ static void say_name(struct smtp_client *c, struct span verb,
 }
 
 static void greet(struct smtp_client *c) {
-	say_name(c, SPAN("EHLO "), SMTP_COMMAND_EHLO);
+	say_name(c, c->params.lmtp ? SPAN("LHLO ") : SPAN("EHLO "), SMTP_COMMAND_EHLO);
 }
 
 static void leave_local(struct smtp_client *c, enum smtp_stage stage, unsigned detail,
@@ -96,6 +96,8 @@ static enum smtp_client_event go_on(struct smtp_client *c) {
 		start_auth(c);
 	} else {
 		c->ready = true;
+		c->streams = c->params.stream && !c->params.lmtp && c->ext.pipelining &&
+			     c->ext.chunking;
 		return SMTP_CLIENT_READY;
 	}
 	return SMTP_CLIENT_NONE;
@@ -115,7 +117,7 @@ enum smtp_client_event smtp_client_on_greeting(struct smtp_client *c,
 enum smtp_client_event smtp_client_on_ehlo(struct smtp_client *c, struct smtp_flight *f,
 					   struct smtp_client_note *note) {
 	(void)f, (void)note;
-	bool needed = c->params.auth ||
+	bool needed = c->params.auth || c->params.lmtp ||
 		      (!c->tls && c->params.starttls == SMTP_STARTTLS_REQUIRED);
 	if (c->reply.code / 100 == 2) {
 		c->ext.esmtp = true;

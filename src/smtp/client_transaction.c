@@ -13,7 +13,8 @@
 
 bool smtp_client_may_begin(const struct smtp_client *c) {
 	return c->ready && !c->closing && !c->ended && !c->want_quit && !c->cur &&
-	       (c->ext.pipelining || (!c->old && c->waiting == 0));
+	       c->flight_count < SMTP_CLIENT_FLIGHTS_MAX &&
+	       (c->ext.pipelining || (c->flight_count == 0 && c->waiting == 0));
 }
 
 int smtp_client_begin(struct smtp_client *c, const struct smtp_transaction *t,
@@ -26,15 +27,16 @@ int smtp_client_begin(struct smtp_client *c, const struct smtp_transaction *t,
 			       t->size, c->ext.size_max);
 	if (smtp_transaction_check(t, err) < 0)
 		return -1;
-	struct smtp_flight *f = &c->flights[c->old == &c->flights[0]];
+	struct smtp_flight *f = smtp_client_flight(c, c->flight_count++);
 	memset(f, 0, sizeof *f);
 	f->t = t;
 	f->line_start = true;
 	c->cur = f;
+	c->need_rset = c->need_rset || c->streams;
 	smtp_client_pump(c);
 	if (!buf_failed(&c->out))
 		return 0;
-	c->cur = NULL;
+	smtp_client_forget_flight(c, f);
 	return err_set(err, ERR_MEMORY, "out of memory");
 }
 
@@ -72,8 +74,12 @@ void smtp_client_pump(struct smtp_client *c) {
 			say_mail(c, f);
 		else if (f->rcpt_written < f->t->to_count)
 			say_rcpt(c, f);
-		else
+		else if (c->params.lmtp && f->rcpt_answered < f->t->to_count)
+			return;
+		else if (!c->streams)
 			say_data(c, f);
+		else if (!smtp_client_say_bdat(c, f))
+			return;
 	}
 }
 
@@ -103,18 +109,20 @@ int smtp_client_content(struct smtp_client *c, struct span wire, bool last) {
 		return 0;
 	if (!f || !f->content)
 		return -1;
+	if (c->streams)
+		return smtp_client_chunk(c, wire, last);
 	add_stuffed(c, f, wire);
 	if (last) {
 		smtp_client_add(c, f->line_start ? SPAN(".") : SPAN("\r\n."));
 		f->dot_end = smtp_client_command(c, SMTP_COMMAND_DOT, f);
 		f->content = false;
-		c->old = f;
 		c->cur = NULL;
 	}
 	return buf_failed(&c->out) ? -1 : 0;
 }
 
-static void refuse(struct smtp_client *c, struct smtp_flight *f, enum smtp_stage stage) {
+void smtp_client_refuse(struct smtp_client *c, struct smtp_flight *f,
+			enum smtp_stage stage) {
 	if (f->refused != SMTP_STAGE_CONNECT)
 		return;
 	f->refused = stage;
@@ -131,10 +139,11 @@ static enum smtp_client_event nonsense(struct smtp_client *c, enum smtp_stage st
 
 enum smtp_client_event smtp_client_on_rset(struct smtp_client *c, struct smtp_flight *f,
 					   struct smtp_client_note *note) {
-	(void)f, (void)note;
-	if (c->reply.code / 100 != 2)
-		smtp_client_broken(c, SMTP_STAGE_MAIL, "answered RSET with %d %s",
-				   c->reply.code, c->reply.text);
+	(void)f;
+	if (c->reply.code / 100 == 2)
+		return smtp_client_confirm(c, note);
+	smtp_client_broken(c, SMTP_STAGE_MAIL, "answered RSET with %d %s", c->reply.code,
+			   c->reply.text);
 	return SMTP_CLIENT_NONE;
 }
 
@@ -144,7 +153,7 @@ enum smtp_client_event smtp_client_on_mail(struct smtp_client *c, struct smtp_fl
 	if (c->reply.code / 100 == 3)
 		return nonsense(c, SMTP_STAGE_MAIL);
 	if (c->reply.code >= 400)
-		refuse(c, f, SMTP_STAGE_MAIL);
+		smtp_client_refuse(c, f, SMTP_STAGE_MAIL);
 	return SMTP_CLIENT_NONE;
 }
 
@@ -158,7 +167,7 @@ enum smtp_client_event smtp_client_on_rcpt(struct smtp_client *c, struct smtp_fl
 	if (c->reply.code / 100 == 2)
 		f->accepted++;
 	else if (f->rcpt_answered == f->t->to_count && f->accepted == 0)
-		refuse(c, f, SMTP_STAGE_RCPT);
+		smtp_client_refuse(c, f, SMTP_STAGE_RCPT);
 	note->transaction = f->t;
 	note->recipient = recipient;
 	note->stage = SMTP_STAGE_RCPT;
@@ -169,7 +178,7 @@ enum smtp_client_event smtp_client_on_rcpt(struct smtp_client *c, struct smtp_fl
 enum smtp_client_event smtp_client_on_data(struct smtp_client *c, struct smtp_flight *f,
 					   struct smtp_client_note *note) {
 	if (c->reply.code >= 400) {
-		refuse(c, f, SMTP_STAGE_DATA);
+		smtp_client_refuse(c, f, SMTP_STAGE_DATA);
 		return SMTP_CLIENT_NONE;
 	}
 	if (c->reply.code != 354)
@@ -192,22 +201,27 @@ enum smtp_client_event smtp_client_on_dot(struct smtp_client *c, struct smtp_fli
 					  struct smtp_client_note *note) {
 	if (c->reply.code / 100 == 3)
 		return nonsense(c, SMTP_STAGE_CONTENT);
-	if (f != c->old)
+	if (f != smtp_client_old(c))
 		return SMTP_CLIENT_NONE;
-	c->old = NULL;
 	note->transaction = f->t;
 	note->stage = SMTP_STAGE_CONTENT;
 	note->reply = c->reply;
+	if (c->params.lmtp && f->content_answered + 1 < f->accepted) {
+		note->recipient = f->content_answered++;
+		smtp_client_expect_again(c, SMTP_COMMAND_DOT, f);
+		return SMTP_CLIENT_RECIPIENT;
+	}
+	smtp_client_forget_flight(c, f);
 	return SMTP_CLIENT_DONE;
 }
 
 bool smtp_client_take_refused(struct smtp_client *c, struct smtp_client_note *note) {
 	struct smtp_flight *f = c->cur;
-	if (!f || f->refused == SMTP_STAGE_CONNECT || f->waiting > 0)
+	if (!f || f->refused == SMTP_STAGE_CONNECT || f->waiting > 0 || f->content)
 		return false;
 	note->transaction = f->t;
 	note->stage = f->refused;
 	note->reply = f->refusal;
-	c->cur = NULL;
+	smtp_client_forget_flight(c, f);
 	return true;
 }

@@ -3,7 +3,8 @@
  *
  *     ehlo-line = ehlo-keyword *( SP ehlo-param )
  *
- * "AUTH=LOGIN" is what servers of the last century say; some say both forms.
+ * "AUTH=LOGIN" is what servers of the last century say; some say both forms. LIMITS has
+ * words NAME=VALUE (RFC 9422 section 4); what is not known there is passed over.
  */
 
 #include <stddef.h>
@@ -41,6 +42,27 @@ static void add_mechanism(struct smtp_extensions *e, struct span name) {
 	e->auth[len] = '\0';
 }
 
+static void read_limits(struct smtp_extensions *e, struct span words) {
+	const struct {
+		struct span name;
+		unsigned *value;
+	} limits[] = {
+		{ SPAN("MAILMAX="), &e->mail_max },
+		{ SPAN("RCPTMAX="), &e->rcpt_max },
+		{ SPAN("RCPTDOMAINMAX="), &e->rcpt_domain_max },
+	};
+	struct span word;
+	while (span_take_word(&words, &word)) {
+		for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+			struct span number = span_from(word, limits[i].name.len);
+			uint64_t n;
+			if (span_starts_nocase(word, limits[i].name) &&
+			    span_uint(number, 999999, &n))
+				*limits[i].value = (unsigned)n;
+		}
+	}
+}
+
 void smtp_extensions_line(struct smtp_extensions *e, struct span line) {
 	struct span keyword, word;
 	if (!smtp_take_keyword(&line, &keyword))
@@ -55,6 +77,8 @@ void smtp_extensions_line(struct smtp_extensions *e, struct span line) {
 		if (!span_take_word(&line, &word) ||
 		    !span_uint(word, UINT64_MAX, &e->size_max))
 			e->size_max = 0;
+	} else if (span_eq_nocase(keyword, SPAN("LIMITS"))) {
+		read_limits(e, line);
 	} else if (span_eq_nocase(keyword, SPAN("AUTH"))) {
 		span_take_char(&line, '=');
 		while (span_take_word(&line, &word))

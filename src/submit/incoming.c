@@ -6,6 +6,7 @@
 
 #include "submit/incoming.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/user.h"
@@ -138,9 +139,18 @@ static void find_author(const struct incoming *m, struct buf *address, struct bu
 		buf_addf(address, "uid%u@%s", (unsigned)h->uid, h->domain);
 }
 
+/* How the message wants to be treated. A client on the network does not choose the relay. */
+static void grant(struct incoming *m, const struct mail_wishes *w) {
+	struct envelope *e = &m->envelope;
+	e->priority = w->priority;
+	e->at_ms = w->at_ms;
+	snprintf(m->relay, sizeof(m->relay), "%s", m->host->client ? "" : w->relay);
+	e->relay = span_str(m->relay);
+}
+
 static int fix_header(struct incoming *m, struct span block, struct buf *head,
 		      struct err *err) {
-	struct fixup_result seen;
+	struct fixup_result seen = { .has_8bit = false }; /* also when it fails */
 	struct fixup_recipients none = { .count = 0 };
 	AUTO_BUF struct buf address = BUF_INIT(1024), name = BUF_INIT(1024);
 	struct queue_id_text id = queue_id_text(&m->envelope.id);
@@ -170,6 +180,8 @@ static int fix_header(struct incoming *m, struct span block, struct buf *head,
 			       seen.received);
 	m->envelope.body_8bit |= m->eol.has_8bit || seen.has_8bit;
 	m->envelope.smtputf8 |= seen.has_8bit;
+	if (result == 0)
+		grant(m, &seen.wishes);
 	return result;
 }
 

@@ -37,7 +37,7 @@ struct incoming {
 	struct way *way;
 	struct envelope envelope; /* id, uid and created are set by incoming_init() */
 	size_t to_cap;
-	char from[ADDR_MAX + 1], envid[100]; /* what the envelope points to */
+	char from[ADDR_MAX + 1], envid[100], relay[WISHES_RELAY_SIZE]; /* what the envelope points to */
 	struct buf held;                     /* until the envelope can be written */
 	struct eol eol;
 	bool begun;

@@ -6,6 +6,7 @@
 
 #include "base/auto.h"
 #include "base/codec.h"
+#include "control/control.h"
 
 #define TEXT(member) { #member, offsetof(struct plan, member), true }
 #define NUMBER(member) { #member, offsetof(struct plan, member), false }
@@ -128,6 +129,7 @@ int plan_serve(const struct plan *p, const struct plan_means *means, struct err 
 					  .who = p->who };
 	struct queue *q = queue_open(p->dir, err);
 	struct way *way = q ? way_open_queue(&place, q, WAY_QUEUE_OWN, err) : NULL;
+	AUTO_FD int wake_fd = control_wake_socket();
 	buf_addf(&wake, "%s/wake", p->rundir);
 	const struct session_params params = {
 		.in = means->fd,
@@ -137,6 +139,7 @@ int plan_serve(const struct plan *p, const struct plan_means *means, struct err 
 		.way = way,
 		.size_limit = p->size_limit,
 		.wake_path = buf_str(&wake),
+		.wake_fd = wake_fd,
 		.via = p->address ? "tcp" : "socket",
 		.limits = p->limited ? means->limits : NULL,
 		.recipients_max = p->recipients_max,

@@ -57,6 +57,7 @@ struct session_params {
 	struct way *way;
 	uint64_t size_limit;
 	const char *wake_path;      /* the daemon's, or NULL */
+	int wake_fd;                /* of control_wake_socket() */
 	const char *via;            /* for the log; NULL: do not log */
 	struct limit_table *limits; /* or NULL */
 

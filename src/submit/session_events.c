@@ -132,7 +132,8 @@ static void tell(const struct session *s, const struct queue_id *id) {
 	const struct envelope *e = &s->message.envelope;
 	AUTO_BUF struct buf line = BUF_INIT(4096);
 	if (s->params->wake_path)
-		control_wake(s->params->wake_path, span_str(queue_id_text(id).s));
+		control_wake_by(s->params->wake_fd, s->params->wake_path,
+				span_str(queue_id_text(id).s));
 	if (!s->params->via)
 		return;
 	buf_addf(&line, "id=%s", queue_id_text(id).s);

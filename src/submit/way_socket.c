@@ -141,6 +141,7 @@ static void note_event(struct way_socket *s, enum smtp_client_event event,
 			s->reply = note->reply;
 		break;
 	case SMTP_CLIENT_WANT_TLS: /* not asked for */
+	case SMTP_CLIENT_LOST:
 	case SMTP_CLIENT_NONE:
 		break;
 	}

@@ -4,21 +4,26 @@
 # which takes and forgets, and beside what the disk does (16 writers, fsync of file and
 # directory). Where Postfix was set up as a peer, also beside Postfix.
 #
-#     tests/bench/listener.sh BUILD_DIR [POSTFIX_ROOT]
+#     tests/bench/listener.sh BUILD_DIR [POSTFIX_ROOT [DIR WORDS]]
 #
-# Needs 'make peers' for smtp-source and the relay bench for the disk's limit. N, ROUNDS.
-# A missed target ends with status 1.
+# Disk, smtp-sink and nightmail take turns within a round, since the machine's pace changes, and
+# a ratio is the median of those of the rounds. Each has a new directory every time, and all of
+# them are removed at the end: where files were deleted in masses, making new ones is slow for a
+# minute on an ext4 without a journal, which would be measured instead.
+#
+# Needs 'make peers' for smtp-source and the relay bench for the disk's limit. N, ROUNDS. DIR: on
+# the file system to measure, WORDS name it. A missed target ends with status 1.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-build=$1 postfix=${2:-}
+build=$1 postfix=${2:-} where=${4:-this file system}
 peers=$PWD/build/peers/root
 source=${NIGHTMAIL_SHARED:-../shared}/bench
 [ -x "$peers/usr/sbin/smtp-source" ] || { echo "SKIPPED: listener: no smtp-source: 'make peers'"; exit 0; }
 [ -e "$source/src/fsbench.c" ] || { echo "SKIPPED: listener: no relay bench at $source"; exit 0; }
-rounds=${ROUNDS:-3} n=${N:-2000} bytes=4096
-dir=$PWD/build/bench/listener missed=0 daemon= sink=
+rounds=${ROUNDS:-5} n=${N:-2000} bytes=4096
+dir=${3:-$PWD/build/bench}/listener missed=0 daemon= sink= count=0
 export LD_LIBRARY_PATH=$peers/usr/lib/postfix
-rm -rf "$dir" && mkdir -p "$dir/disk" || exit 1
+rm -rf "$dir" && mkdir -p "$dir" || exit 1
 cc -O2 -pthread -w -o "$dir/fsbench" "$source/src/fsbench.c" || exit 1
 
 finish() {
@@ -32,6 +37,7 @@ free_port() {
 }
 
 start_daemon() {
+	spool=$dir/spool$((++count))
 	cat >"$dir/nightmail.conf" <<-END
 		[relay default]
 		host = 127.0.0.1
@@ -39,13 +45,13 @@ start_daemon() {
 		tls = none
 		probe = 1h
 		[queue]
-		dir = $dir/spool
+		dir = $spool
 		user-limit = never
 		[listen]
 		tcp = 127.0.0.1:0
 		trust-local = yes
 	END
-	rm -rf "$dir/spool" "$dir/log" && : >"$dir/log"
+	: >"$dir/log"
 	"$build/nightmaild" --config "$dir/nightmail.conf" 2>>"$dir/log" &
 	daemon=$!
 	for _ in $(seq 100); do
@@ -72,32 +78,30 @@ send() { # PORT SESSIONS OPTION...: prints messages per second
 	echo $((n * 1000000000 / (end - begin)))
 }
 median() { sort -g | awk '{ a[NR] = $1 } END { print a[int((NR + 1) / 2)] }'; }
-ours() {
-	for _ in $(seq "$rounds"); do
-		start_daemon
-		send "$port" "$@"
-		# Every message that was answered must be in the queue.
-		found=$(find "$dir/spool/queue" -type f | wc -l)
-		[ "$found" = "$n" ] || echo "only $found of $n are queued" >&2
-		stop_daemon
-		sync
-	done | median
+column() { cut -d' ' -f"$1"; }
+ours() { # SESSIONS OPTION...
+	start_daemon
+	mine=$(send "$port" "$@")
+	# Every message that was answered must be in the queue.
+	found=$(find "$spool/queue" -type f | wc -l)
+	[ "$found" = "$n" ] || echo "only $found of $n are queued" >&2
+	stop_daemon
+	sync
 }
-theirs() {
+theirs() { # SESSIONS OPTION...
 	port=$(free_port)
 	"$peers/usr/sbin/smtp-sink" $(test "$(id -u)" != 0 || echo -u nobody) "127.0.0.1:$port" 1000 &
 	sink=$!
 	sleep 0.5
-	for _ in $(seq "$rounds"); do send "$port" "$@"; done | median
+	other=$(send "$port" "$@")
 	kill $sink
 	wait $sink 2>/dev/null
 	sink=
 }
 disk() { # WRITERS
-	for _ in $(seq "$rounds"); do
-		rm -rf "$dir/disk" && mkdir "$dir/disk"
-		"$dir/fsbench" "$dir/disk" fsyncdir "$bytes" "$1" 2 | cut -f6
-	done | median
+	mkdir "$dir/disk$((++count))"
+	limit=$("$dir/fsbench" "$dir/disk$count" fsyncdir "$bytes" "$1" 1 | cut -f6)
+	sync
 }
 
 # The largest private memory of a session: 16 of them, each after a message of 1 MB.
@@ -142,19 +146,26 @@ verdict() { # WORDS RESULT TARGET min|max
 		exit !ok }' || missed=$((missed + 1))
 }
 
-limit=$(disk 16)
 for sessions in 1 16; do
 	for reuse in -d ''; do
-		mine=$(ours $sessions $reuse) other=$(theirs $sessions $reuse)
 		how=$([ -n "$reuse" ] && echo 'kept connections' || echo 'a connection each')
-		echo "listener: $sessions sessions, $how: nightmail $mine/s, smtp-sink (keeps nothing) $other/s"
+		: >"$dir/rounds"
+		for _ in $(seq "$rounds"); do
+			disk $sessions
+			theirs $sessions $reuse
+			ours $sessions $reuse
+			awk -v mine="$mine" -v sink="$other" -v disk="$limit" \
+				'BEGIN { print mine, sink, disk, mine / (disk < sink ? disk : sink) }' >>"$dir/rounds"
+		done
+		echo "$where: listener: $sessions sessions, $how:" \
+			"nightmail $(column 1 <"$dir/rounds" | median)/s," \
+			"smtp-sink (keeps nothing) $(column 2 <"$dir/rounds" | median)/s," \
+			"disk (fsync of file and directory) $(column 3 <"$dir/rounds" | median)/s"
 		[ "$sessions" = 16 ] || continue
-		lower=$((limit < other ? limit : other))
-		verdict "listener: 16 sessions, $how, to the lower of disk and sink" \
-			"$(awk -v a="$mine" -v b="$lower" 'BEGIN { print a / b }')" 0.8 min
+		verdict "$where: listener: 16 sessions, $how, to the lower of disk, sink" \
+			"$(column 4 <"$dir/rounds" | median)" 0.8 min
 	done
 done
-echo "listener: the disk takes $limit files/s of 16 writers (fsync of file and directory)"
 if [ -n "$postfix" ] && [ -x "$postfix/usr/sbin/postfix" ]; then
 	postfix_port=$(sed -n 's/^\(127.0.0.1:\)\{0,1\}\([0-9][0-9]*\) *inet.*smtpd.*/\2/p' \
 		"$postfix/etc/postfix/master.cf" | head -1)

@@ -22,18 +22,18 @@ nm_configure() { # PORT: where the smarthost is
 	tls         = $NM_TLS
 	connections = ${NM_CONNECTIONS:-4}
 	probe       = 1s
+	$([ $NM_TLS = none ] || echo ca = /etc/nightmail/bench-ca.pem)
 	[queue]
 	dir         = /$A_SPOOL
 	user-limit  = never
 	EOF
 	chmod 644 $R$NM_CONF
-	[ $NM_TLS = none ] || echo "ca = /etc/nightmail/bench-ca.pem" >>$R$NM_CONF
 }
 
 a_setup() {
 	NM_TLS=none
-	[ "${1:-plain}" = tls ] && NM_TLS=starttls && cp $B/tls/ca.crt $R/etc/nightmail/bench-ca.pem
-	mkdir -p $R/$A_SPOOL $R/var/log
+	[ "${1:-plain}" = tls ] && NM_TLS=starttls && mkdir -p $R/etc/nightmail && cp $B/tls/ca.crt $R/etc/nightmail/bench-ca.pem
+	mkdir -p $R/$A_SPOOL $R/var/log $R/run
 	[ $NM_WAY != direct ] || chown 1000:1000 $R/$A_SPOOL
 	nm_configure $SINKPORT
 }
@@ -44,9 +44,11 @@ a_start() {
 	disown $NM_PID
 	for i in $(seq 100); do
 		chroot $NM_SPEC $R /usr/bin/nightmail status $NM_ARGS >/dev/null 2>&1
-		[ $? -gt 2 ] || break
+		[ $? -gt 2 ] || return 0
 		sleep 0.1
 	done
+	# Without it another way would be measured.
+	echo "nightmaild does not answer: $(tail -n 1 $R/nightmaild.log)" >&2
 }
 
 a_stop() {

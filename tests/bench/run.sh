@@ -8,7 +8,7 @@
 # The control and its load generators are the project's external relay bench, found by
 # NIGHTMAIL_SHARED (default ../shared). A missed target is printed and ends with status 1.
 # Needs root (chroots, mounts in a private mount namespace). ROUNDS, N_SUBMIT, N_RELAY; ONLY=submit,
-# relay, idle or listener. PEERS=1 installs other relays in chroots of build/bench/root (debootstrap, apt):
+# relay, ways (tests/bench/relay.sh), idle or listener. PEERS=1 installs other relays in chroots of build/bench/root (debootstrap, apt):
 # from then on their rows stand beside ours, but for PEERS=0.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -179,6 +179,11 @@ measure() { # WHERE PEER...
 	verdict "$1: relaying rate, logging on, to the control's" "$(ratio $ours $control)" 0.5 min
 }
 
+measure_listener() { # POSTFIX_ROOT DIR WHERE
+	[ "${ONLY:-listener}" != listener ] || bash tests/bench/listener.sh $build "$@" ||
+		missed=$((missed + 1))
+}
+
 measure_idle() {
 	[ "${ONLY:-idle}" = idle ] || return
 	load nightmail
@@ -198,19 +203,21 @@ for p in dma nullmailer postfix msmtp; do
 	[ "${PEERS:-1}" = 0 ] || [ ! -e $BENCH_ROOT/$p/.installed ] || peers="$peers $p"
 done
 . "$H"/lib.sh
+. tests/bench/relay.sh
 set +u # the adapters count on that
 trap 'sink_stop; a_stop 2>/dev/null' EXIT
 install_all
 measure "this file system" $peers
+measure_ways_out $peers
 measure_idle
+measure_listener $BENCH_ROOT/postfix $PWD/build/bench "this file system"
 umount $B/*/proc 2>/dev/null
 truncate -s 2G build/bench/ext4.img && mkfs.ext4 -q -F build/bench/ext4.img &&
 	mkdir -p build/bench/ext4 && mount -o loop build/bench/ext4.img build/bench/ext4 || exit 1
 B=$PWD/build/bench/ext4 STAT=$PWD/build/bench/ext4/sink.stat
 install_all
 measure "ext4 with a journal"
+measure_listener "" $B "ext4 with a journal"
 umount $B/*/proc $B 2>/dev/null
 rm -rf $BENCH_ROOT/{ref,nightmail,aside} build/bench/ext4.img
-[ "${ONLY:-listener}" != listener ] || bash tests/bench/listener.sh $build $BENCH_ROOT/postfix ||
-	missed=$((missed + 1))
 [ $missed -eq 0 ] && echo "all targets met" || { echo "$missed targets missed"; exit 1; }

@@ -114,12 +114,25 @@ printf '[relay office]\nhost = b.example\n' >>"$dir/good.conf"
 run config check --config "$dir/good.conf"
 is 'a relay that nothing uses is no error' "$code" 0
 is 'but a warning' "$(printf '%s' "$err" | grep office | cut -d' ' -f1-4)" \
-	"$dir/good.conf:7:2: warning: nothing uses"
+	"$dir/good.conf:7:2: warning: no route"
 
 # A name may hold what a terminal obeys.
 odd=$(printf '%s/\033[31m.conf' "$dir")
 run config check --config "$odd"
 is 'a file name is shown safely' "$(printf '%s' "$err" | grep -c "$(printf '\033')")" 0
+
+printf '[queue]\ndir = spool\nlifetime = 3h\n[relay default]\nhost = a.example\n' >"$dir/late.conf"
+run config check --config "$dir/late.conf"
+is 'a lifetime below that of the warning is valid' "$code" 0
+is 'and warned of, at its place' "$(without_root_warning | sed 's/at the age.*//')" \
+	"$dir/late.conf:3:1: warning: mail is returned "
+sed 's/^lifetime.*/&\nwarning = 3h/' "$dir/late.conf" >"$dir/late2.conf"
+run config check --config "$dir/late2.conf"
+is 'so is a warning that comes too late, at its own' "$(without_root_warning | sed 's/at the age.*//')" \
+	"$dir/late2.conf:4:1: warning: mail is returned "
+sed 's/^lifetime.*/&\nwarning = never/' "$dir/late.conf" >"$dir/late3.conf"
+run config check --config "$dir/late3.conf"
+is 'but not the wish for none' "$(without_root_warning)" ''
 
 run config keys
 is 'keys exits 0' "$code" 0
@@ -187,7 +200,8 @@ is 'so are users' \
 cp src/etc/nightmail.conf "$dir/sample.conf"
 run config check --config "$dir/sample.conf"
 is 'the sample as it is has no host and no dir' "$code:$(without_root_warning | wc -l)" 78:2
-sed 's/^#\([a-z-]* = \)/\1/' src/etc/nightmail.conf >"$dir/sample.conf"
+sed -e 's/^#\([a-z-]* = \)/\1/' -e 's/^#\(\[[a-z]* .*\]\)$/\1/' src/etc/nightmail.conf \
+	>"$dir/sample.conf"
 run config check --config "$dir/sample.conf"
 is 'the sample with every key in force has no error' "$code" 0
 # The sample shows a default as it is; its other values are examples.

@@ -17,7 +17,7 @@ retry = 30s 1h
 lifetime = 3d
 warning = never
 [relay default]
-host = a.example b.example
+host = 127.0.0.1 127.0.0.2
 tls = implicit
 login = me
 password = file:secret
@@ -37,7 +37,9 @@ is 'what goes exits 0' "$code" 0
 is 'everything is told in words' "$out" \
 	"from     root -> bounces@example.org; in the header noreply@example.org
 to       bob@x.example
-relay    default: a.example, then b.example, port 465
+relay    default: no route matches
+hosts    127.0.0.1, port 465: 127.0.0.1
+         127.0.0.2, port 465: 127.0.0.2
 tls      from the first byte; with a certificate that is not trusted mail waits
 login    me, password from file:$dir/secret
 retry    after 30 s, twice as long each time, up to 1 h; returned after 3 d"
@@ -59,7 +61,7 @@ explain --json root team log
 is 'json is one object' "$(jq -c '[.from, (.recipients[] | [.address, .becomes, .state])]' "$dir/out")" \
 	'[{"address":"root","envelope":"bounces@example.org","header":"noreply@example.org"},["team",["ann@x.example","admins@example.org"],"goes"],["log",[],"held"]]'
 is 'with relay and times' "$(jq -c '[.relay.hosts, .relay.port, .relay.tls, .retry]' "$dir/out")" \
-	'[["a.example","b.example"],465,"implicit",{"first":30,"longest":3600,"warning":0,"lifetime":259200}]'
+	'[["127.0.0.1","127.0.0.2"],465,"implicit",{"first":30,"longest":3600,"warning":0,"lifetime":259200}]'
 
 explain "$(printf 'a\033[1m@x.example')" bob
 is 'a sender that is none is 64' "$code" 64
@@ -68,6 +70,35 @@ explain root
 is 'without a recipient 64' "$code" 64
 explain --bogus a b
 is 'an unknown option is 64' "$code" 64
+
+cat >>"$conf" <<'END'
+[relay office]
+host = mx:
+[relay none]
+host = error:not here
+[route me]
+sender = *@example.org
+recipient = *@none.example
+user = 4242
+relay = none
+[route lan]
+recipient = *@[192.0.2.1]
+relay = office
+END
+explain --user 4242 root 'bob@[192.0.2.1]' cat@none.example dog@x.example
+like 'a route is told with its rule' "$out" \
+	'^relay    office to \[192.0.2.1\], for bob@\[192.0.2.1\]: \[route lan\]: recipient = \*@\[192.0.2.1\]$'
+like 'and where it leads' "$out" '^hosts    192.0.2.1, port 25: 192.0.2.1$'
+like 'what is no server says what it is' "$out" '^hosts    none: error:not here$'
+like 'routes may ask for the user' "$out" 'relay    none, for cat@none.example: \[route me\]'
+like 'the rest has no route' "$out" '^relay    default, for dog@x.example: no route matches$'
+explain --user 4243 root cat@none.example
+like 'another user has another relay' "$out" '^relay    default: no route matches$'
+explain --json --user 4242 root cat@none.example 'bob@[192.0.2.1]'
+is 'in json, too' "$(jq -c '[.relay.name, (.ways[] | [.relay, .destination, .why, [.hosts[] | .addresses]])]' "$dir/out")" \
+	'["none",["none",null,"[route me]: sender = *@example.org, recipient = *@none.example, user = 4242",[]],["office","[192.0.2.1]","[route lan]: recipient = *@[192.0.2.1]",[["192.0.2.1"]]]]'
+explain --user nobody-of-that-name root bob
+is 'a user that is none is 64' "$code" 64
 
 run sendmail -C "$conf" -f ann@x.example -bv team
 is 'sendmail -bv exits 0' "$code" 0

@@ -29,6 +29,8 @@ done <<-'END'
 	755 usr/sbin/sendmail
 	755 usr/libexec/nightmail
 	755 usr/libexec/nightmail/nightmail-deliver
+	755 usr/libexec/nightmail/nightmail-resolve
+	755 usr/libexec/nightmail/nightmail-fetch
 	755 usr/libexec/nightmail/nightmail-session
 	2755 usr/libexec/nightmail/nightmail-drop
 	755 etc/nightmail
@@ -58,7 +60,7 @@ service=$(cat "$root/usr/lib/systemd/system/nightmail.service")
 socket=$(cat "$root/usr/lib/systemd/system/nightmail.socket")
 like "the unit starts the installed daemon" "$service" '^ExecStart=/usr/sbin/nightmaild$'
 like "the unit may write to queue and sockets alone" "$service" \
-	'^ReadWritePaths=/var/spool/nightmail /run/nightmail$'
+	'^ReadWritePaths=/var/spool/nightmail /run/nightmail -/run/motd.d/nightmail$'
 like "the socket is where users look for it" "$socket" '^ListenStream=/run/nightmail/submit$'
 like "the socket has the name that the daemon wants" "$socket" \
 	'^FileDescriptorName=submit$'
@@ -76,7 +78,7 @@ make_in install-files DESTDIR="$dir/other" PREFIX=/opt/x \
 	STATEDIR=/srv/q RUNDIR=/run/r SYSCONFDIR=/opt/etc
 is "other directories get into the units" \
 	"$(grep -hE '^(ExecStart|ReadWritePaths|ListenStream)=' "$dir/other/opt/x/lib/systemd/system/"*)" \
-	"$(printf 'ExecStart=/opt/x/sbin/nightmaild\nReadWritePaths=/srv/q /run/r\nListenStream=/run/r/submit')"
+	"$(printf 'ExecStart=/opt/x/sbin/nightmaild\nReadWritePaths=/srv/q /run/r -/run/motd.d/nightmail\nListenStream=/run/r/submit')"
 
 # --- as systemd sees them: the programs must be where the units say ---
 if command -v systemd-analyze >/dev/null; then

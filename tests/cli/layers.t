@@ -32,14 +32,18 @@ allow() {
 }
 allow base
 allow mail
-allow config
-allow creds
+allow config route
+allow creds net
 allow net
 allow control
 allow queue mail
 allow smtp mail
 allow submit queue mail smtp control
-allow deliver submit smtp net queue creds control config mail
+allow deliver submit smtp net queue creds control config mail authres route tlspolicy
+allow route net
+allow authres mail net
+allow tlspolicy mail net
+allow check authres tlspolicy mail net smtp
 allow tui control queue mail deliver
 
 report "nothing includes src/bin" "$(grep -Hn '^#include "bin/' src/*/*.[ch] tui/*.[ch])"
@@ -50,7 +54,7 @@ report "every folder of src has its rule" "$(
 	for d in src/*/; do
 		case $d in
 		src/base/ | src/mail/ | src/config/ | src/creds/ | src/net/ | src/control/ | \
-			src/queue/ | src/smtp/ | src/submit/ | src/deliver/ | src/cli/ | src/bin/ | src/etc/) ;;
+			src/queue/ | src/smtp/ | src/submit/ | src/deliver/ | src/authres/ | src/route/ | src/tlspolicy/ | src/check/ | src/cli/ | src/bin/ | src/etc/) ;;
 		*) echo "$d" ;;
 		esac
 	done
@@ -63,11 +67,15 @@ outside() {
 report "spool names stand in src/queue only" \
 	"$(outside '"(queue|delivered|dead)/[^ ]' src/queue/ | grep -v '#include "')"
 report "GnuTLS stays in src/net" "$(outside '#include <gnutls' src/net/)"
+report "libunbound stays in src/net" "$(outside '#include <unbound' src/net/)"
 report "libgsasl stays in src/smtp" "$(outside '#include <gsasl' src/smtp/)"
 report "libidn2 stays in src/mail" "$(outside '#include <idn2' src/mail/)"
+report "libcurl stays in src/net" "$(outside '#include <curl' src/net/)"
+report "libpsl stays in src/authres" "$(outside '#include <libpsl' src/authres/)"
 report "libseccomp stays in src/base" "$(outside '#include <seccomp' src/base/)"
-report "jansson stays in src/cli and tui/model" \
-	"$(outside '#include <jansson' '\(src/cli/\|tui/model_\)')"
+report "jansson stays in src/cli, src/creds/oauth2 and tui/model" \
+	"$(outside '#include <jansson' '\(src/cli/\|src/creds/oauth2\|tui/model_\)')"
+report "libsecret stays in nightmail-secret" "$(outside '#include <libsecret' src/bin/nightmail_secret)"
 report "curses stays in tui/draw, theme, app_screen and app_terminal" \
 	"$(outside '#include <(n*curses|term)\.h' 'tui/\(draw\|theme\|app_screen\|app_terminal\)\.c')"
 report "mail and smtp do no I/O" "$(

@@ -237,7 +237,7 @@ usage 'edit without a change' 'edit needs --to' edit 1234
 usage 'edit of two' 'edit takes one ID' edit 1234 2345 --from a@b.example
 usage '--to without two addresses' '--to a@b.example: not OLD=NEW' edit 1234 --to a@b.example
 usage '--remove of no address' '--remove a b: no address' edit 1234 --remove 'a b'
-usage '--to with list' '--to, --remove and --from go with edit' --from a@b.example
+usage '--to with list' '--to, --remove, --from, --relay, --at and --priority go with edit' --from a@b.example
 usage 'edit with a filter' 'edit takes no filter' edit 1234 to=x --from a@b.example
 usage '-q with another command' '-q goes with flush' list -q
 usage '-qI with another ID' '-qI names the one message' -qIABCD 1234

@@ -1,5 +1,5 @@
 #!/bin/sh
-# nightmail-deliver and nightmail-session are not for people: they say so, and do nothing.
+# nightmail-deliver, nightmail-resolve and nightmail-session are not for people: they say so, and do nothing.
 
 B=${NIGHTMAIL_BUILD:-build/release}
 n=0 failed=0
@@ -15,11 +15,11 @@ check() {
 	fi
 }
 
-for p in nightmail-deliver nightmail-session; do
+for p in nightmail-deliver nightmail-resolve nightmail-session; do
 	out=$("$B/$p" 2>&1 3<&-)
 	check "$p: started by hand it refuses" "$?" 64
 	case $out in
-	*"nightmaild starts this program"*) said=yes ;;
+	*"starts this program; it is not run by hand"*) said=yes ;;
 	*) said=no ;;
 	esac
 	check "$p: and says who starts it" "$said" yes

@@ -30,22 +30,23 @@ lacks() {
 }
 
 for entry in send:nightmail-send.1 sendmail:sendmail.8 mailq:mailq.1 nightmaild:nightmaild.8 \
+	dns-check:dns-check.1 header-trace:header-trace.1 smtp-probe:smtp-probe.1 \
 	nightmail:nightmail.1 nightmail-deliver:nightmaild.8 \
-	nightmail-session:nightmail-session.8; do
+	nightmail-session:nightmail-session.8 nightmail-resolve:nightmail-resolve.8 nightmail-fetch:nightmail-fetch.8; do
 	program=${entry%:*}
 	page=man/${entry#*:}
 	words=$(options "$program")
 	if [ "$program" = nightmail ]; then
 		commands=$("$bin/nightmail" --help | sed -n 's/^  \([a-z]*\)  .*/\1/p')
 		for command in $commands; do
-			[ "$command" = queue ] && continue # mailq, which has its own page
+			case $command in queue | dns | trace | probe) continue ;; esac # mailq, dns-check, header-trace, smtp-probe: have their own page
 			words="$words $(options nightmail "$command")"
 		done
 	fi
 	words=$(printf '%s\n' $words | sort -u)
 	is "$program has a --help" "$(echo "$words" | grep -x -e --help)" --help
 	case $program in
-	nightmail-deliver | nightmail-session) continue ;; # started by the daemon alone
+	nightmail-deliver | nightmail-session | nightmail-resolve | nightmail-fetch) continue ;; # started by the daemon alone
 	esac
 	is "$page has every option of $program" "$(lacks "$page" in_manual "$words")" ''
 	for shell in bash zsh fish; do

@@ -338,6 +338,14 @@ def test_limits():
         c = s.smtp()
         c.ehlo()
         ok('pipelining' not in c.esmtp_features, '--no-pipelining')
+    with Sink('--chunking') as s:
+        c = s.smtp()
+        c.ehlo()
+        ok('chunking' in c.esmtp_features, '--chunking offers it')
+        c.mail('a@b')
+        c.rcpt('c@d')
+        c.send(b'BDAT 4\r\nhi\r\nBDAT 3 LAST\r\n.\r\n')
+        ok([c.getreply()[0], c.getreply()[0]] == [250, 250], 'and takes chunks')
 
 
 def test_flaws():

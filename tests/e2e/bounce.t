@@ -59,8 +59,10 @@ def test_one_of_three():
        'refused: the words name recipient and reason', words)
     ok('a@example.org' not in words.replace('bad@', '') or 'c@example.org' not in words,
        'refused: the others are not blamed', words)
-    ok(groups[0]['Reporting-MTA'] and groups[0]['Arrival-Date'], 'refused: who reports, since when',
-       groups[0].items())
+    ok(groups[0]['Reporting-MTA'] == 'dns; home.example' and groups[0]['Arrival-Date'],
+       'refused: who reports, by the domain of [identity], since when', groups[0].items())
+    ok(report['Message-ID'].endswith('@home.example>') and '@home.example>' in report['From'],
+       'refused: Message-ID and sender have that domain', report.items())
     eq(len(groups), 2, 'refused: one recipient group')
     eq({k: groups[1][k] for k in ('Final-Recipient', 'Action', 'Status')},
        {'Final-Recipient': 'rfc822; bad@example.org', 'Action': 'failed', 'Status': '5.1.1'},

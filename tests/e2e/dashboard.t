@@ -11,72 +11,10 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from system import *  # noqa: E402
+from terminal import *  # noqa: E402
 
 if not shutil.which('tmux'):
     skip_all('no tmux')
-
-SOCKET = path('tmux')
-PROMPT = 'ready>'
-
-
-def tmux(*args):
-    """What tmux printed."""
-    r = subprocess.run(['tmux', '-S', SOCKET, '-f', '/dev/null'] + list(args),
-                       stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                       env=dict(os.environ, LC_ALL='C.UTF-8', LANG='C.UTF-8', TERM='xterm'))
-    return r.stdout.decode(errors='replace')
-
-
-class Terminal:
-    """A shell in a terminal of tmux."""
-    count = 0
-
-    def __init__(self, relay, columns=80, rows=24, **env):
-        Terminal.count += 1
-        self.name = 't%d' % Terminal.count
-        self.relay = relay
-        words = dict({'PS1': PROMPT + ' ', 'NIGHTMAIL_CONFIG': relay.config, 'TZ': 'UTC',
-                      'LC_ALL': 'C.UTF-8', 'HISTFILE': '', 'ENV': ''}, **env)
-        tmux('new-session', '-d', '-s', self.name, '-x', str(columns), '-y', str(rows),
-             'exec env %s sh -i' % ' '.join("%s='%s'" % pair for pair in words.items()))
-        self.shows(re.escape(PROMPT), 'a shell in %dx%d' % (columns, rows))
-
-    def close(self):
-        tmux('kill-session', '-t', self.name)
-
-    def screen(self, *how):
-        return tmux('capture-pane', '-p', '-t', self.name, *how)
-
-    def keys(self, *keys):
-        tmux('send-keys', '-t', self.name, *[k.replace(';', '\\;') for k in keys])
-
-    def type(self, text):
-        tmux('send-keys', '-t', self.name, '-l', text)
-
-    def line(self, text):
-        self.type(text)
-        self.keys('Enter')
-
-    def resize(self, columns, rows):
-        tmux('resize-window', '-t', self.name, '-x', str(columns), '-y', str(rows))
-
-    def has(self, pattern, seconds=PATIENCE):
-        return until(lambda: re.search(pattern, self.screen(), re.M), seconds)
-
-    def shows(self, pattern, name):
-        return ok(self.has(pattern), name, lambda: 'not seen: %s\n%s' % (pattern, self.screen()))
-
-    def lacks(self, pattern, name):
-        return ok(until(lambda: not re.search(pattern, self.screen(), re.M)), name, self.screen)
-
-    def start(self, *args):
-        self.line(' '.join([BUILD + '/nightmail'] + list(args)))
-
-    def quit(self, name):
-        self.keys('q')
-        return self.shows('^' + PROMPT, name)
-
-
 def waiting_mail(relay, count):
     ids = [relay.send('user%d@example.org' % i, subject='Mail number %d' % i)
            for i in range(count)]

@@ -210,6 +210,31 @@ def confined(relay, name):
     return found
 
 
+def test_confined():
+    """Sessions in clear are confined, also where the process can become the one that speaks TLS."""
+    relay = Listening('confined', port=sink.port)
+    tls = Listening('confined-tls', 'tls = %s %s' % (cert, key), port=sink.port)
+    clients = [relay.client(), relay.local(), tls.client()]
+    eq((confined(relay, 'nightmaild'), confined(tls, 'nightmaild')), (['2', '2'], ['2']),
+       'sessions in clear are confined, by TCP and by the Unix socket')
+    ok(relay.says('sessions are confined by .*seccomp'), 'the log tells by what', relay.tail)
+    for n, c in enumerate(clients):
+        accepted(c.mail('confined %d' % n), 'a confined session takes a message')
+        ok(arrived('confined %d' % n)[1], 'which is delivered')
+    eq(clients[2].starttls(), 220, 'a confined session goes on under TLS')
+    accepted(clients[2].mail('confined under TLS'), 'and takes a message there')
+    words = read(os.path.relpath(relay.config, DIR))
+    path(os.path.relpath(relay.config, DIR), 'sandbox = off\n' + words, 0o644)
+    eq(relay.run('nightmail', 'reload').returncode, 0, 'sandbox = off')
+    c = relay.client()
+    with open('/proc/self/status') as f:
+        ours = re.search(r'^Seccomp:\s(\d)', f.read(), re.M).group(1)
+    eq(sorted(confined(relay, 'nightmaild')), sorted(['2', '2', ours]), 'sessions from then on are not')
+    accepted(c.mail('not confined'), 'and take messages')
+    for r in (relay, tls):
+        r.stop()
+
+
 def test_rights():
     tls = 'tls = %s %s\nusers = %s\n' % (cert, key, users)
     relay = Listening('login', tls, trust='no', port=sink.port)
@@ -286,6 +311,70 @@ def test_uids():
     eq(out.count('queued as'), 2, 'another user sends, as far as user-limit allows')
     ok('451 4.3.0 uid 12345 has sent 2 messages' in out, 'and is told why', out)
     ok(relay.says(r'uid=12345 via=tcp'), 'the log knows the user', relay.tail)
+    relay.stop()
+
+
+def test_reuse():
+    """What served a user by TCP may serve that user's next connection, and no other client."""
+    relay = Listening('reuse', 'tls = %s %s' % (cert, key), port=sink.port)
+
+    def send(connect, subject):
+        c = connect()
+        reply = c.mail(subject)
+        c.code('QUIT')
+        c.rest()
+        return accepted(reply, subject + ' is taken')
+
+    port = relay.listens
+
+    def as_another():
+        os.seteuid(12345)  # whose socket it is, is who made it
+        try:
+            return Client(('127.0.0.1', port))
+        finally:
+            os.seteuid(0)
+
+    def under_tls():
+        c = relay.client()
+        eq(c.starttls(), 220, 'TLS in a process that served before')
+        return c
+
+    ways = [('from here', relay.client), ('from there', lambda: relay.client(source='127.0.0.2')),
+            ('by socket', relay.local), ('by TLS', under_tls)]
+    if os.geteuid() == 0:
+        ways.insert(1, ('of another', as_another))  # while one waits for us
+
+    def served():
+        """By which processes each way was served, in this order."""
+        relay.says('id=%s .*status=queued' % last)
+        pids = {}
+        for program, pid, uid, way in re.findall(
+                r'(\S+)\[(\d+)\]: id=\w+ .* uid=(\d+) via=(\w+(?: client=\S+)?) .*status=queued', relay.words()):
+            pids.setdefault((program, uid, way), []).append(pid)
+        return pids
+
+    def is_again():
+        return sum(len(p) > len(set(p)) for p in served().values()) == len(ways) - 1
+
+    for turn in range(20):
+        for name, connect in ways:
+            last = [send(connect, '%s %d %s' % (name, turn, which)) for which in 'ab'][-1]
+        if is_again():
+            break
+    pids = served()
+    ok(len(pids) == len(ways), 'every way has its own name in the log', pids)
+    ok(is_again(), 'all but TLS have had a process twice', pids)
+    clear = {way: set(p) for way, p in pids.items() if way[0] == 'nightmaild'}
+    ok(not [1 for a in clear for b in clear if a < b and clear[a] & clear[b]],
+       'no process served two users, two addresses or two ways', pids)
+    tls = [p for way, p in pids.items() if way[0] == 'nightmail-session'][0]
+    ok(len(tls) == len(set(tls)), 'none that went on under TLS served again', pids)
+    before = set(sum(pids.values(), []))
+    eq(relay.run('nightmail', 'reload').returncode, 0, 'the settings are read again')
+    last = send(relay.client, 'after the reload')
+    served()
+    pid = re.findall(r'\[(\d+)\]: id=%s .*status=queued' % last, relay.words())
+    ok(pid and pid[0] not in before, 'a client from then on has a new process', (pid, before))
     relay.stop()
 
 
@@ -478,8 +567,10 @@ test_chunks(relay)
 test_addresses(relay)
 test_limits()
 test_slow()
+test_confined()
 test_rights()
 test_uids()
+test_reuse()
 test_idle()
 test_room()
 test_end()

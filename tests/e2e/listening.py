@@ -27,8 +27,8 @@ class Listening(Relay):
                                          self.words()[self.seen:]))
         return int(found[-1]) if found else 0
 
-    def client(self, hello='EHLO'):
-        return Client(('127.0.0.1', self.listens), hello)
+    def client(self, hello='EHLO', source=None):
+        return Client(('127.0.0.1', self.listens), hello, source)
 
     def local(self, hello='EHLO'):
         """By the Unix socket."""
@@ -59,9 +59,11 @@ class Listening(Relay):
 class Client:
     """Says bytes, reads replies: [(code, text)]."""
 
-    def __init__(self, where, hello='EHLO'):
+    def __init__(self, where, hello='EHLO', source=None):
         self.sock = socket.socket(socket.AF_UNIX if isinstance(where, str) else socket.AF_INET)
         self.sock.settimeout(PATIENCE)
+        if source:
+            self.sock.bind((source, 0))
         self.sock.connect(where)
         if not isinstance(where, str):
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -367,6 +367,15 @@ submit 61001 reserve -f a@a.example x@b.example
 is 'by the helper neither' "$code $(echo "$err" | grep -c 'must stay free')" '75 1'
 write_conf
 
+# --- a queue below directories that do not exist ---
+write_conf 'dir = /var/spool/made/by/root/nightmail'
+start_daemon
+submit 61001 made -f a@a.example x@b.example
+is 'the directories above a queue that root makes let its user through' "$code $err" '0 '
+ok 'and the mail goes' until_true has_mail 'Subject: made'
+stop_daemon
+write_conf
+
 # --- socket activation ---
 if command -v systemd-socket-activate >/dev/null; then
 	rm -f /run/nightmail/submit

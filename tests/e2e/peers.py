@@ -2,6 +2,7 @@
 in a mount namespace of their own where their files lie over /usr, with users of their own in a
 private passwd; queue, sockets and log are in the test's directory, ports on 127.0.0.1 are chosen
 by the kernel. Nothing of the machine is changed."""
+import base64
 import email.policy
 import os
 import pwd
@@ -49,10 +50,35 @@ def need():
         skip_all('the peers do not run in a mount namespace here: ' + r.stdout.decode().strip())
 
 
+def here():
+    """True where need() does not skip."""
+    return os.path.exists(PEERS + '/ready') and os.geteuid() == 0 and not need()
+
+
+def jwt_passdb(key):
+    """Dovecot checks tokens itself (HS256, this key; whose it is stands in "email")."""
+    path('dovecot/keys/default/HS256/default', base64.b64encode(key).decode(), 0o644)
+    for folder in ('', '/keys', '/keys/default', '/keys/default/HS256'):
+        os.chmod(path('dovecot') + folder, 0o755)
+    conf = path('dovecot/oauth2', '''
+        introspection_mode = local
+        local_validation_key_dict = fs:posix:prefix=%(dir)s/keys/
+        username_attribute = email
+        ''' % {'dir': path('dovecot')}, 0o644)
+    return '''
+            auth_mechanisms = $auth_mechanisms xoauth2 oauthbearer
+            passdb {
+              driver = oauth2
+              mechanisms = xoauth2 oauthbearer
+              args = %s
+            }
+            ''' % conf
+
+
 class Dovecot(Process):
     """The SASL service of Dovecot: accounts() sets who may log in."""
 
-    def __init__(self, **users):
+    def __init__(self, more='', **users):
         self.accounts(**users)
         self.socket = path('dovecot/auth')
         conf = path('dovecot/conf', '''
@@ -83,7 +109,7 @@ class Dovecot(Process):
                 mode = 0666
               }
             }
-            ''' % {'dir': path('dovecot')}, 0o644)
+            ''' % {'dir': path('dovecot')} + more, 0o644)
         os.chmod(path('dovecot'), 0o755)
         super().__init__('dovecot', within('dovecot', '-F', '-c', conf))
         if not until(lambda: os.path.exists(self.socket)):
@@ -95,6 +121,15 @@ class Dovecot(Process):
         path('dovecot/users', ''.join('%s:{PLAIN}%s\n' % u for u in users.items()), 0o644)
 
 
+def once(settings):
+    """The lines of a main.cf, the last of each name. Every program of Postfix warns of a name that
+    stands there twice, postlogd too: by its own socket, which holds ten lines, and before it
+    reads any, so that enough of them stop it for good."""
+    return ''.join('%s = %s\n' % item for item in dict(
+        [part.strip() for part in line.split('=', 1)] for line in settings.splitlines()
+        if line.strip()).items())
+
+
 class Postfix(Process):
     """A smarthost with STARTTLS that wants a login and puts all mail into one maildir."""
 
@@ -102,7 +137,7 @@ class Postfix(Process):
         self.port = free_port()
         self.ca, cert, key = own_ca('localhost')
         home = path('postfix')
-        path('postfix/etc/main.cf', '''
+        path('postfix/etc/main.cf', once('''
             compatibility_level = 3.6
             queue_directory = %(home)s/queue
             data_directory = %(home)s/data
@@ -128,8 +163,8 @@ class Postfix(Process):
             smtpd_sasl_type = dovecot
             smtpd_sasl_path = %(sasl)s
             smtpd_recipient_restrictions = permit_sasl_authenticated, reject
-            '''.replace('            ', '') % {'home': home, 'uid': USERS['postfix'], 'cert': cert,
-                                               'key': key, 'sasl': sasl} + more, 0o644)
+            ''' % {'home': home, 'uid': USERS['postfix'], 'cert': cert, 'key': key,
+                   'sasl': sasl} + more), 0o644)
         services = ['127.0.0.1:%d inet n - n - - smtpd' % self.port,
                     'postlog unix-dgram n - n - 1 postlogd', 'tlsmgr unix - - n 1000? 1 tlsmgr',
                     'pickup unix n - n 60 1 pickup', 'qmgr unix n - n 300 1 qmgr',

@@ -20,6 +20,7 @@ def break_config(relay, text='[relay default]\nhsot = 127.0.0.1\n'):
 def test_broken_keeps_the_old():
     sink = Sink(name='s1')
     relay = Relay('r1', port=sink.port)
+    good = path('r1/good.conf', read('r1/nightmail.conf'))
     break_config(relay)
     relay.popen.send_signal(signal.SIGHUP)
     ok(relay.says(r'error: .*nightmail\.conf:2:1: .*hsot.*host'), 'SIGHUP, broken: the log tells where',
@@ -30,6 +31,13 @@ def test_broken_keeps_the_old():
     ok(r.returncode != 0 and b'hsot' in r.stdout + r.stderr, 'reload, broken: told to who asked', r)
     eq(relay.run('nightmail', 'config', 'check').returncode, 78, 'config check says the same')
     relay.is_empty('reload, broken: nothing is left')
+    r = relay.run('nightmail', 'status', '--config', good)
+    ok(r.returncode == 1 and re.search(rb'reload refused, the old configuration is in force: .*hsot', r.stdout),
+       'status says that the reload was refused', r)
+    relay.configure(port=sink.port)
+    relay.run('nightmail', 'reload')
+    r = relay.run('nightmail', 'status')
+    ok(r.returncode == 0 and b'refused' not in r.stdout, 'until one is taken', r)
 
 
 def test_good_holds_for_queued_mail():

@@ -44,6 +44,8 @@ def test_cron():
     ok('\nSubject: Cron <root@h> job\n' in text and text.endswith('\n\nTo: root\n'),
        'the rest is as it was', text)
     relay.is_empty('nothing is left')
+    ok(relay.says(r' to=<admins@example\.org> orig_to=<root> .*status=sent'),
+       'the log has the address, and the name it stands for', relay.tail)
 
 
 def test_unknown_name():
@@ -87,6 +89,20 @@ def test_alias_file():
     relay.is_empty('the server takes it')
     eq(envelopes(sink)[-1][1], ['c@example.net', 'd@example.net'],
        'a changed file counts for mail that is queued')
+    for address in 'cd':
+        ok(relay.says(r'id=%s .* to=<%s@example\.net> orig_to=<team> .*status=sent' % (id, address)),
+           'the log has a line for each address of the alias', relay.tail)
+    relay.send('bob@example.net')
+    ok(relay.says(r' to=<bob@example\.net> relay='), 'and no other name where there is none', relay.tail)
+    sink.stop()
+    sink = Sink('--reply', 'rcpt:d@example.net=450 4.2.0 busy', name='s7')
+    rules(relay, sink.port, 'aliases = %s\n' % aliases)
+    relay.run('nightmail', 'reload')
+    id = relay.send('team')
+    ok(relay.says(r'id=%s .* to=<c@example\.net> orig_to=<team> .*status=sent dsn=2\.0\.0' % id),
+       'an address of an alias that has it already is logged so', relay.tail)
+    ok(relay.says(r'id=%s .* to=<d@example\.net> orig_to=<team> .*status=deferred dsn=4\.2\.0 .*busy' % id),
+       'and one that has it not', relay.tail)
 
 
 def test_changed_sender():

@@ -4,60 +4,32 @@ message keeps its own sender, recipients and uid; processes that are killed whil
 settings and a stop lose nothing; many at once arrive once; refusals are told in words."""
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-INSIDE = 'SESSIONS_INSIDE'
-if INSIDE not in os.environ:
-    if os.getuid() != 0 or subprocess.run(['unshare', '-m', 'true'],
-                                          stderr=subprocess.DEVNULL).returncode != 0:
-        print('1..0 # SKIP needs root and unshare')
-        sys.exit(0)
-    if '/san-' in os.environ.get('NIGHTMAIL_BUILD', ''):
-        print('1..0 # SKIP the leak sanitizer cannot look into programs that change their user')
-        sys.exit(0)
-    sys.exit(subprocess.run(['unshare', '-m', '--propagation', 'private', sys.executable,
-                             os.path.abspath(__file__)],
-                            env=dict(os.environ, **{INSIDE: '1'})).returncode)
+import multiuser  # noqa: E402
 
+multiuser.enter(__file__)
 from system import *  # noqa: E402
 
-UIDS = {'nightmail': 61990, 'alice': 61001, 'bob': 61002}
+USERS = {'nightmail': (61990, 61990, []), 'alice': (61001, 61001, []), 'bob': (61002, 61002, [])}
 BIN = path('bin')
 QUEUE = '/var/spool/nightmail/queue'
 ENV = {'PATH': BIN + ':/usr/bin:/bin', 'TZ': 'UTC', 'LC_ALL': 'C.UTF-8'}
 
 
-def make_system():
-    os.chmod(DIR, 0o711)
-    shutil.copytree('/etc', path('etc'), symlinks=True, ignore_dangling_symlinks=True)
-    for command in (['mount', '--bind', path('etc'), '/etc'],
-                    ['mount', '-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', '/run'],
-                    ['mount', '-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', '/var/spool']):
-        subprocess.run(command, check=True)
-    with open('/etc/passwd', 'a') as passwd, open('/etc/group', 'a') as group:
-        for name, uid in UIDS.items():
-            passwd.write('%s:x:%d:%d::/nonexistent:/bin/sh\n' % (name, uid, uid))
-            group.write('%s:x:%d:\n' % (name, uid))
-    os.makedirs(BIN, 0o755)
-    for name in ('nightmaild', 'nightmail-deliver', 'sendmail', 'nightmail'):
-        shutil.copy(BUILD + '/' + name, BIN)
-
-
 def configure(limit='never'):
-    os.makedirs('/etc/nightmail', exist_ok=True)
-    with open('/etc/nightmail/nightmail.conf', 'w') as f:
-        f.write('[relay default]\nhost = 127.0.0.1\nport = 1\ntls = none\nprobe = 1h\n'
-                '[identity]\ndomain = relay.example\n[queue]\nuser-limit = %s\n' % limit)
+    multiuser.configure('[relay default]\nhost = 127.0.0.1\nport = 1\ntls = none\nprobe = 1h\n'
+                        '[identity]\ndomain = relay.example\n[queue]\nuser-limit = %s\n' % limit)
 
 
 def start(who, subject, *to):
-    uid = UIDS[who]
+    uid, gid, _ = USERS[who]
     p = subprocess.Popen([BIN + '/sendmail', '-i', '-v', '-f', who + '@home.example', *to],
-                         env=ENV, user=uid, group=uid, extra_groups=[], cwd='/',
+                         env=ENV, user=uid, group=gid, extra_groups=[], cwd='/',
                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     p.stdin.write(b'Subject: %s\n\nHello.\n' % subject.encode())
     p.stdin.close()
@@ -97,7 +69,8 @@ def content(name):
         return f.read()
 
 
-make_system()
+multiuser.make_system(DIR, BUILD, USERS,
+                      ('nightmaild', 'nightmail-deliver', 'sendmail', 'nightmail'))
 configure()
 daemon = Process('daemon', [BIN + '/nightmaild'], ENV)
 until(lambda: os.path.exists('/run/nightmail/submit'))
@@ -108,15 +81,15 @@ for i in range(6):
     status, name = send(who, 'Number %d' % i, 'to%d@x.example' % i)
     ok(status == 0, 'message %d is queued' % i, name)
     queued.append((who, i, name))
-alice, bob = served().get(UIDS['alice'], []), served().get(UIDS['bob'], [])
+alice, bob = served().get(USERS['alice'][0], []), served().get(USERS['bob'][0], [])
 eq((len(alice), len(bob)), (3, 3), 'each of them by a process that says so')
 ok(not set(alice) & set(bob), 'two users who take turns never share one', (alice, bob))
 ok(until(lambda: send('alice', 'again', 'a@x.example')[0] == 0 and
-         len(set(served()[UIDS['alice']])) < len(served()[UIDS['alice']])),
+         len(set(served()[USERS['alice'][0]])) < len(served()[USERS['alice'][0]])),
    'but one user has a process twice', daemon.words())
 for who, i, name in queued:
     text = content(name)
-    ok('uid %d' % UIDS[who] in text and who + '@home.example' in text and
+    ok('uid %d' % USERS[who][0] in text and who + '@home.example' in text and
        'to%d@x.example' % i in text and 'Number %d' % i in text,
        'message %d has its own uid, sender, recipient and content' % i, text)
     ok(not any('to%d@x.example' % j in text for j in range(6) if j != i), 'and no other')

@@ -160,7 +160,25 @@ def test_bounce_log():
        'bounce: with the fields of every other')
 
 
+def test_edit_large():
+    sink = Sink(name='s9')
+    sink.stop()
+    relay = Relay('r9', port=sink.port)
+    small, large = [relay.send('bob@example.org', body='x' * 70 + '\n' + ('y' * 70 + '\n') * lines)
+                    for lines in (1, 250000)]
+    mailq(relay, 'edit', small, '--to', 'bob@example.org=joe@example.org')
+    r = relay.run('mailq', 'edit', large, '--to', 'bob@example.org=joe@example.org')
+    ok(r.returncode == 77 and b'edit it while nightmaild is stopped' in r.stderr,
+       'edit: a message that would stop all other mail for long is refused', r)
+    eq([t['address'] for t in relay.message(large)['recipients']], ['bob@example.org'], 'and stays')
+    relay.stop()
+    mailq(relay, 'edit', large, '--to', 'bob@example.org=joe@example.org')
+    eq([[t['address'] for t in m['recipients']] for m in relay.queue()], [['joe@example.org']] * 2,
+       'without the daemon it is done')
+
+
 test_bounce_log()
+test_edit_large()
 test_hold_and_release()
 test_flush()
 test_held_is_not_waiting()

@@ -5,7 +5,8 @@
  * not part of a line end.
  *
  * Checked: CLOSED is the last event and comes once; each transaction has at most one end;
- * recipients are told in order; no secret and no envelope in clear where TLS is required.
+ * recipients are told in order; no secret and no envelope in clear where TLS is required. When
+ * streaming, a transaction is told as accepted only if MAIL and a recipient were.
  */
 
 #include <stdint.h>
@@ -62,7 +63,9 @@ struct run {
 	struct smtp_client *c;
 	bool want_tls, tls_done, required, closed, stalled;
 	size_t next_recipient[2];
-	bool under_way[2];
+	bool under_way[2], any_recipient[2];
+	size_t current; /* begun last */
+	uint64_t given;
 };
 
 static void on_transaction(struct run *r, const struct smtp_client_note *n, bool end) {
@@ -95,8 +98,17 @@ static void act(struct run *r) {
 			on_transaction(r, &n, false);
 			if (n.recipient != r->next_recipient[n.transaction - mails]++)
 				abort();
+			if (n.reply.code / 100 == 2)
+				r->any_recipient[n.transaction - mails] = true;
+		} else if (ev == SMTP_CLIENT_LOST) {
+			if (!n.uncertain)
+				abort();
+			on_transaction(r, &n, true);
 		} else if (ev == SMTP_CLIENT_DONE) {
 			on_transaction(r, &n, true);
+			if (smtp_client_streams(r->c) && n.stage == SMTP_STAGE_CONTENT &&
+			    n.reply.code < 400 && !r->any_recipient[n.transaction - mails])
+				abort();
 		} else if (ev == SMTP_CLIENT_CLOSED) {
 			r->closed = true;
 			if (n.transaction)
@@ -116,8 +128,19 @@ static void begin(struct run *r, size_t i) {
 		if (!may)
 			abort();
 		r->under_way[i] = true;
+		r->any_recipient[i] = false;
 		r->next_recipient[i] = 0;
+		r->current = i;
+		r->given = 0;
 	}
+}
+
+/* The whole of what is left, as streaming wants it. */
+static void give_rest(struct run *r) {
+	static const char zeros[100];
+	size_t left = (size_t)(mails[r->current].size - r->given);
+	if (smtp_client_content(r->c, span_of(zeros, left), true) == 0)
+		r->given += left;
 }
 
 static void action(struct run *r, uint8_t what) {
@@ -127,7 +150,9 @@ static void action(struct run *r, uint8_t what) {
 		begin(r, what);
 		break;
 	case 2:
-		smtp_client_content(r->c, SPAN("..\r\n.\r\nabc"), false);
+		if (r->given + 10 <= mails[r->current].size &&
+		    smtp_client_content(r->c, SPAN("..\r\n.\r\nabc"), false) == 0)
+			r->given += 10;
 		break;
 	case 3:
 		smtp_client_content(r->c, SPAN(".x\r\n"), true);
@@ -148,8 +173,17 @@ static void action(struct run *r, uint8_t what) {
 	case 8:
 		r->stalled = false;
 		break;
-	case 9:
+	case 11:
 		smtp_client_stage(r->c);
+		break;
+	case 12:
+		give_rest(r);
+		break;
+	case 14:
+		smtp_client_abort(r->c, "enough");
+		break;
+	case 15:
+		smtp_client_timeout(r->c, "silence");
 		break;
 	default:
 		break;
@@ -171,6 +205,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		.tls = data[0] & 4,
 		.auth = data[0] & 8 ? &ops : NULL,
 		.auth_ctx = &initial,
+		.stream = data[0] & 32,
 	};
 	struct run r = { .c = smtp_client_new(&params) };
 	r.required = params.starttls == SMTP_STARTTLS_REQUIRED && !params.tls;

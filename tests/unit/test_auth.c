@@ -17,11 +17,31 @@ static const char *const mechanisms[] = { "SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-
 #define LOGIN_NAME "alice@example.org"
 #define PASSWORD "p\xc3\xa4ss word"
 
+/* A connection that has tls-exporter only; both sides see the same bytes unless somebody stands
+ * in the middle. */
+static bool has_binding, in_the_middle;
+
+static int bind_to(void *ctx, enum smtp_auth_binding kind, struct buf *out) {
+	if (!has_binding || kind != SMTP_AUTH_TLS_EXPORTER)
+		return -1;
+	return buf_adds(out, ctx && in_the_middle ? "another channel" : "one channel");
+}
+
+static struct smtp_auth *new_auth(const char *login, struct span secret, const char *only,
+				  struct err *err) {
+	return smtp_auth_new(&(struct smtp_auth_options){ .login = login,
+							  .secret = secret,
+							  .only = only,
+							  .host = "mx.example",
+							  .port = 587,
+							  .binding = bind_to },
+			     err);
+}
+
 static struct smtp_auth *new_client(const char *login, const char *password,
 				    const char *only) {
 	struct err err = ERR_INIT;
-	struct smtp_auth *a = smtp_auth_new(login, span_str(password), only, "mx.example",
-					    &err);
+	struct smtp_auth *a = new_auth(login, span_str(password), only, &err);
 	if (!a)
 		printf("# %s\n", err.msg);
 	return a;
@@ -35,6 +55,8 @@ static int exchange(struct smtp_auth *a, const char *mechanism, struct err *err)
 	const char *name = ops->choose(a, mechanism, true, err);
 	struct smtp_auth_server *s = smtp_auth_server_new(mechanism, LOGIN_NAME, PASSWORD,
 							  err);
+	if (s)
+		smtp_auth_server_bind(s, bind_to, s);
 	struct span to_client = { NULL, 0 };
 	int result = -1;
 	for (int steps = 0; name && s && steps < 10; steps++) {
@@ -98,9 +120,11 @@ static void test_choice(void) {
 		{ "nothing outside the configuration", "SCRAM-SHA-256", "PLAIN LOGIN",
 		  true, NULL },
 		{ "configured or not, not in clear", "PLAIN", "PLAIN", false, NULL },
-		{ "no unknown mechanism", NULL, "GSSAPI XOAUTH2", true, NULL },
+		{ "no mechanism without a password unless it is named", NULL,
+		  "GSSAPI XOAUTH2 EXTERNAL", true, NULL },
+		{ "EXTERNAL where it is named", "EXTERNAL", "PLAIN EXTERNAL", true, "EXTERNAL" },
 		{ "nothing offered", NULL, "", true, NULL },
-		{ "-PLUS is another mechanism", NULL, "SCRAM-SHA-256-PLUS", true, NULL },
+		{ "no -PLUS without a channel to bind to", NULL, "SCRAM-SHA-256-PLUS", true, NULL },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct err err = ERR_INIT;
@@ -113,11 +137,85 @@ static void test_choice(void) {
 		smtp_auth_free(a);
 	}
 	struct err err = ERR_INIT;
-	ok(!smtp_auth_new("a", SPAN("b"), "PLAIN ROT13", "mx", &err) &&
-		   err.kind == ERR_SYNTAX,
+	ok(!new_auth("a", SPAN("b"), "PLAIN ROT13", &err) && err.kind == ERR_SYNTAX,
 	   "a mechanism that does not exist is an error at once");
-	ok(!smtp_auth_new("a", SPAN("b\0c"), NULL, "mx", &err) && err.kind == ERR_SYNTAX,
+	ok(!new_auth("a", SPAN("b\0c"), NULL, &err) && err.kind == ERR_SYNTAX,
 	   "a password with a NUL is an error at once");
+}
+
+static void test_binding(void) {
+	static const char *const plus[] = { "SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS" };
+	has_binding = true;
+	for (size_t i = 0; i < 2; i++) {
+		struct err err = ERR_INIT;
+		struct smtp_auth *a = new_client(LOGIN_NAME, PASSWORD, NULL);
+		is_int(exchange(a, plus[i], &err), 1, "%s: the same channel is accepted",
+		       plus[i]);
+		in_the_middle = true;
+		is_int(exchange(a, plus[i], &err), 0,
+		       "%s: a login that was passed on is refused", plus[i]);
+		in_the_middle = false;
+		smtp_auth_free(a);
+	}
+	struct err err = ERR_INIT;
+	struct smtp_auth *a = new_client(LOGIN_NAME, PASSWORD, NULL);
+	is_int(exchange(a, "SCRAM-SHA-256", &err), 1,
+	       "plain SCRAM works where there is a channel to bind to");
+	is_str(smtp_auth_client_ops.choose(a, "SCRAM-SHA-256 SCRAM-SHA-1-PLUS", true, &err),
+	       "SCRAM-SHA-1-PLUS", "-PLUS is better than none");
+	smtp_auth_free(a);
+	has_binding = false;
+}
+
+static void test_tokens(void) {
+	static const struct {
+		const char *label, *offered, *only, *want, *first, *farewell;
+	} rows[] = {
+		{ "both", "PLAIN XOAUTH2 OAUTHBEARER", NULL, "OAUTHBEARER",
+		  "n,a=a=2Cb=3Dc@example.org,\1host=mx.example\1port=587\1auth=Bearer tok\1\1",
+		  "\1" },
+		{ "XOAUTH2", "PLAIN XOAUTH2", NULL, "XOAUTH2",
+		  "user=a,b=c@example.org\1auth=Bearer tok\1\1", "" },
+		{ "by name", "XOAUTH2 OAUTHBEARER", "XOAUTH2", "XOAUTH2", NULL, "" },
+		{ "a password's mechanisms do not get it", "PLAIN LOGIN SCRAM-SHA-256", NULL,
+		  NULL, NULL, NULL },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct err err = ERR_INIT;
+		const struct smtp_auth_ops *ops = &smtp_auth_client_ops;
+		AUTO_BUF struct buf out = BUF_INIT(4096);
+		bool has = false;
+		struct smtp_auth *a = smtp_auth_new(
+			&(struct smtp_auth_options){ .login = "a,b=c@example.org",
+						     .secret = SPAN("tok"),
+						     .token = true,
+						     .only = rows[i].only,
+						     .host = "mx.example",
+						     .port = 587 },
+			&err);
+		is_str(ops->choose(a, rows[i].offered, true, &err), rows[i].want, "token: %s",
+		       rows[i].label);
+		if (!rows[i].want) {
+			ok(strstr(err.msg, "token"), "with words (%s)", err.msg);
+			smtp_auth_free(a);
+			continue;
+		}
+		is_int(ops->step(a, (struct span){ NULL, 0 }, &out, &has, &err), 0,
+		       "%s: one message", rows[i].want);
+		if (rows[i].first)
+			is_str(buf_str(&out), rows[i].first, "as the server wants it");
+		is_int(ops->finish(a, &err), 0, "235 ends it");
+		ops->choose(a, rows[i].offered, true, &err);
+		ops->step(a, (struct span){ NULL, 0 }, &out, &has, &err);
+		buf_reset(&out);
+		is_int(ops->step(a, SPAN("{\"status\":\"401\"}"), &out, &has, &err), 0,
+		       "a refusal in a challenge is answered");
+		is_str(buf_str(&out), rows[i].farewell, "with what lets the server refuse");
+		ok(ops->finish(a, &err) != 0, "and counts as no login");
+		ok(!ops->choose(a, rows[i].offered, false, &err) && strstr(err.msg, "token"),
+		   "never in clear (%s)", err.msg);
+		smtp_auth_free(a);
+	}
 }
 
 /* The client's first message, answered by a server that asks for n rounds. */
@@ -301,6 +399,8 @@ static void test_machines(void) {
 int main(void) {
 	test_exchanges();
 	test_choice();
+	test_binding();
+	test_tokens();
 	test_cheating();
 	test_machines();
 	return done_testing();

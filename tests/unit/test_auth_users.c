@@ -56,7 +56,11 @@ static bool logs_in(const struct smtp_auth_users *u, const char *mechanism, cons
 		    const char *password) {
 	const struct smtp_auth_ops *ops = &smtp_auth_client_ops;
 	struct smtp_auth *client =
-		smtp_auth_new(login, span_str(password), mechanism, "localhost", NULL);
+		smtp_auth_new(&(struct smtp_auth_options){ .login = login,
+							   .secret = span_str(password),
+							   .only = mechanism,
+							   .host = "localhost" },
+			      NULL);
 	struct smtp_auth_server *server = smtp_auth_server_for(mechanism, u, NULL);
 	AUTO_BUF struct buf challenge = BUF_INIT(10000), response = BUF_INIT(10000);
 	struct span to_client = { NULL, 0 };

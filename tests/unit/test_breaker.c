@@ -9,7 +9,7 @@
 /* A sequence of events, one letter each, and what must hold after it. */
 static const struct {
 	const char *label;
-	const char *events; /* s success, f failure, b busy, g grow, p probe starts, n probe now,
+	const char *events; /* s success, f failure, b busy, 0 and 3 full, g grow, p probe starts, n probe now,
 	                       m a minute passes */
 	enum breaker_state state;
 	unsigned connections;
@@ -23,6 +23,12 @@ static const struct {
 	{ "busy leaves one", "sbb", BREAKER_UP, 1 },
 	{ "no growth right after busy", "sgggbgg", BREAKER_UP, 2 },
 	{ "growth again after a pause", "sgggbmg", BREAKER_UP, 3 },
+	{ "a full server leaves what works", "sggg3", BREAKER_UP, 3 },
+	{ "a full server with more at work than allowed changes nothing", "sg3", BREAKER_UP, 2 },
+	{ "a full server leaves one", "sggg0", BREAKER_UP, 1 },
+	{ "several that are refused at once count as one", "sggg333", BREAKER_UP, 3 },
+	{ "no growth right after a full server", "sggg3g", BREAKER_UP, 3 },
+	{ "growth again after a pause, one at a time", "sggg3mg", BREAKER_UP, 4 },
 	{ "a failure holds it at once", "sgggf", BREAKER_HELD, 0 },
 	{ "no connection before the interval is over", "fmmmm", BREAKER_HELD, 0 },
 	{ "one probe after the interval", "fmmmmm", BREAKER_HELD, 1 },
@@ -44,6 +50,10 @@ static void play(struct breaker *b, const char *events, int64_t *now) {
 			break;
 		case 'b':
 			breaker_busy(b, *now);
+			break;
+		case '0':
+		case '3':
+			breaker_full(b, (unsigned)(*events - '0'), *now);
 			break;
 		case 'g':
 			breaker_grow(b, *now);

@@ -103,6 +103,8 @@ static void parameter(struct player *p, struct span w) {
 		memset(p->long_initial, 'x', sizeof p->long_initial);
 		p->initial = span_of(p->long_initial, sizeof p->long_initial);
 		p->has_initial = true;
+	} else if (span_eq(w, SPAN("stream"))) {
+		p->params.stream = true;
 	} else if (span_eq(w, SPAN("auth-gives-up"))) {
 		p->gives_up = true;
 	} else if (span_eq(w, SPAN("auth-unsatisfied"))) {
@@ -176,12 +178,12 @@ static void note_event(struct player *p, enum smtp_client_event ev,
 		       const struct smtp_client_note *n) {
 	static const char *const names[] = { "NONE",      "WANT_TLS",     "READY",
 					     "RECIPIENT", "WANT_CONTENT", "DONE",
-					     "CLOSED" };
+					     "LOST",      "CLOSED" };
 	struct buf *b = &p->events;
 	int number = n->transaction ? (int)(n->transaction - p->t) + 1 : 0;
 	buf_adds(b, names[ev]);
 	if (ev == SMTP_CLIENT_RECIPIENT || ev == SMTP_CLIENT_DONE ||
-	    ev == SMTP_CLIENT_WANT_CONTENT)
+	    ev == SMTP_CLIENT_LOST || ev == SMTP_CLIENT_WANT_CONTENT)
 		buf_addf(b, " %d", number);
 	if (ev == SMTP_CLIENT_RECIPIENT)
 		buf_addf(b, " %zu %d", n->recipient, n->reply.code);
@@ -265,7 +267,14 @@ static void action(struct player *p, struct span text) {
 		smtp_client_tls_done(p->c);
 	else if (span_eq(text, SPAN("eof")))
 		smtp_client_eof(p->c, "closed the connection");
-	else if (span_eq(text, SPAN("stall")))
+	else if (span_eq(text, SPAN("abort")))
+		smtp_client_abort(p->c, "ended by us");
+	else if (span_eq(text, SPAN("timeout")))
+		smtp_client_timeout(p->c, "no answer");
+	else if (span_eq(text, SPAN("in-step")) || span_eq(text, SPAN("out-of-step"))) {
+		if (smtp_client_out_of_step(p->c) != (text.p[0] == 'o'))
+			fail(p, "out_of_step is wrong");
+	} else if (span_eq(text, SPAN("stall")))
 		p->stalled = true;
 	else if (span_eq(text, SPAN("may")) || span_eq(text, SPAN("may-not"))) {
 		if (smtp_client_may_begin(p->c) != (text.len == 3))

@@ -16,7 +16,9 @@
 
 #include "base/auto.h"
 #include "base/clock.h"
+#include "base/codec.h"
 #include "base/file.h"
+#include "net/crypto.h"
 #include "tap.h"
 
 #define WAIT_MS 10000
@@ -412,6 +414,158 @@ static void test_trust(void) {
 	   "a key of another certificate is refused: %s", err.msg);
 }
 
+/* The certificate of a PEM file that has one, in DER. */
+static void read_der(const char *name, struct buf *out) {
+	AUTO_BUF struct buf pem = BUF_INIT(65536), text = BUF_INIT(65536);
+	struct err err = ERR_INIT;
+	file_read(AT_FDCWD, path_of(name), &pem, &err);
+	struct span lines = buf_span(&pem), line;
+	while (span_take_line(&lines, &line))
+		if (!span_starts(line, SPAN("-----")))
+			buf_add(&text, line);
+	codec_base64_decode(out, buf_span(&text));
+}
+
+/* One handshake under a policy: what it ended with. */
+static int shake(const struct tls_client *tls, const struct tls_policy *p,
+		 struct tls_info *ret, struct err *err) {
+	int fd;
+	pid_t pid = start_echo(&fd, 0);
+	struct conn *c = adopt(fd);
+	int r = conn_start_tls(c, tls, p, WAIT_MS, err);
+	*ret = (struct tls_info){ .version = "" };
+	if (r == 0)
+		*ret = *conn_tls_info(c);
+	conn_free(c);
+	exit_of(pid);
+	return r;
+}
+
+#define HASH_OF(d) span_of((const char *)(d)->byte, CRYPTO_SHA256_SIZE)
+
+static void test_dane(const struct tls_client *tls) {
+	AUTO_BUF struct buf leaf = BUF_INIT(65536), ca = BUF_INIT(65536);
+	struct crypto_digest leaf_hash, ca_hash;
+	read_der("cert.pem", &leaf);
+	read_der("ca.pem", &ca);
+	crypto_sha256(buf_span(&leaf), &leaf_hash);
+	crypto_sha256(buf_span(&ca), &ca_hash);
+	struct span right = HASH_OF(&leaf_hash), wrong = SPAN("01234567890123456789012345678901");
+	const struct dns_tlsa cert = { 3, 0, 1, right }, whole = { 3, 0, 0, buf_span(&leaf) },
+			      other = { 3, 1, 1, wrong }, issuer = { 2, 0, 0, buf_span(&ca) },
+			      pkix = { 1, 0, 1, right }, unknown = { 3, 0, 9, right },
+			      cut = { 3, 0, 1, { right.p, 20 } },
+			      absent = { 2, 0, 1, HASH_OF(&ca_hash) };
+	const struct {
+		const char *label, *host, *alias;
+		struct dns_tlsa r[2];
+		size_t n;
+		int want;
+		const char *method;
+	} rows[] = {
+		{ "3 0 1 of the certificate", "mail.test", NULL, { cert }, 1, 0, "dane-ee" },
+		{ "3 0 0, whole", "mail.test", NULL, { whole }, 1, 0, "dane-ee" },
+		{ "3 x x under another name: names do not matter", "other.test", NULL, { cert },
+		  1, 0, "dane-ee" },
+		{ "a rollover: the second record", "mail.test", NULL, { other, cert }, 2, 0,
+		  "dane-ee" },
+		{ "another key", "mail.test", NULL, { other }, 1, -1, "" },
+		{ "2 0 0 of the issuer", "mail.test", NULL, { issuer }, 1, 0, "dane-ta" },
+		{ "2 0 0 under another name", "other.test", NULL, { issuer }, 1, -1, "" },
+		{ "2 0 0 under the next name", "other.test", "mail.test", { issuer }, 1, 0,
+		  "dane-ta" },
+		{ "2 0 1 of an issuer that is not sent", "mail.test", NULL, { absent }, 1, -1, "" },
+		{ "usage 1 cannot be used", "other.test", NULL, { pkix }, 1, 0, "" },
+		{ "nor an unknown matching type", "other.test", NULL, { unknown }, 1, 0, "" },
+		{ "nor a digest that is cut", "other.test", NULL, { cut }, 1, 0, "" },
+		{ "but beside it one that can counts", "mail.test", NULL, { pkix, other }, 2, -1,
+		  "" },
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct tls_policy p = { .host = rows[i].host,
+					      .verify = true,
+					      .tlsa = rows[i].r,
+					      .tlsa_count = rows[i].n,
+					      .names = { rows[i].alias } };
+		struct err err = ERR_INIT;
+		struct tls_info info;
+		is_int(shake(tls, &p, &info, &err), rows[i].want, "DANE: %s (%s)", rows[i].label,
+		       rows[i].want ? err.msg : info.why_not);
+		ok(strcmp(info.method, rows[i].method) == 0 &&
+			   info.verified == (rows[i].method[0] != '\0'),
+		   "DANE: %s: %s", rows[i].label, info.method);
+	}
+}
+
+static void test_pins(const struct tls_client *tls) {
+	struct tls_policy p = { .host = "other.test", .verify = true, .pins = 1 };
+	struct err err = ERR_INIT;
+	struct tls_info info;
+	ok(shake(tls, &p, &info, &err) == -1 && err.kind == ERR_DENIED,
+	   "a key that is not pinned is refused: %s", err.msg);
+	const char *key = strstr(err.msg, "sha256:");
+	AUTO_BUF struct buf bytes = BUF_INIT(TLS_HASH_SIZE);
+	ok(key && codec_base64_decode(&bytes, span_str(key + strlen("sha256:"))) == 0 &&
+		   bytes.len == TLS_HASH_SIZE,
+	   "the words name the key");
+	memcpy(p.pin[1], bytes.data, bytes.len);
+	p.pins = 2;
+	ok(shake(tls, &p, &info, &err) == 0 && info.verified &&
+		   strcmp(info.method, "pin") == 0,
+	   "the second of two pins is taken, whatever the name");
+}
+
+static void test_limits(const struct tls_client *tls) {
+	struct tls_policy p = { .host = "mail.test", .verify = true, .min_version = 13 };
+	struct err err = ERR_INIT;
+	struct tls_info info;
+	ok(shake(tls, &p, &info, &err) == 0 && strcmp(info.version, "TLS1.3") == 0,
+	   "TLS 1.3 and nothing else works");
+	p.min_version = 0;
+	p.priority = "-VERS-TLS1.3";
+	ok(shake(tls, &p, &info, &err) == 0 && strcmp(info.version, "TLS1.2") == 0,
+	   "priorities of the administrator count");
+	p.min_version = 13;
+	ok(shake(tls, &p, &info, &err) == -1, "no version left is a failure: %s", err.msg);
+	ok(tls_priority_check("-VERS-TLS1.3:%COMPAT", &err) == 0, "priorities are checked");
+	ok(tls_priority_check("+NONSENSE", &err) == -1 && strstr(err.msg, "NONSENSE"),
+	   "and refused in words: %s", err.msg);
+	struct tls_client *own = tls_client_new(path_of("ca.pem"), &err);
+	p = (struct tls_policy){ .host = "mail.test", .verify = true };
+	ok(own && tls_client_use(own, path_of("cert.pem"), path_of("key.pem"), &err) == 0 &&
+		   shake(own, &p, &info, &err) == 0 && info.verified,
+	   "with a certificate of ours the server's is verified all the same");
+	p.host = "other.test";
+	ok(shake(own, &p, &info, &err) == -1 && err.kind == ERR_DENIED, "or refused: %s", err.msg);
+	ok(tls_client_use(own, path_of("cert.pem"), path_of("none.pem"), &err) == -1 &&
+		   strstr(err.msg, "none.pem"),
+	   "a key of ours that cannot be read is named: %s", err.msg);
+	tls_client_free(own);
+}
+
+static void test_binding(const struct tls_client *tls) {
+	static const char *const only[] = { "-VERS-TLS1.3", NULL };
+	for (size_t i = 0; i < 2; i++) {
+		const struct tls_policy p = { .host = "mail.test",
+					      .verify = true,
+					      .priority = only[i] };
+		AUTO_BUF struct buf unique = BUF_INIT(256), exporter = BUF_INIT(256);
+		struct err err = ERR_INIT;
+		int fd;
+		pid_t pid = start_echo(&fd, 0);
+		struct conn *c = adopt(fd);
+		ok(conn_tls_binding(c, true, &exporter) != 0, "in clear there is no binding");
+		conn_start_tls(c, tls, &p, WAIT_MS, &err);
+		bool has_unique = conn_tls_binding(c, false, &unique) == 0;
+		bool has_exporter = conn_tls_binding(c, true, &exporter) == 0;
+		ok(has_unique == (i == 0) && has_exporter == (i == 1),
+		   "%s", i ? "TLS 1.3 has tls-exporter" : "TLS 1.2 has tls-unique");
+		ok(i ? exporter.len == 32 : unique.len >= 12, "of the right length");
+		conn_free(c);
+		exit_of(pid);
+	}
+}
+
 int main(void) {
 	static const char *const names[] = { "mail.test", "127.0.0.1", "::1" };
 	struct err err = ERR_INIT;
@@ -433,6 +587,10 @@ int main(void) {
 		test_tls(tls);
 		test_tls_names(tls);
 		test_tls_failures(tls);
+		test_dane(tls);
+		test_pins(tls);
+		test_limits(tls);
+		test_binding(tls);
 	}
 	tls_client_free(tls);
 	test_trust();

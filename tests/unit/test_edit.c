@@ -86,7 +86,7 @@ static void check_result(void) {
 	journal_add_result(&records, &now, 1, 1, &done, NULL);
 	journal_add_reached(&records, 2, SPAN("x@alias.example"));
 	journal_add_maybe_twice(&records, 2, 1);
-	journal_add_hold(&records, "admin");
+	journal_add_hold(&records, &(struct moment){ .wall_ms = 1 }, "admin");
 	record(q, &records);
 	is_int(edit_with(q, replace_first, VERB_BY_USER, &new, &err), -1,
 	       "what an administrator holds its sender cannot edit");
@@ -286,7 +286,7 @@ static void check_starts(void) {
 /* Does something with the new message while the old one is there still. */
 static void act_on_new(const char *dir, const char *how, unsigned *met) {
 	char host[] = "relay.example";
-	const struct settings settings = { .hostname = host };
+	const struct settings settings = { .hostname = host, .domain = host };
 	struct names n = { .count = 0 };
 	struct queue_id old = spool_id(1), newer;
 	struct queue *q = queue_open(dir, NULL);

@@ -25,6 +25,7 @@ static void test_round_trip(void) {
 		.created = { .wall_ms = 1, .boot_ms = 2, .boot_id = 3 }, .uid = UINT32_MAX,
 		.origin = SPAN("local"), .from = span_of(bytes, sizeof(bytes)), .ret = SPAN("HDRS"),
 		.envid = SPAN("an id\n"), .body_8bit = true, .smtputf8 = true, .to = to, .to_count = 3,
+		.priority = PRIORITY_HIGH, .at_ms = 1795417200000, .relay = SPAN("office.2"),
 	}, back;
 	memset(e.id.bits, 0x5a, sizeof(e.id.bits));
 	AUTO_BUF struct buf out = BUF_INIT(65536), again = BUF_INIT(65536);
@@ -42,6 +43,12 @@ static void test_round_trip(void) {
 	ok(same(back.ret, "HDRS") && same(back.envid, "an id\n") && back.body_8bit &&
 		   back.smtputf8,
 	   "parameters of the sender survive");
+	ok(back.priority == PRIORITY_HIGH && back.at_ms == 1795417200000 &&
+		   same(back.relay, "office.2"),
+	   "when and how it goes survives");
+	struct moment start = envelope_start(&back);
+	ok(start.wall_ms == back.at_ms && start.boot_ms == 2 + back.at_ms - 1,
+	   "its lifetime begins when it may go");
 	ok(back.to_count == 3 && back.to[0].notify == NOTIFY_NEVER &&
 		   back.to[1].notify == to[1].notify && back.to[2].notify == 0 &&
 		   same(back.to[1].orcpt, "rfc822;x=y%") && back.to[2].orcpt.len == 0,
@@ -77,6 +84,11 @@ static void test_refusals(void) {
 		{ "no empty line", "uid 1\norigin l\nfrom a\nto b\n" },
 		{ "bytes behind the empty line", "uid 1\norigin l\nfrom a\nto b\n\nx" },
 		{ "two empty lines", "uid 1\norigin l\nfrom a\nto b\n\n\n" },
+		{ "an unknown priority", "uid 1\norigin l\nfrom a priority=urgent\nto b\n\n" },
+		{ "the usual priority", "uid 1\norigin l\nfrom a priority=normal\nto b\n\n" },
+		{ "two priorities", "uid 1\norigin l\nfrom a priority=low priority=high\nto b\n\n" },
+		{ "a time before 1970", "uid 1\norigin l\nfrom a at=-1\nto b\n\n" },
+		{ "no name of a relay", "uid 1\norigin l\nfrom a relay=%2F\nto b\n\n" },
 		{ "an unknown parameter", "uid 1\norigin l\nfrom a x=1\nto b\n\n" },
 		{ "an unknown flag", "uid 1\norigin l\nfrom a smtputf9\nto b\n\n" },
 		{ "a parameter twice",

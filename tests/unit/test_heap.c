@@ -17,19 +17,24 @@ static unsigned next_random(unsigned below) {
 }
 
 static bool is_ordered(const struct heap *h) {
-	for (size_t i = 0; i < h->count; i++) {
-		if (h->item[i]->heap_at != i)
-			return false;
-		if (i > 0 && h->item[(i - 1) / 2]->due_ms > h->item[i]->due_ms)
-			return false;
+	size_t count = 0;
+	for (size_t c = 0; c < HEAP_CLASSES; c++) {
+		const struct heap_part *p = &h->part[c];
+		count += p->count;
+		for (size_t i = 0; i < p->count; i++) {
+			if (p->item[i]->heap_at != i || p->item[i]->class != c)
+				return false;
+			if (i > 0 && p->item[(i - 1) / 2]->due_ms > p->item[i]->due_ms)
+				return false;
+		}
 	}
-	return true;
+	return count == h->count;
 }
 
 static size_t count_plainly(const struct heap *h, int64_t now) {
 	size_t n = 0;
 	for (size_t i = 0; i < h->count; i++)
-		n += h->item[i]->due_ms <= now;
+		n += heap_nth(h, i)->due_ms <= now;
 	return n;
 }
 
@@ -38,11 +43,12 @@ static void check_random(struct heap *h, struct message *pool, size_t count) {
 	bool ordered = true, counted = true;
 	for (size_t i = 0; i < count; i++) {
 		pool[i].due_ms = next_random(1000);
+		pool[i].class = next_random(HEAP_CLASSES) & 3;
 		heap_push(h, &pool[i]);
 		ordered &= is_ordered(h);
 	}
 	for (unsigned i = 0; i < 1000; i++) {
-		struct message *m = h->item[next_random((unsigned)h->count)];
+		struct message *m = heap_nth(h, next_random((unsigned)h->count));
 		m->due_ms = next_random(1000);
 		heap_moved(h, m);
 		ordered &= is_ordered(h);
@@ -53,7 +59,7 @@ static void check_random(struct heap *h, struct message *pool, size_t count) {
 	ok(counted, "counting what is due agrees with looking at all");
 	is_int((int64_t)heap_count_due(h, 2000, 7), 7, "counting stops at the number asked for");
 	while (h->count > 10) {
-		heap_remove(h, h->item[next_random((unsigned)h->count)]);
+		heap_remove(h, heap_nth(h, next_random((unsigned)h->count)));
 		ordered &= is_ordered(h);
 	}
 	int64_t last = -1;
@@ -63,7 +69,65 @@ static void check_random(struct heap *h, struct message *pool, size_t count) {
 		heap_remove(h, heap_top(h));
 	}
 	ok(ordered, "removing from the middle keeps the order");
-	ok(!h->item, "an empty heap has no memory");
+	bool empty = true;
+	for (size_t c = 0; c < HEAP_CLASSES; c++)
+		empty &= !h->part[c].item;
+	ok(empty, "an empty heap has no memory");
+}
+
+/* Serves everything that is due; ret[n] is the class of message n. */
+static void serve(struct heap *h, int64_t now, uint8_t *ret, size_t count) {
+	struct message *m;
+	for (size_t n = 0; n < count && (m = heap_next(h, now)) != NULL; n++) {
+		ret[n] = m->class;
+		heap_served(h, m, now);
+		heap_remove(h, m);
+	}
+}
+
+static void check_classes(void) {
+	static struct message pool[400];
+	struct heap h = { .count = 0 };
+	uint8_t order[400];
+	unsigned share[HEAP_CLASSES] = { 0 };
+	for (size_t i = 0; i < 400; i++) {
+		pool[i] = (struct message){ .class = i / 100 & 3, .due_ms = (int64_t)i };
+		heap_push(&h, &pool[i]);
+	}
+	is_int(heap_top(&h)->due_ms, 0, "the top is what is due first of all classes");
+	ok(!heap_next(&h, -1), "nothing is handed over before it is due");
+	ok(heap_next(&h, 350)->class == HEAP_HIGH, "urgent mail goes first");
+	serve(&h, 1000, order, 100);
+	for (size_t i = 0; i < 100; i++)
+		share[order[i]]++;
+	is_int(share[HEAP_HIGH], 64, "of a hundred 64 are urgent");
+	is_int(share[HEAP_NORMAL], 24, "24 normal");
+	is_int(share[HEAP_LOW], 8, "8 low");
+	is_int(share[HEAP_BOUNCE], 4, "and 4 bounces: nobody starves");
+	serve(&h, 1000, order, 300);
+	is_int((int64_t)h.count, 0, "all of them go in the end");
+	heap_release(&h);
+}
+
+/* A newsletter waits; an alert comes. */
+static void check_alert(void) {
+	static struct message news[300], alert;
+	struct heap h = { .count = 0 };
+	uint8_t order[300];
+	for (size_t i = 0; i < 300; i++) {
+		news[i] = (struct message){ .class = HEAP_LOW, .due_ms = 1 };
+		heap_push(&h, &news[i]);
+	}
+	serve(&h, 10, order, 200);
+	alert = (struct message){ .class = HEAP_HIGH, .due_ms = 9 };
+	heap_push(&h, &alert);
+	ok(heap_next(&h, 10) == &alert, "an alert passes what was there long before");
+	heap_served(&h, &alert, 10);
+	heap_remove(&h, &alert);
+	alert.due_ms = 20;
+	heap_push(&h, &alert);
+	ok(heap_next(&h, 10)->class == HEAP_LOW, "one that is not due holds nobody up");
+	heap_release(&h);
 }
 
 static void count_one(void *ctx, struct message *m) {
@@ -94,7 +158,7 @@ static void check_table(void) {
 
 static void check_memory(void) {
 	struct table t = { .bucket = NULL };
-	struct heap h = { .item = NULL };
+	struct heap h = { .count = 0 };
 	size_t before = mallinfo2().uordblks + mallinfo2().hblkhd, worst = 0;
 	for (unsigned i = 0; i < 100000; i++) {
 		struct queue_id id = queue_id_new();
@@ -116,11 +180,13 @@ static void check_memory(void) {
 }
 
 int main(void) {
-	struct heap h = { .item = NULL };
+	struct heap h = { .count = 0 };
 	struct message *pool = calloc(300, sizeof(*pool));
 	ok(!heap_top(&h), "an empty heap has no top");
 	check_random(&h, pool, 300);
 	free(pool);
+	check_classes();
+	check_alert();
 	check_table();
 	check_memory();
 	return done_testing();

@@ -138,8 +138,58 @@ static void test_sockaddr(void) {
 	   "a mapped loopback is loopback");
 }
 
+static void test_servers(void) {
+	static const struct {
+		const char *text, *want; /* NULL: refused */
+	} cases[] = {
+		{ "192.0.2.1", "192.0.2.1:53" },	{ "@192.0.2.1", "192.0.2.1:53" },
+		{ "192.0.2.1:5353", "192.0.2.1:5353" }, { "192.0.2.1@5353", "192.0.2.1:5353" },
+		{ "@192.0.2.1@5353", "192.0.2.1:5353" }, { "2001:db8::1", "[2001:db8::1]:53" },
+		{ "[2001:db8::1]", "[2001:db8::1]:53" }, { "[2001:db8::1]:99", "[2001:db8::1]:99" },
+		{ "2001:db8::1@99", "[2001:db8::1]:99" }, { "[2001:db8::1]@99", "[2001:db8::1]:99" },
+		{ "localhost", NULL },			{ "192.0.2.1:", NULL },
+		{ "192.0.2.1:0", NULL },		{ "192.0.2.1:65536", NULL },
+		{ "192.0.2.1:53x", NULL },		{ "[192.0.2.1", NULL },
+		{ "[2001:db8::1]99", NULL },		{ "", NULL },
+		{ "@", NULL },				{ ":53", NULL },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		AUTO_BUF struct buf shown = BUF_INIT(100);
+		struct inet_port p;
+		bool good = inet_server_parse(span_str(cases[i].text), 53, &p);
+		if (good)
+			inet_port_add(&shown, &p);
+		is_str(good ? buf_str(&shown) : NULL, cases[i].want, "the server \"%s\"",
+		       cases[i].text);
+	}
+}
+
+static const struct {
+	const char *a, *b;
+	unsigned prefix;
+	bool share;
+} prefixes[] = {
+	{ "192.0.2.1", "192.0.2.254", 24, true },  { "192.0.2.1", "192.0.3.1", 24, false },
+	{ "192.0.2.1", "192.0.3.1", 23, true },	   { "192.0.2.1", "10.0.0.1", 0, true },
+	{ "192.0.2.1", "192.0.2.1", 32, true },	   { "192.0.2.1", "192.0.2.1", 33, false },
+	{ "2001:db8::1", "2001:db8::2", 126, true }, { "2001:db8::1", "2001:db8::2", 127, false },
+	{ "2001:db8::1", "192.0.2.1", 0, false },
+};
+
+static void test_share_prefix(void) {
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+		struct inet_addr a, b;
+		inet_addr_parse(span_str(prefixes[i].a), &a);
+		inet_addr_parse(span_str(prefixes[i].b), &b);
+		ok(inet_share_prefix(&a, &b, prefixes[i].prefix) == prefixes[i].share,
+		   "%s and %s %s %u bits", prefixes[i].a, prefixes[i].b,
+		   prefixes[i].share ? "share" : "do not share", prefixes[i].prefix);
+	}
+}
+
 int main(void) {
 	struct inet_addr a;
+	test_servers();
 	test_nets();
 	test_members();
 	test_ports();
@@ -149,5 +199,6 @@ int main(void) {
 	ok(inet_addr_parse(SPAN("::"), &a) && inet_is_any(&a), ":: is any");
 	ok(!inet_addr_parse(SPAN("fe80::1%eth0"), &a), "an address has no zone");
 	ok(!inet_addr_parse(span_of("::1\0x", 5), &a), "and no NUL");
+	test_share_prefix();
 	return done_testing();
 }

@@ -66,11 +66,11 @@ static void test_reached(void) {
 
 static void test_names(void) {
 	AUTO_BUF struct buf b = BUF_INIT(65536);
-	journal_add_hold(&b, JOURNAL_LOCAL_NAME);
+	journal_add_hold(&b, &(struct moment){ .wall_ms = 1 }, JOURNAL_LOCAL_NAME);
 	ok(journal_waits_for_name(replay(buf_span(&b))), "a message can wait for a name");
-	journal_add_release(&b);
+	journal_add_release(&b, &(struct moment){ .wall_ms = 1 });
 	ok(!journal_waits_for_name(replay(buf_span(&b))), "until it is released");
-	journal_add_hold(&b, "admin");
+	journal_add_hold(&b, &(struct moment){ .wall_ms = 1 }, "admin");
 	ok(!journal_waits_for_name(replay(buf_span(&b))), "a person's hold is another thing");
 }
 
@@ -133,7 +133,7 @@ static void test_digest(void) {
 	AUTO_BUF struct buf b = BUF_INIT(65536);
 	struct queue_id id = { .bits = { 1, 2, 3 } }, last = { .bits = { 7 } }, storm;
 	struct moment now = at(1);
-	journal_add_hold(&b, JOURNAL_STORM "0000000000000001");
+	journal_add_hold(&b, &(struct moment){ .wall_ms = 1 }, JOURNAL_STORM "0000000000000001");
 	const struct journal *j = replay(buf_span(&b));
 	ok(journal_storm(j, &storm) && strcmp(queue_id_text(&storm).s, "0000000000000001") == 0,
 	   "a hold names its storm");
@@ -143,9 +143,9 @@ static void test_digest(void) {
 		   queue_id_cmp(&j->digest.last, &last) == 0,
 	   "a digest is asked for, with what it tells");
 	ok(j->notices == 1 && j->notice[0].digest && !j->notice[0].done, "and is a notice");
-	journal_add_release(&b);
+	journal_add_release(&b, &(struct moment){ .wall_ms = 1 });
 	ok(!journal_storm(replay(buf_span(&b)), NULL), "what is released is in no storm");
-	journal_add_hold(&b, "storm=nonsense");
+	journal_add_hold(&b, &(struct moment){ .wall_ms = 1 }, "storm=nonsense");
 	ok(!journal_storm(replay(buf_span(&b)), NULL), "nor is what has no ID for it");
 	size_t sound = b.len;
 	journal_add_digest(&b, &now, &id, 0, &last);
@@ -176,14 +176,30 @@ static void test_many_notices(void) {
 	   "a settled one makes room");
 }
 
+static void keep_time(void *ctx, const struct journal_entry *e) {
+	*(int64_t *)ctx = e->wall_ms;
+}
+
+/* Of the last record. */
+static int64_t last_time(struct span bytes) {
+	int64_t ms = -1;
+	journal_each(bytes, 3, keep_time, &ms);
+	return ms;
+}
+
 static void test_hold(void) {
 	AUTO_BUF struct buf b = BUF_INIT(65536);
-	journal_add_hold(&b, "admin");
+	journal_add_hold(&b, &(struct moment){ .wall_ms = 1 }, "admin");
 	const struct journal *j = replay(buf_span(&b));
 	ok(j->held && strcmp(j->hold_reason, "admin") == 0,
 	   "hold holds, with its reason");
-	journal_add_release(&b);
+	journal_add_release(&b, &(struct moment){ .wall_ms = 1 });
 	ok(!replay(buf_span(&b))->held, "release releases");
+	is_int(last_time(buf_span(&b)), 1, "and both have a time");
+	buf_reset(&b);
+	words_record_end(&b, words_record_begin(&b, "release"));
+	ok(replay(buf_span(&b))->valid == b.len && last_time(buf_span(&b)) == 0,
+	   "which may be missing");
 }
 
 static void test_flush(void) {
@@ -203,7 +219,7 @@ static void test_dead_and_back(void) {
 	add_state(&b, 0, 1, RECIPIENT_FAILED, "550 no", NULL);
 	add_state(&b, 1, 1, RECIPIENT_FAILED, "550 no", &id);
 	add_state(&b, 2, 1, RECIPIENT_DELIVERED, "250", NULL);
-	journal_add_hold(&b, "x");
+	journal_add_hold(&b, &(struct moment){ .wall_ms = 1 }, "x");
 	journal_add_dead(&b, &now, "no sender to tell", 1000);
 	const struct journal *j = replay(buf_span(&b));
 	is_str(j->dead_reason, "no sender to tell", "dead has its reason");
@@ -231,7 +247,7 @@ static void fill(struct buf *b) {
 	add_state(b, 0, 1, RECIPIENT_DEFERRED, "450 a", NULL);
 	add_state(b, 1, 2, RECIPIENT_DELIVERED, "250 b", NULL);
 	journal_add_attempt(b, &now, 1, 2, SPAN("r"));
-	journal_add_hold(b, "admin");
+	journal_add_hold(b, &(struct moment){ .wall_ms = 1 }, "admin");
 }
 
 static void test_cuts(void) {

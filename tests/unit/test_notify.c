@@ -7,8 +7,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "lib/spool.h"
@@ -22,16 +20,6 @@ static struct settings settings;
 /* --- what a crash leaves --- */
 
 enum what { WHAT_FAIL, WHAT_FAIL_SOME, WHAT_DELAY };
-
-static struct queue *open_queue(const char *dir) {
-	struct err err = ERR_INIT;
-	struct queue *q = queue_open(dir, &err);
-	if (!q) {
-		printf("Bail out! %s\n", err.msg);
-		exit(1);
-	}
-	return q;
-}
 
 static int settle_rest(struct queue *q, struct queue_claim *c, bool *ret_finished) {
 	return notify_settle(q, c, &settings, NULL, NULL, ret_finished, NULL);
@@ -69,7 +57,7 @@ static void deliver_first(struct queue *q, const struct queue_id *id) {
 
 static const char *prepare(const struct queue_id *id, enum what what) {
 	const char *dir = spool_make();
-	struct queue *q = open_queue(dir);
+	struct queue *q = spool_open(dir);
 	spool_accept(q, *id, 3, SPAN(CONTENT));
 	if (what == WHAT_FAIL_SOME)
 		deliver_first(q, id);
@@ -77,54 +65,19 @@ static const char *prepare(const struct queue_id *id, enum what what) {
 	return dir;
 }
 
-struct fault {
-	unsigned at, seen;
-	int error; /* 0: the process dies */
+struct round {
+	const struct queue_id *id;
+	enum what what;
 };
 
-static int before(void *ctx, const struct file_event *ev) {
-	struct fault *f = ctx;
-	(void)ev;
-	if (++f->seen != f->at)
-		return 0;
-	if (f->error == 0)
-		_exit(0);
-	return f->error;
-}
-
-/* The round, with one fault. 1: it never came to that operation. */
-static int faulty_round(const char *dir, const struct queue_id *id, enum what what,
-			const struct fault *fault) {
-	fflush(stdout);
-	pid_t pid = fork();
-	if (pid == 0) {
-		struct fault f = *fault;
-		const struct file_hook hook = { .before = before, .ctx = &f };
-		struct queue *q = open_queue(dir);
-		file_set_hook(&hook);
-		round_of(q, id, what);
-		_exit(f.seen < f.at ? 1 : 0);
-	}
-	int status;
-	waitpid(pid, &status, 0);
-	return WEXITSTATUS(status);
-}
-
-static int count_name(void *ctx, const struct queue_id *id) {
-	(void)id;
-	++*(int *)ctx;
-	return 0;
-}
-
-static int count_names(struct queue *q) {
-	int n = 0;
-	queue_scan(q, false, count_name, &n, NULL);
-	return n;
+static void do_round(struct queue *q, void *ctx) {
+	const struct round *r = ctx;
+	round_of(q, r->id, r->what);
 }
 
 /* A restart: the journal says what is left to do. */
 static void restart(const char *dir, const struct queue_id *id, enum what what) {
-	struct queue *q = open_queue(dir);
+	struct queue *q = spool_open(dir);
 	struct queue_claim *c = queue_claim(q, id, NULL, NULL);
 	bool finished;
 	if (c && what == WHAT_DELAY && !queue_claim_message(c)->journal.delay_noticed) {
@@ -142,10 +95,10 @@ static void restart(const char *dir, const struct queue_id *id, enum what what) 
 
 /* Exactly the one notice, whole; and the original only where it is to stay. */
 static bool holds(const char *dir, const struct queue_id *id, enum what what) {
-	struct queue *q = open_queue(dir);
+	struct queue *q = spool_open(dir);
 	struct queue_id notice = queue_id_notice(id, 0);
 	struct queue_message m;
-	bool right = count_names(q) == (what == WHAT_DELAY ? 2 : 1);
+	bool right = spool_count(q) == (what == WHAT_DELAY ? 2 : 1);
 	if (queue_read(q, &notice, false, &m, NULL, NULL) != 0) {
 		right = false;
 	} else {
@@ -167,9 +120,9 @@ static void check_faults(const char *label, enum what what, int error) {
 	unsigned n = 0;
 	bool right = true;
 	for (int more = 1; more;) {
-		struct fault f = { .at = ++n, .error = error };
+		struct round round = { &id, what };
 		const char *dir = prepare(&id, what);
-		more = faulty_round(dir, &id, what, &f) == 0;
+		more = spool_with_fault(dir, ++n, error, do_round, &round);
 		if (!more && !holds(dir, &id, what))
 			right = false;
 		restart(dir, &id, what);
@@ -184,17 +137,6 @@ static void check_faults(const char *label, enum what what, int error) {
 }
 
 /* --- what is in it --- */
-
-static void read_text(struct queue *q, const struct queue_id *id, char *text) {
-	struct queue_claim *c = queue_claim(q, id, NULL, NULL);
-	text[0] = '\0';
-	if (!c)
-		return;
-	size_t len = (size_t)queue_claim_message(c)->content_len;
-	if (len < TEXT_MAX && queue_claim_content(c, 0, text, len, NULL) == 0)
-		text[len] = '\0';
-	queue_claim_release(c);
-}
 
 static void accept_one(struct queue *q, struct queue_id id, const char *from,
 		       const char *ret, const unsigned notify[2]) {
@@ -341,7 +283,7 @@ static const struct {
 static void check_row(size_t i) {
 	const struct queue_id id = spool_id(3), notice = queue_id_notice(&id, 0);
 	const char *dir = spool_make();
-	struct queue *q = open_queue(dir);
+	struct queue *q = spool_open(dir);
 	static char text[TEXT_MAX];
 	bool bury = false, wanted = false, finished = false;
 	accept_one(q, id, rows[i].from, rows[i].ret, rows[i].notify);
@@ -355,7 +297,7 @@ static void check_row(size_t i) {
 		queue_claim_release(c);
 	else
 		right &= settle_rest(q, c, &finished) == 0 && finished == !rows[i].delay;
-	read_text(q, &notice, text);
+	spool_text(q, &notice, text, sizeof(text));
 	right &= (text[0] != '\0') == rows[i].notice;
 	if (rows[i].has)
 		right &= strstr(text, rows[i].has) != NULL;
@@ -371,7 +313,7 @@ static void check_row(size_t i) {
 static void check_last_answer(void) {
 	const struct queue_id id = spool_id(4), notice = queue_id_notice(&id, 0);
 	const char *dir = spool_make();
-	struct queue *q = open_queue(dir);
+	struct queue *q = spool_open(dir);
 	AUTO_BUF struct buf records = BUF_INIT(4096);
 	struct moment now = clock_now();
 	static char text[TEXT_MAX];
@@ -386,7 +328,7 @@ static void check_last_answer(void) {
 	queue_claim_append(c, buf_span(&records), true, NULL);
 	queue_claim_release(c);
 	is_int(round_of(q, &id, WHAT_FAIL), 0, "an expired message is settled");
-	read_text(q, &notice, text);
+	spool_text(q, &notice, text, sizeof(text));
 	ok(strstr(text, "450 4.2.0 mailbox busy"), "its notice has the last answer");
 	queue_free(q);
 	spool_remove(dir);
@@ -401,7 +343,7 @@ static void count_made(void *ctx, const struct queue_id *id) {
 static void check_two_notices(void) {
 	const struct queue_id id = spool_id(5);
 	const char *dir = spool_make();
-	struct queue *q = open_queue(dir);
+	struct queue *q = spool_open(dir);
 	bool wanted, bury, finished;
 	int made = 0;
 	spool_accept(q, id, 1, SPAN(CONTENT));
@@ -415,14 +357,14 @@ static void check_two_notices(void) {
 	notify_fail_rest(c, "5.4.7 too old", NULL, NULL, &bury, NULL);
 	notify_settle(q, c, &settings, count_made, &made, &finished, NULL);
 	ok(finished && made == 2, "a bounce follows and ends it");
-	is_int(count_names(q), 2, "both notices are queued");
+	is_int(spool_count(q), 2, "both notices are queued");
 	queue_free(q);
 	spool_remove(dir);
 }
 
 int main(void) {
 	char host[] = "relay.example.org";
-	settings = (struct settings){ .hostname = host, .lifetime_ms = 432000000 };
+	settings = (struct settings){ .hostname = host, .domain = host, .lifetime_ms = 432000000 };
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		check_row(i);
 	check_last_answer();

@@ -511,7 +511,7 @@ static void test_failed_sync(struct queue *q) {
 	file_set_hook(NULL);
 	is_int(spool_accept(q, id, 1, SPAN("x\r\n")), 0, "later it is accepted");
 	struct queue_claim *c = claim(q, 71, &err);
-	journal_add_hold(&b, "admin");
+	journal_add_hold(&b, &(struct moment){ .wall_ms = 1 }, "admin");
 	file_set_hook(&(struct file_hook){ .before = no_sync });
 	ok(queue_claim_append(c, buf_span(&b), true, &err) != 0,
 	   "a record that is not durable is "

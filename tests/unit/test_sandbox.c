@@ -18,6 +18,9 @@
 
 static char ours[] = "/tmp/nmsandboxXXXXXX", other[] = "/tmp/nmsandboxXXXXXX";
 
+/* A program in a directory of its own, which needs no loader. */
+static char elsewhere[64];
+
 static int try_open(const char *dir, const char *name, int flags) {
 	char path[4096];
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
@@ -106,25 +109,28 @@ static const struct {
 	bool (*act)(void);
 	unsigned uses;
 	bool allowed, landlock;
+	const char *program;
 } rows[] = {
-	{ "files are written in the directory that is named", write_ours, 0, true,
-	  false },
+	{ "files are written in the directory that is named", write_ours, 0, true, false,
+	  NULL },
 	{ "a message comes into a queue there, and moves within", link_unnamed, 0, true,
-	  false },
-	{ "everything else can be read", read_other, 0, true, false },
-	{ "/dev/null can be written", write_null, 0, true, false },
-	{ "a process may signal itself", raise_itself, 0, true, false },
-	{ "local sockets are there for the log", local, 0, true, false },
-	{ "no file elsewhere is written", write_other, 0, false, true },
-	{ "none is made", create_other, 0, false, true },
-	{ "none is removed", remove_other, 0, false, true },
-	{ "no other device is written", write_device, 0, false, true },
-	{ "no owner is changed", give_away, 0, false, false },
-	{ "no program is started", run_program, 0, false, false },
-	{ "no namespace is made", namespaces, 0, false, false },
-	{ "no connection, for who needs none", internet, 0, false, false },
-	{ "a connection for who does", internet, SANDBOX_CONNECT, true, false },
-	{ "but no raw packets", packets, SANDBOX_CONNECT, false, false },
+	  false, NULL },
+	{ "everything else can be read", read_other, 0, true, false, NULL },
+	{ "/dev/null can be written", write_null, 0, true, false, NULL },
+	{ "a process may signal itself", raise_itself, 0, true, false, NULL },
+	{ "local sockets are there for the log", local, 0, true, false, NULL },
+	{ "no file elsewhere is written", write_other, 0, false, true, NULL },
+	{ "none is made", create_other, 0, false, true, NULL },
+	{ "none is removed", remove_other, 0, false, true, NULL },
+	{ "no other device is written", write_device, 0, false, true, NULL },
+	{ "no owner is changed", give_away, 0, false, false, NULL },
+	{ "no program is started", run_program, 0, false, false, NULL },
+	{ "but one that is named", run_program, 0, true, false, "/bin/false" },
+	{ "and none from elsewhere", run_program, 0, false, true, elsewhere },
+	{ "no namespace is made", namespaces, 0, false, false, NULL },
+	{ "no connection, for who needs none", internet, 0, false, false, NULL },
+	{ "a connection for who does", internet, SANDBOX_CONNECT, true, false, NULL },
+	{ "but no raw packets", packets, SANDBOX_CONNECT, false, false, NULL },
 };
 
 /* 1: done, 0: denied, -1: no sandbox. A program that ran ends with 0. */
@@ -144,6 +150,8 @@ static int try_in_child(const struct sandbox *s, bool (*act)(void)) {
 }
 
 static void make_files(void) {
+	static const char script[] = "#!/bin/true\nThis file is long enough to have the "
+				     "head of a program, but has none.\n";
 	char path[4096];
 	if (!mkdtemp(ours) || !mkdtemp(other))
 		exit(1);
@@ -152,6 +160,11 @@ static void make_files(void) {
 		mkdir(path, 0700);
 	}
 	close(try_open(other, "there", O_WRONLY | O_CREAT));
+	int fd = try_open(other, "program", O_WRONLY | O_CREAT);
+	if (write(fd, script, sizeof(script) - 1) != (ssize_t)sizeof(script) - 1)
+		exit(1);
+	close(fd);
+	snprintf(elsewhere, sizeof(elsewhere), "%s/program", other);
 }
 
 static void remove_files(void) {
@@ -166,6 +179,7 @@ static void remove_files(void) {
 	unlink(path);
 	snprintf(path, sizeof(path), "%s/new", other);
 	unlink(path);
+	unlink(elsewhere);
 	rmdir(ours);
 	rmdir(other);
 }
@@ -175,7 +189,8 @@ int main(void) {
 	make_files();
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		struct err err = ERR_INIT;
-		struct sandbox *s = sandbox_new(writable, 1, rows[i].uses, &err);
+		struct sandbox *s = sandbox_new(writable, 1, rows[i].uses,
+						rows[i].program, &err);
 		if (!ok(s != NULL, "a sandbox: %s", err.msg))
 			continue;
 		bool landlock = strstr(sandbox_words(s), "Landlock");
@@ -189,7 +204,7 @@ int main(void) {
 	}
 	const char *const missing[] = { "/nowhere/at/all" };
 	struct err err = ERR_INIT;
-	struct sandbox *s = sandbox_new(missing, 1, 0, &err);
+	struct sandbox *s = sandbox_new(missing, 1, 0, NULL, &err);
 	ok(s == NULL ? strstr(err.msg, "/nowhere/at/all") != NULL
 		     : !strstr(sandbox_words(s), "Landlock"),
 	   "a directory that is not there is named: %s", err.msg);

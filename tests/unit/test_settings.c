@@ -69,6 +69,96 @@ static int load_text(const char *text, struct settings *s, struct buf *errors) {
 #define QUEUE "[queue]\ndir = /q\n"
 #define DEFAULT QUEUE "[relay default]\nhost = a.example\n" /* 4 lines */
 
+/* Which ways there are, and what follows from them. */
+static void test_ways(void) {
+	static const struct {
+		const char *host;
+		enum config_way way;
+		const char *target;
+		unsigned port;
+		enum config_tls tls;
+	} ways[] = {
+		{ "a.example b.example*2", CONFIG_WAY_HOSTS, "", 587, CONFIG_TLS_STARTTLS },
+		{ "mx:", CONFIG_WAY_MX, "", 25, CONFIG_TLS_OPPORTUNISTIC },
+		{ "MX:example.org", CONFIG_WAY_MX, "example.org", 25, CONFIG_TLS_OPPORTUNISTIC },
+		{ "srv:example.org", CONFIG_WAY_SRV, "example.org", 587, CONFIG_TLS_STARTTLS },
+		{ "lmtp:/run/lmtp", CONFIG_WAY_LMTP, "/run/lmtp", 587, CONFIG_TLS_NONE },
+		{ "lmtp:[::1]:24", CONFIG_WAY_LMTP, "[::1]:24", 587, CONFIG_TLS_NONE },
+		{ "maildir:/home/a/Maildir", CONFIG_WAY_MAILDIR, "/home/a/Maildir", 587,
+		  CONFIG_TLS_STARTTLS },
+		{ "discard:", CONFIG_WAY_DISCARD, "", 587, CONFIG_TLS_STARTTLS },
+		{ "hold: until I am back", CONFIG_WAY_HOLD, "until I am back", 587,
+		  CONFIG_TLS_STARTTLS },
+		{ "error:5.7.1 not from here", CONFIG_WAY_ERROR, "5.7.1 not from here", 587,
+		  CONFIG_TLS_STARTTLS },
+	};
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		AUTO_BUF struct buf text = BUF_INIT(1000), errors = BUF_INIT(1000);
+		struct settings s;
+		const char *target = "?";
+		buf_addf(&text, QUEUE "[relay default]\nhost = %s\n", ways[i].host);
+		is_int(load_text(buf_str(&text), &s, &errors), 0, "%s %s", ways[i].host,
+		       buf_str(&errors));
+		ok(s.relay_count == 1 && config_way(s.relay, &target) == ways[i].way &&
+			   strcmp(target, ways[i].target) == 0 && s.relay->port == ways[i].port &&
+			   s.relay->tls == ways[i].tls,
+		   "%s is what it is", ways[i].host);
+		ok(config_is_per_domain(s.relay) == (strcmp(ways[i].host, "mx:") == 0),
+		   "%s: destinations of their own", ways[i].host);
+		config_release(&s);
+	}
+}
+
+static void test_routes(void) {
+	struct settings s;
+	AUTO_BUF struct buf errors = BUF_INIT(10000), names = BUF_INIT(1000),
+			    warnings = BUF_INIT(10000);
+	is_int(load_text(DEFAULT "[relay b]\nhost = b.example\n"
+				 "[route one]\nsender = *@a.example <>\nuser = 0 root\nrelay = b\n"
+				 "[route two]\nrecipient = *\nrelay = default\n"
+				 "[route three]\nrecipient = *@c.example\nrelay = b\n"
+				 "[route four]\nuser = nobody-of-that-name\nrelay = b\n",
+			 &s, &errors),
+	       0, "routes are read %s", buf_str(&errors));
+	struct route_table t = config_routes(&s, &names);
+	is_int((int64_t)t.count, 4, "all of them");
+	is_str(buf_str(&names), "default b", "with the names of the relays");
+	ok(t.rule[0].uid_count == 2 && t.rule[0].uid[0] == 0 && t.rule[0].uid[1] == 0,
+	   "users by number and by name");
+	config_warnings(&s, &warnings);
+	ok(strstr(buf_str(&warnings),
+		  ":14:2: warning: [route three] never matches: [route two] before it takes the "
+		  "same mail\n"),
+	   "a route that is covered is a warning: %s", buf_str(&warnings));
+	ok(strstr(buf_str(&warnings), ":18:1: warning: user: nobody here is called "
+				      "nobody-of-that-name\n"),
+	   "so is a user that is none");
+	ok(!strstr(buf_str(&warnings), "no route leads"), "a relay with a route is used");
+	config_release(&s);
+}
+
+/* Values that are several numbers are shown as they are written. */
+static void test_rates(void) {
+	static const char *const lines[] = {
+		"rate = 10/s",      "rate = 100/15m",    "rate = 1/d",
+		"quota = 500/d",    "quota = 100/h",     "quota = 100/h 500/d",
+		"domain-rate = 5/90s", "domain-quota = 9/d",
+		"warmup = 50 1.5 2026-11-22", "warmup = 1 10 2000-02-29", "domain-warmup = 2 1.05 2026-12-31",
+	};
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		AUTO_BUF struct buf text = BUF_INIT(1000), shown = BUF_INIT(20000),
+				    want = BUF_INIT(1000), errors = BUF_INIT(1000);
+		struct settings s;
+		buf_addf(&text, DEFAULT "%s\n", lines[i]);
+		is_int(load_text(buf_str(&text), &s, &errors), 0, "%s %s", lines[i],
+		       buf_str(&errors));
+		config_show(&s, &shown);
+		buf_addf(&want, "relay default %s  # ", lines[i]);
+		ok(strstr(buf_str(&shown), buf_str(&want)), "%s is shown as it is", lines[i]);
+		config_release(&s);
+	}
+}
+
 static void test_values(void) {
 	struct settings s;
 	AUTO_BUF struct buf errors = BUF_INIT(10000);
@@ -182,14 +272,17 @@ static const struct {
 	{ "a domain to masquerade that is none", DEFAULT "[identity]\nmasquerade = a.org, *b.org\n",
 	  "FILE:6:14: masquerade: \"a.org,\" is no domain; write them like host.example.org or "
 	  "*.lan.example.org, with blanks between them\n" },
+	{ "a resolver is an address", "resolver = localhost\n" DEFAULT,
+	  "FILE:1:12: resolver: \"localhost\" is not the address of a name server; write it like "
+	  "127.0.0.1 or 192.0.2.1:53\n" },
 	{ "root is an address", "root = bob\n" DEFAULT,
 	  "FILE:1:8: root: \"bob\" is not an address; write it like alice@example.org\n" },
 	{ "an unknown section is told once, its keys are skipped",
 	  DEFAULT "[queu]\na = b\nlifetime = x\n",
 	  "FILE:5:2: unknown section \"queu\"; did you mean \"queue\"?\n" },
-	{ "a section of other versions is unknown", DEFAULT "[route lan]\nrelay = x\n",
-	  "FILE:5:2: unknown section \"route\"; this version of nightmail knows [relay NAME], "
-	  "[identity], [queue] and [listen]\n" },
+	{ "a section of other versions is unknown", DEFAULT "[cluster lan]\nrelay = x\n",
+	  "FILE:5:2: unknown section \"cluster\"; this version of nightmail knows [relay NAME], "
+	  "[route NAME], [dkim DOMAIN], [identity], [queue], [listen] and [notify]\n" },
 	{ "a mistyped [relay default] is not missed again",
 	  QUEUE "[realy default]\nhost = a\n",
 	  "FILE:3:2: unknown section \"realy\"; did you mean \"relay\"?\n" },
@@ -224,11 +317,54 @@ static const struct {
 	  "FILE:4:8: host: \"a.example,\": hosts are separated by spaces, without commas\n" },
 	{ "half an address is none", QUEUE "[relay default]\nhost = 192.0.2\n",
 	  "FILE:4:8: host: \"192.0.2\" is neither a host name nor an address\n" },
-	{ "srv: is for another version",
-	  QUEUE "[relay default]\nhost = srv:example.org\n",
-	  "FILE:4:8: host: this version of nightmail cannot do \"srv:\"; name the servers\n" },
-	{ "mx: is for another version", QUEUE "[relay default]\nhost = mx:\n",
-	  "FILE:4:8: host: this version of nightmail cannot do \"mx:\"; name the servers\n" },
+	{ "srv: needs a domain", QUEUE "[relay default]\nhost = srv:\n",
+	  "FILE:4:12: host: after srv: stands a domain, as in srv:example.org\n" },
+	{ "mx: has a domain or nothing", QUEUE "[relay default]\nhost = mx:a b\n",
+	  "FILE:4:11: host: after mx: stands nothing, for each recipient's own domain, or one "
+	  "domain\n" },
+	{ "another way stands alone", QUEUE "[relay default]\nhost = a.example mx:\n",
+	  "FILE:4:18: host: \"mx:\" stands alone, without other hosts\n" },
+	{ "lmtp: needs a port", QUEUE "[relay default]\nhost = lmtp:a.example\n",
+	  "FILE:4:13: host: after lmtp: stands the path of a socket, or HOST:PORT\n" },
+	{ "maildir: needs a path", QUEUE "[relay default]\nhost = maildir:mail\n",
+	  "FILE:4:16: host: after maildir: stands a path that begins with /\n" },
+	{ "discard: has nothing behind it", QUEUE "[relay default]\nhost = discard:x\n",
+	  "FILE:4:16: host: after discard: nothing may stand\n" },
+	{ "error: has words", QUEUE "[relay default]\nhost = error:\n",
+	  "FILE:4:14: host: after error: stand the words that the sender is told\n" },
+	{ "a weight is a number", QUEUE "[relay default]\nhost = a.example*x b\n",
+	  "FILE:4:8: host: \"a.example*x\": a weight is a number from 1 to 1000, as in "
+	  "smtp.example.org*3\n" },
+	{ "no stranger gets a login",
+	  QUEUE "[relay default]\nhost = mx:\nlogin = me\npassword = command:x\n",
+	  "FILE:5:1: [relay default] delivers to the servers of other domains, and those get no "
+	  "login; take the login away, or name the server\n" },
+	{ "nothing logs in at nothing",
+	  QUEUE "[relay default]\nhost = discard:\nlogin = me\npassword = command:x\n",
+	  "FILE:5:1: [relay default] has no server to log in at\n" },
+	{ "a socket has no TLS",
+	  QUEUE "[relay default]\nhost = lmtp:/run/lmtp\ntls = implicit\n",
+	  "FILE:5:1: [relay default]: a socket of this machine has no TLS\n" },
+	{ "a source of each kind", DEFAULT "source = 192.0.2.1 192.0.2.2\n",
+	  "FILE:5:20: source: one IPv4 address and one IPv6 address, not more\n" },
+	{ "a route leads somewhere", DEFAULT "[route a]\nsender = *@b.example\n",
+	  "FILE:5:2: [route a] leads nowhere; add relay = NAME\n" },
+	{ "to a relay that there is", DEFAULT "[route a]\nsender = *@b.example\nrelay = defualt\n",
+	  "FILE:7:1: there is no [relay defualt]; did you mean \"default\"?\n" },
+	{ "a route says for which mail", DEFAULT "[route a]\nrelay = default\n",
+	  "FILE:5:2: [route a] does not say for which mail; add recipient, sender or user\n" },
+	{ "a domain is no pattern",
+	  DEFAULT "[route a]\nrecipient = *@a.example lan.example\nrelay = default\n",
+	  "FILE:6:25: recipient: \"lan.example\" matches no address; all of a domain are written "
+	  "*@example.org, one is alice@example.org\n" },
+	{ "nor is an at sign enough",
+	  DEFAULT "[route a]\nrecipient = @a.example\nrelay = default\n",
+	  "FILE:6:13: recipient: \"@a.example\" matches no address; write *@a.example\n" },
+	{ "a user has no domain", DEFAULT "[route a]\nuser = a@b\nrelay = default\n",
+	  "FILE:6:8: user: \"a@b\" is neither a user name nor a user id; several are separated by "
+	  "blanks\n" },
+	{ "one route, one relay", DEFAULT "[route a]\nuser = 1\nrelay = default b\n",
+	  "FILE:7:17: relay: a route leads to one relay\n" },
 	{ "nine hosts are too many", QUEUE "[relay default]\nhost = a b c d e f g h i\n",
 	  "FILE:4:24: host: more than 8 hosts\n" },
 	{ "a port is a number", DEFAULT "port = smtp\n",
@@ -357,12 +493,25 @@ static const struct {
 	  "FILE: there is no [relay default], so mail is accepted but cannot leave; add the "
 	  "lines \"[relay default]\" and \"host = smtp.example.org\" with the name of your mail "
 	  "provider's server\n" },
+	{ "a rate is messages in a time", DEFAULT "rate = 10\n",
+	  "FILE:5:8: rate: \"10\" is not messages in a time, like 10/s or 100/15m; a day is the longest, "
+	  "1000000 the most\n" },
+	{ "a quota is for an hour or a day", DEFAULT "quota = 100/h 5/s\n",
+	  "FILE:5:15: quota: \"5/s\" is not recipients an hour or a day, like 100/h or 500/d\n" },
+	{ "a quota of each kind is one", DEFAULT "domain-quota = 5/d 6/d\n",
+	  "FILE:5:20: domain-quota: \"6/d\": that is given twice\n" },
+	{ "a warm-up grows", DEFAULT "warmup = 50 1 2026-11-22\n",
+	  "FILE:5:13: warmup: \"1\" is not how much more each day may have, from 1.01 to 10\n" },
+	{ "a warm-up begins on a day that there is", DEFAULT "warmup = 50 1.5 2026-02-29\n",
+	  "FILE:5:17: warmup: \"2026-02-29\" is not the first day, like 2026-11-22\n" },
+	{ "a webhook is no secret to anybody else", DEFAULT "[notify]\nwebhook = http://example.org/\n",
+	  "FILE:6:11: webhook: http:// is for 127.0.0.1 and localhost; write https://\n" },
 	{ "all errors come in one pass", DEFAULT "prot = 1\ntls = x\nlogin = y\n[nix]\n",
 	  "FILE:5:1: unknown key \"prot\" in [relay default]; did you mean \"port\"?\n"
 	  "FILE:6:7: tls: \"x\" is no TLS mode; there are starttls, implicit, opportunistic and "
 	  "none\n"
 	  "FILE:8:2: unknown section \"nix\"; this version of nightmail knows [relay NAME], "
-	  "[identity], [queue] and [listen]\n"
+	  "[route NAME], [dkim DOMAIN], [identity], [queue], [listen] and [notify]\n"
 	  "FILE:7:1: [relay default] has a login but no password; add password = file:PATH\n" },
 };
 
@@ -553,7 +702,7 @@ static void test_system(void) {
 	AUTO_BUF struct buf warnings = BUF_INIT(20000);
 	config_warnings(&s, &warnings);
 	buf_reset(&want);
-	buf_addf(&want, "%s/etc/conf.d/10-a.conf:4:2: warning: nothing uses [relay two]",
+	buf_addf(&want, "%s/etc/conf.d/10-a.conf:4:2: warning: no route leads to [relay two]",
 		 root);
 	ok(strstr(buf_str(&warnings), buf_str(&want)),
 	   "a relay that nothing uses is a warning");
@@ -780,6 +929,9 @@ int main(void) {
 		return 1;
 	put("hosts", "");
 	test_values();
+	test_rates();
+	test_ways();
+	test_routes();
 	test_defaults();
 	test_bad();
 	test_listen();

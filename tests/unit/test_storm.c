@@ -8,8 +8,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/auto.h"
 #include "base/file.h"
@@ -173,16 +171,6 @@ static void check_restore(void) {
 
 /* --- on disk --- */
 
-static struct queue *open_queue(const char *dir) {
-	struct err err = ERR_INIT;
-	struct queue *q = queue_open(dir, &err);
-	if (!q) {
-		printf("Bail out! %s\n", err.msg);
-		exit(1);
-	}
-	return q;
-}
-
 static void hold(struct queue *q, const struct queue_id *id,
 		 const struct queue_id *storm) {
 	struct queue_claim *c = queue_claim(q, id, NULL, NULL);
@@ -194,7 +182,7 @@ static void hold(struct queue *q, const struct queue_id *id,
 /* The first and the last of a storm, held. */
 static const char *prepare(const struct queue_id *first, const struct queue_id *last) {
 	const char *dir = spool_make();
-	struct queue *q = open_queue(dir);
+	struct queue *q = spool_open(dir);
 	spool_accept(q, *first, 2, SPAN(CONTENT));
 	spool_accept(q, *last, 2, SPAN(CONTENT));
 	hold(q, first, first);
@@ -217,49 +205,13 @@ static int round_of(struct queue *q, const struct queue_id *first,
 	return notify_settle(q, c, &settings, NULL, NULL, &finished, NULL);
 }
 
-struct fault {
-	unsigned at, seen;
-	int error; /* 0: the process dies */
+struct round {
+	const struct queue_id *first, *last;
 };
 
-static int before(void *ctx, const struct file_event *ev) {
-	struct fault *f = ctx;
-	(void)ev;
-	if (++f->seen != f->at)
-		return 0;
-	if (f->error == 0)
-		_exit(0);
-	return f->error;
-}
-
-/* The round, with one fault. 1: it never came to that operation. */
-static int faulty_round(const char *dir, const struct queue_id *first,
-			const struct queue_id *last, const struct fault *fault) {
-	fflush(stdout);
-	pid_t pid = fork();
-	if (pid == 0) {
-		struct fault f = *fault;
-		const struct file_hook hook = { .before = before, .ctx = &f };
-		struct queue *q = open_queue(dir);
-		file_set_hook(&hook);
-		round_of(q, first, last);
-		_exit(f.seen < f.at ? 1 : 0);
-	}
-	int status;
-	waitpid(pid, &status, 0);
-	return WEXITSTATUS(status);
-}
-
-static int count_name(void *ctx, const struct queue_id *id) {
-	(void)id;
-	++*(int *)ctx;
-	return 0;
-}
-
-static int count_names(struct queue *q) {
-	int n = 0;
-	queue_scan(q, false, count_name, &n, NULL);
-	return n;
+static void do_round(struct queue *q, void *ctx) {
+	const struct round *r = ctx;
+	round_of(q, r->first, r->last);
 }
 
 static bool is_held(struct queue *q, const struct queue_id *id,
@@ -276,10 +228,10 @@ static bool is_held(struct queue *q, const struct queue_id *id,
 /* Both messages, held, and one digest that is free to go. */
 static bool holds(const char *dir, const struct queue_id *first,
 		  const struct queue_id *last) {
-	struct queue *q = open_queue(dir);
+	struct queue *q = spool_open(dir);
 	struct queue_id digest = queue_id_notice(first, 0);
 	struct queue_message m;
-	bool right = count_names(q) == 3 && is_held(q, first, first) &&
+	bool right = spool_count(q) == 3 && is_held(q, first, first) &&
 		     is_held(q, last, first) && !queue_is_claimed(q, &digest);
 	if (queue_read(q, &digest, false, &m, NULL, NULL) == 0) {
 		right &= m.env.from.len == 0 && m.env.to_count == 2;
@@ -296,10 +248,10 @@ static void check_faults(const char *label, int error) {
 	unsigned n = 0;
 	bool right = true;
 	for (int more = 1; more;) {
-		struct fault f = { .at = ++n, .error = error };
+		struct round round = { &first, &last };
 		const char *dir = prepare(&first, &last);
-		more = faulty_round(dir, &first, &last, &f) == 0;
-		struct queue *q = open_queue(dir);
+		more = spool_with_fault(dir, ++n, error, do_round, &round);
+		struct queue *q = spool_open(dir);
 		round_of(q, &first, &last);
 		queue_free(q);
 		if (!holds(dir, &first, &last)) {
@@ -318,15 +270,15 @@ static void check_once(void) {
 	const struct queue_id first = spool_id(7), last = spool_id(9);
 	const struct queue_id digest = queue_id_notice(&first, 0);
 	const char *dir = prepare(&first, &last);
-	struct queue *q = open_queue(dir);
+	struct queue *q = spool_open(dir);
 	is_int(round_of(q, &first, &last), 0, "a digest is made");
 	struct queue_claim *c = queue_claim(q, &digest, NULL, NULL);
 	queue_claim_remove(c, NULL);
 	is_int(round_of(q, &first, &last), 0, "when that has gone out");
-	is_int(count_names(q), 2, "there is no second one");
+	is_int(spool_count(q), 2, "there is no second one");
 	hold(q, &last, &last);
 	is_int(round_of(q, &last, &last), 0, "another storm");
-	is_int(count_names(q), 3, "has its own");
+	is_int(spool_count(q), 3, "has its own");
 	queue_free(q);
 	spool_remove(dir);
 }
@@ -335,29 +287,18 @@ static void check_once(void) {
 static void check_others(void) {
 	const struct queue_id first = spool_id(7), last = spool_id(9);
 	const char *dir = prepare(&first, &last);
-	struct queue *q = open_queue(dir);
+	struct queue *q = spool_open(dir);
 	AUTO_BUF struct buf record = BUF_INIT(1024);
 	round_of(q, &last, &last);
-	is_int(count_names(q), 2, "only the first message of a storm has a digest");
+	is_int(spool_count(q), 2, "only the first message of a storm has a digest");
 	struct queue_claim *c = queue_claim(q, &first, NULL, NULL);
-	journal_add_release(&record);
+	journal_add_release(&record, &(struct moment){ .wall_ms = 1 });
 	queue_claim_append(c, buf_span(&record), true, NULL);
 	queue_claim_release(c);
 	round_of(q, &first, &last);
-	is_int(count_names(q), 2, "and not once it was released");
+	is_int(spool_count(q), 2, "and not once it was released");
 	queue_free(q);
 	spool_remove(dir);
-}
-
-static void read_text(struct queue *q, const struct queue_id *id, char *text) {
-	struct queue_claim *c = queue_claim(q, id, NULL, NULL);
-	text[0] = '\0';
-	if (!c)
-		return;
-	size_t len = (size_t)queue_claim_message(c)->content_len;
-	if (len < TEXT_MAX && queue_claim_content(c, 0, text, len, NULL) == 0)
-		text[len] = '\0';
-	queue_claim_release(c);
 }
 
 static void check_text(void) {
@@ -376,10 +317,10 @@ static void check_text(void) {
 	const struct queue_id first = spool_id(7), last = spool_id(9);
 	const struct queue_id digest = queue_id_notice(&first, 0);
 	const char *dir = prepare(&first, &last);
-	struct queue *q = open_queue(dir);
+	struct queue *q = spool_open(dir);
 	static char text[TEXT_MAX];
 	round_of(q, &first, &last);
-	read_text(q, &digest, text);
+	spool_text(q, &digest, text, sizeof(text));
 	for (size_t i = 0; i < sizeof(has) / sizeof(has[0]); i++)
 		ok(strstr(text, has[i]), "the digest has: %s", has[i]);
 	ok(text[0] && !strchr(text, '\033'), "and no escape sequence of a message");
@@ -404,6 +345,7 @@ static void check_stale(void) {
 int main(void) {
 	char host[] = "relay.example.org";
 	settings = (struct settings){ .hostname = host,
+				      .domain = host,
 				      .lifetime_ms = 432000000,
 				      .storm_limit = { LIMIT, WINDOW } };
 	check_window();

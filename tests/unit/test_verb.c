@@ -189,7 +189,7 @@ static void check_row(size_t i) {
 	if (rows[i].reply)
 		add_deferral(&id, rows[i].reply, rows[i].host, rows[i].attempts);
 	if (rows[i].held) {
-		journal_add_hold(&records, "admin");
+		journal_add_hold(&records, &(struct moment){ .wall_ms = 1 }, "admin");
 		append(&id, &records);
 	}
 	is_int(verb_describe(q, &id, false, &rows[i].live, &line, NULL), 0, "%s",
@@ -321,7 +321,7 @@ static int64_t age_after(enum verb_act act, bool relay_held, bool held) {
 	past.boot_ms -= 36000000;
 	journal_add_attempt(&records, &past, 7000, 60000, SPAN("default"));
 	if (held)
-		journal_add_hold(&records, "admin");
+		journal_add_hold(&records, &(struct moment){ .wall_ms = 1 }, "admin");
 	append(&id, &records);
 	const struct relaystate r = { .relay = "default", .held = relay_held, .since = past,
 				      .until = past };
@@ -344,7 +344,7 @@ static void check_age(void) {
 int main(void) {
 	char host[] = "relay.example.org";
 	enum verb_act act;
-	settings = (struct settings){ .hostname = host, .lifetime_ms = 432000000 };
+	settings = (struct settings){ .hostname = host, .domain = host, .lifetime_ms = 432000000 };
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		check_row(i);
 	check_flags();

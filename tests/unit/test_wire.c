@@ -10,7 +10,7 @@ static struct wire_worker sample(void) {
 	static char dir[] = "/tmp/a b=c%", helo[] = "host.example", domain[] = "",
 		    name[] = "default", one[] = "mx1.example", two[] = "2001:db8::1",
 		    login[] = "user name", password[] = "file:/etc/x y",
-		    source[] = "192.0.2.7";
+		    source[] = "192.0.2.7", resolver[] = "127.0.0.1:5353";
 	return (struct wire_worker){
 		.slot = 127,
 		.dir = dir,
@@ -24,6 +24,8 @@ static struct wire_worker sample(void) {
 		.retry_max_ms = INT64_MAX,
 		.idle_ms = 5000,
 		.refused = 2,
+		.resolve = true,
+		.resolver = resolver,
 		.relay = {
 			.name = name,
 			.host = { one, two },
@@ -55,6 +57,8 @@ static void test_worker(void) {
 	is_str(r.root, "root@x.org", "the address of root arrives");
 	is_str(r.masquerade, "a.org *.b.org", "the domains to masquerade arrive");
 	is_str(r.aliases, "/etc/a b", "the path of the aliases arrives");
+	ok(r.resolve && !r.trust_anchor, "that DNS is needed arrives");
+	is_str(r.resolver, "127.0.0.1:5353", "and whom to ask");
 	ok(!r.from && !r.envelope_from, "what is not set is not there");
 	is_str(r.domain, "", "an empty value arrives as empty");
 	is_int(r.retry_max_ms, INT64_MAX, "the largest number arrives");
@@ -127,7 +131,7 @@ static void test_reports(void) {
 	is_str(r.text, "535 bad\ncredentials \x1b[31m",
 	       "a hostile reply stays one value");
 	is_int(r.code, 535, "down tells the code");
-	back_and_forth((struct wire_report){ .kind = WIRE_BUSY, .text = "421" });
+	back_and_forth((struct wire_report){ .kind = WIRE_BUSY, .text = "421", .words = "later" });
 	r = back_and_forth((struct wire_report){ .kind = WIRE_DONE, .id = id });
 	is_int(queue_id_cmp(&r.id, &id), 0, "done tells the message");
 	r = back_and_forth((struct wire_report){ .kind = WIRE_LATER,
@@ -143,6 +147,8 @@ static void test_reports(void) {
 		.kind = WIRE_SKIP, .id = id, .why = WIRE_SKIP_DAMAGED });
 	is_int(r.why, WIRE_SKIP_DAMAGED, "skip tells why");
 	back_and_forth((struct wire_report){ .kind = WIRE_WINDOW_CLEAN });
+	r = back_and_forth((struct wire_report){ .kind = WIRE_NO_STREAM, .text = "503 what" });
+	is_str(r.text, "503 what", "no-stream tells why");
 	r = back_and_forth((struct wire_report){ .kind = WIRE_REFUSED, .count = 3, .text = "a b@x" });
 	is_int(r.count, 3, "refused tells how many");
 	is_str(r.text, "a b@x", "and the last of them");

@@ -59,10 +59,11 @@ static bool sound(struct delivery *d, const bool flags[MESSAGES], unsigned cut) 
 }
 
 /* Returns true when the worker did not live to the end. */
-static bool one_cut(unsigned cut, bool *ret_sound, unsigned *ret_flagged) {
+static bool one_cut(bool stream, unsigned cut, bool *ret_sound, unsigned *ret_flagged) {
 	struct delivery d;
 	bool flags[MESSAGES];
-	delivery_open(&d, "PIPELINING", rules);
+	delivery_open(&d, stream ? "PIPELINING\nCHUNKING" : "PIPELINING", rules);
+	d.params.stream = stream;
 	for (unsigned i = 0; i < MESSAGES; i++)
 		delivery_queue(&d, recipients[i], NULL);
 	delivery_run(&d, 0, MESSAGES, DELIVERY_ANSWERED, delivery_die_at, &cut);
@@ -78,21 +79,27 @@ static bool one_cut(unsigned cut, bool *ret_sound, unsigned *ret_flagged) {
 	return died;
 }
 
-int main(void) {
+static void test_deaths(bool stream) {
 	unsigned cut = 1, bad = 0, most = 0, doubts = 0;
 	bool fine = true, died = true;
 	for (; died && cut < CUTS_MAX; cut++) {
 		unsigned flags = 0;
-		died = one_cut(cut, &fine, &flags);
+		died = one_cut(stream, cut, &fine, &flags);
 		bad += !fine;
 		doubts += flags > 0;
 		most = flags > most ? flags : most;
 	}
-	printf("# %u cut points, %u of them leave a doubt\n", cut - 1, doubts);
+	printf("# %s: %u cut points, %u of them leave a doubt\n",
+	       stream ? "streaming" : "DATA", cut - 1, doubts);
 	ok(!died, "the worker runs through when nothing happens to it");
 	ok(cut > 20, "it was killed at many places");
 	is_int(bad, 0, "nothing is lost, and nothing goes twice without a flag");
 	ok(doubts > 0, "deaths between the final dot and its record leave a doubt");
 	ok(most <= 4, "a doubt is about one window at most");
+}
+
+int main(void) {
+	test_deaths(false);
+	test_deaths(true);
 	return done_testing();
 }

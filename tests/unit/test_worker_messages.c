@@ -227,7 +227,7 @@ static void test_claimed(void) {
 	struct queue_claim *mine = queue_claim(d.q, &one, NULL, NULL);
 	queue_claim_remove(queue_claim(d.q, &two, NULL, NULL), NULL);
 	struct queue_claim *held = queue_claim(d.q, &three, NULL, NULL);
-	journal_add_hold(&hold, "admin");
+	journal_add_hold(&hold, &(struct moment){ .wall_ms = 1 }, "admin");
 	queue_claim_append(held, buf_span(&hold), true, NULL);
 	queue_claim_release(held);
 	delivery_run(&d, 0, 5, DELIVERY_ANSWERED, NULL, NULL);

@@ -298,8 +298,8 @@ static void play_hold(struct crash_run *run) {
 	AUTO_BUF struct buf hold = BUF_INIT(4096), release = BUF_INIT(4096);
 	accept_one(run, 1, 1);
 	begin(run);
-	journal_add_hold(&hold, "admin");
-	journal_add_release(&release);
+	journal_add_hold(&hold, &(struct moment){ .wall_ms = 1 }, "admin");
+	journal_add_release(&release, &(struct moment){ .wall_ms = 1 });
 	struct queue_claim *c = claim(run, 1);
 	mark(run, CRASH_HOLDING, 1);
 	if (c && append(c, &hold) == 0)

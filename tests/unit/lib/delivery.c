@@ -123,7 +123,8 @@ static _Noreturn void be_worker(struct delivery *d, int channel, void (*in_child
 	proc_die_with(getppid(), SIGKILL);
 	if (in_child)
 		in_child(ctx);
-	_exit(worker_run(&d->params, channel, NULL, span_str(d->password)));
+	const struct worker_secret secret = { .text = span_str(d->password) };
+	_exit(worker_run(&d->params, channel, NULL, &secret));
 }
 
 /* "done id=0CHN...": which message it is of. */

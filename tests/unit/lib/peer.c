@@ -26,6 +26,8 @@ struct session {
 	const struct peer_rule *rules;
 	int fd;
 	bool closing, in_data, in_auth, done_anything;
+	bool in_chunk, chunk_last, chunk_refused;
+	size_t chunk_left, chunk_bytes;
 	char *in;
 	size_t in_len;
 	char out[65536];
@@ -72,6 +74,13 @@ static bool answer(struct session *s, const char *stage, const char *command,
 	if (!r->reply) {
 		s->closing = true;
 		return false;
+	}
+	if (strcmp(r->reply, PEER_LOSES) == 0)
+		return true;
+	if (strcmp(r->reply, PEER_REPEATS) == 0) {
+		say(s, usual);
+		say(s, usual);
+		return true;
 	}
 	if (r->reply[0])
 		say(s, r->reply);
@@ -129,6 +138,61 @@ static void on_auth(struct session *s, const char *line) {
 	say(s, "334 PDEyM0BwZWVyPg==");
 }
 
+/* A chunk that was refused is swallowed, except by a server that does not know BDAT. */
+static void on_bdat(struct session *s, const char *line) {
+	const struct peer_rule *r = find_rule(s, "bdat", line);
+	if (r) {
+		s->closing = !r->reply;
+		if (r->reply)
+			say(s, r->reply);
+		return;
+	}
+	s->in_chunk = true;
+	s->chunk_left = strtoul(line + 5, NULL, 10);
+	s->chunk_bytes = s->chunk_left;
+	s->chunk_last = strstr(line, " LAST") != NULL;
+	s->chunk_refused = !s->to[0];
+	if (s->chunk_refused)
+		say(s, s->from[0] ? "554 5.5.1 no valid recipients" : "503 5.5.1 MAIL first");
+}
+
+static void forget_envelope(struct session *s) {
+	s->to[0] = s->from[0] = '\0';
+}
+
+/* As it ends with DATA: in_data is over, too. */
+static void take_message(struct session *s, size_t bytes) {
+	s->in_data = false;
+	s->done_anything = true;
+	/* What the reply's fate is must not change what was taken. */
+	if (answer(s, "dot", s->from, "250 2.0.0 taken") ||
+	    (s->closing && s->out_len == 0))
+		remember_message(s, bytes);
+}
+
+/* Takes a chunk; false: more is needed. */
+static bool take_chunk(struct session *s) {
+	size_t n = s->in_len < s->chunk_left ? s->in_len : s->chunk_left;
+	const struct peer_rule *cut = find_rule(s, "content", s->in);
+	if (cut) {
+		s->closing = true;
+		return false;
+	}
+	s->chunk_left -= n;
+	memmove(s->in, s->in + n, s->in_len - n + 1);
+	s->in_len -= n;
+	if (s->chunk_left > 0)
+		return false;
+	s->in_chunk = false;
+	if (!s->chunk_refused && s->chunk_last) {
+		take_message(s, s->chunk_bytes);
+		forget_envelope(s);
+	} else if (!s->chunk_refused) {
+		say(s, "250 2.0.0 more");
+	}
+	return true;
+}
+
 static void on_line(struct session *s, const char *line) {
 	if (s->in_auth || strncasecmp(line, "AUTH", 4) == 0) {
 		on_auth(s, line);
@@ -154,8 +218,13 @@ static void on_line(struct session *s, const char *line) {
 		s->seen->quits++;
 		answer(s, "quit", line, "221 2.0.0 bye");
 		s->closing = true;
+	} else if (strncasecmp(line, "BDAT", 4) == 0) {
+		on_bdat(s, line);
+	} else if (strncasecmp(line, "RSET", 4) == 0) {
+		forget_envelope(s);
+		answer(s, "rset", line, "250 2.0.0 reset");
 	} else {
-		say(s, "250 2.0.0 ok");
+		answer(s, "unknown", line, "250 2.0.0 ok");
 	}
 }
 
@@ -174,19 +243,19 @@ static bool take_data(struct session *s) {
 		return false;
 	size_t bytes = end == s->in ? 0 : (size_t)(end - s->in) + 2;
 	size_t whole = bytes + 3;
-	s->in_data = false;
-	s->done_anything = true;
-	/* What the reply's fate is must not change what was taken. */
-	if (answer(s, "dot", s->from, "250 2.0.0 taken") ||
-	    (s->closing && s->out_len == 0))
-		remember_message(s, bytes);
+	take_message(s, bytes);
 	memmove(s->in, s->in + whole, s->in_len - whole + 1);
 	s->in_len -= whole;
 	return true;
 }
 
 static void work(struct session *s) {
-	while (!s->closing && s->in_len > 0) {
+	while (!s->closing && (s->in_len > 0 || (s->in_chunk && s->chunk_left == 0))) {
+		if (s->in_chunk) {
+			if (!take_chunk(s))
+				return;
+			continue;
+		}
 		if (s->in_data) {
 			if (!take_data(s))
 				return;
@@ -234,7 +303,7 @@ static bool receive(struct session *s) {
 }
 
 static void serve(struct session *s) {
-	s->closing = s->in_data = s->in_auth = s->done_anything = false;
+	s->closing = s->in_data = s->in_auth = s->done_anything = s->in_chunk = false;
 	s->in_len = s->out_len = 0;
 	s->to[0] = s->from[0] = '\0';
 	s->seen->connections++;

@@ -13,12 +13,16 @@
 #define PEER_TEXT_MAX (1u << 20)
 
 struct peer_rule {
-	const char *stage; /* greeting ehlo auth mail rcpt data content dot idle quit */
+	const char *stage; /* greeting ehlo auth rset mail rcpt data bdat content dot idle quit,
+			    * unknown: any other command */
 	const char *match; /* bytes the command must contain, or NULL */
 	unsigned times;    /* how often, 0: always */
 	const char *
 		reply; /* whole lines without the last CRLF; NULL: closes; "": stays silent */
 };
+/* Replies that are none: the usual one is lost, or said twice. */
+#define PEER_LOSES "(loses)"
+#define PEER_REPEATS "(repeats)"
 
 /* Counters and texts; read them when the worker is done. */
 struct peer_seen {

@@ -11,8 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "queue/drop.h"
 #include "submit/pickup.h"
 
@@ -29,6 +31,70 @@ const char *spool_make(void) {
 		exit(1);
 	}
 	return path;
+}
+
+struct queue *spool_open(const char *dir) {
+	struct err err = ERR_INIT;
+	struct queue *q = queue_open(dir, &err);
+	if (!q) {
+		printf("Bail out! %s\n", err.msg);
+		exit(1);
+	}
+	return q;
+}
+
+static int count_name(void *ctx, const struct queue_id *id) {
+	(void)id;
+	++*(int *)ctx;
+	return 0;
+}
+
+int spool_count(struct queue *q) {
+	int n = 0;
+	queue_scan(q, false, count_name, &n, NULL);
+	return n;
+}
+
+void spool_text(struct queue *q, const struct queue_id *id, char *text, size_t size) {
+	struct queue_claim *c = queue_claim(q, id, NULL, NULL);
+	text[0] = '\0';
+	if (!c)
+		return;
+	size_t len = (size_t)queue_claim_message(c)->content_len;
+	if (len < size && queue_claim_content(c, 0, text, len, NULL) == 0)
+		text[len] = '\0';
+	queue_claim_release(c);
+}
+
+struct fault {
+	unsigned at, seen;
+	int error;
+};
+
+static int before(void *ctx, const struct file_event *ev) {
+	struct fault *f = ctx;
+	(void)ev;
+	if (++f->seen != f->at)
+		return 0;
+	if (f->error == 0)
+		_exit(0);
+	return f->error;
+}
+
+bool spool_with_fault(const char *dir, unsigned at, int error, spool_act_fn *act, void *ctx) {
+	fflush(stdout);
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct fault f = { .at = at, .error = error };
+		const struct file_hook hook = { .before = before, .ctx = &f };
+		struct queue *q = spool_open(dir);
+		file_set_hook(&hook);
+		act(q, ctx);
+		_exit(f.seen < f.at ? 1 : 0);
+	}
+	int status;
+	waitpid(pid, &status, 0);
+	return WEXITSTATUS(status) == 0;
 }
 
 static void remove_below(int dirfd, const char *name) {

@@ -1,0 +1,20 @@
+# bash completion for header-trace(1)
+
+_nightmail_header_trace() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+	local words='--verify --dkim-verify --arc-verify --resolver --trust --structure --headers
+		--original --config --json --plain --help --version'
+	COMPREPLY=()
+	case $prev in
+	--resolver | --trust)
+		return
+		;;
+	esac
+	if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W "$words" -- "$cur"))
+		return
+	fi
+	compopt -o filenames
+	COMPREPLY=($(compgen -f -- "$cur"))
+}
+complete -F _nightmail_header_trace header-trace

@@ -1,0 +1,15 @@
+# fish completion for header-trace(1)
+
+complete -c header-trace -l verify -d 'check again, now'
+complete -c header-trace -l dkim-verify -d 'only the DKIM signatures'
+complete -c header-trace -l arc-verify -d 'only the ARC chain'
+complete -c header-trace -l resolver -x -d 'the server to ask'
+complete -c header-trace -l trust -x -d 'a server of ours'
+complete -c header-trace -l structure -d 'the parts of the message'
+complete -c header-trace -l headers -d 'the header, decoded'
+complete -c header-trace -l original -d 'the message inside a bounce'
+complete -c header-trace -l config -r -F -d 'where the queue is'
+complete -c header-trace -l json -d 'one JSON object'
+complete -c header-trace -l plain -d 'lines with tabs, nothing cut'
+complete -c header-trace -l help -d 'print the options'
+complete -c header-trace -l version -d 'print the version'

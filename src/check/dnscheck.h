@@ -1,0 +1,87 @@
+#ifndef NIGHTMAIL_CHECK_DNSCHECK_H
+#define NIGHTMAIL_CHECK_DNSCHECK_H
+
+/*
+ * Everything that DNS says about the mail of a domain, as findings. Each check is a function
+ * that reads answers and, where one is pending, says so; all of them run in turn before each
+ * round of questions, so that the whole takes no longer than the longest chain of them.
+ */
+
+#include "authres/spf.h"
+#include "check/finding.h"
+#include "net/dns.h"
+#include "net/crypto.h"
+#include "tlspolicy/sts_record.h"
+
+#define DNSCHECK_IPS_MAX 64
+#define DNSCHECK_SELECTORS_MAX 64
+#define DNSCHECK_MX_MAX 16
+
+struct dnscheck_selector {
+	const char *name;
+	const char *file;                 /* of the private key, NULL: none is compared */
+	const struct crypto_private *key; /* NULL: none, or it cannot be read */
+	char why[200];                    /* why it cannot */
+};
+
+/* A policy that was fetched, or not. */
+enum dnscheck_fetch { DNSCHECK_NOT_FETCHED, DNSCHECK_FETCHED, DNSCHECK_FETCH_FAILED };
+
+enum dnscheck_dnssec {
+	DNSCHECK_DNSSEC_UNKNOWN,
+	DNSCHECK_SECURE,
+	DNSCHECK_INSECURE,
+	DNSCHECK_BOGUS
+};
+
+/* What programs want to know besides the findings. */
+struct dnscheck_facts {
+	enum dnscheck_dnssec dnssec;
+	bool null_mx;
+	char mx[DNSCHECK_MX_MAX][256];
+	size_t mx_count;
+	const char *spf; /* the record: "found", "none", "permerror", "temperror" */
+	unsigned spf_lookups;
+	const char *dmarc;      /* policy, or NULL */
+	char org_walk[256];     /* organisational domain by RFC 9989; "" when not known */
+	char org_list[256];     /* and by the public suffix list */
+	bool sts_record;        /* there is one: the policy should be fetched */
+	const char *sts_status; /* "valid", "none", "invalid" */
+	const char *sts_mode;   /* or NULL */
+	struct {
+		enum spf_result result;
+		char term[128];
+	} ip[DNSCHECK_IPS_MAX];
+};
+
+struct dnscheck {
+	/* by the caller */
+	struct dns *dns;
+	char domain[256];                      /* A-labels, lower case */
+	struct inet_addr ip[DNSCHECK_IPS_MAX]; /* from which mail is sent */
+	size_t ip_count;
+	struct dnscheck_selector selector[DNSCHECK_SELECTORS_MAX];
+	size_t selector_count;
+	const char *helo; /* how the server greets, NULL: not known */
+	bool smarthost;   /* mail goes through somebody else's server */
+	bool parked;      /* the domain is to have no mail */
+	enum dnscheck_fetch sts_fetch;
+	struct span sts_policy;
+	const char *sts_why; /* FAILED: the words */
+	bool sts_silent;     /* FAILED: for want of an answer */
+	/* by the checks */
+	struct dnscheck_facts facts;
+	struct findings *out; /* of the check that runs */
+};
+
+/* Runs all checks, round after round. Findings are added to *ret. */
+void dnscheck_run(struct dnscheck *c, struct findings *ret);
+/* The check of MTA-STS alone; facts.sts_* are set. */
+void dnscheck_run_sts(struct dnscheck *c, struct findings *ret);
+/* Number of the last round: the length of the longest chain of questions; and of questions. */
+void dnscheck_chain(struct dns *dns, unsigned *ret_rounds, unsigned *ret_questions,
+		    int64_t *ret_slowest_ms);
+
+#include "base/banned.h"
+
+#endif

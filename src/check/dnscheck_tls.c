@@ -1,0 +1,259 @@
+/* What makes senders use TLS with the right server: MTA-STS, TLS-RPT, DANE. */
+
+#include "base/auto.h"
+#include "check/dnscheck_state.h"
+#include "tlspolicy/tlsrpt_record.h"
+
+#define TXT_MAX 65536
+#define WEEK_S 604800u
+#define DAY_S 86400u
+
+/* --- MTA-STS --- */
+
+static void set_sts(struct dnscheck *c, const char *status, const char *mode) {
+	c->facts.sts_status = status;
+	c->facts.sts_mode = mode;
+}
+
+/* The MX hosts against the mx lines, both ways. False: pending. */
+static bool check_cover(struct dnscheck *c, const struct sts_policy *p) {
+	struct dnscheck_hosts h;
+	struct span rest = p->text, pattern;
+	enum finding_severity s = p->mode == STS_ENFORCE ? FINDING_FAIL : FINDING_WARN;
+	if (!dnscheck_hosts(c, &h))
+		return false;
+	for (size_t i = 0; i < h.count; i++)
+		if (p->mode != STS_NONE && !sts_policy_covers(p, span_str(h.name[i])))
+			finding_fix(finding_add(c->out, "sts.mx_uncovered", s, h.name[i],
+						"no mx line of the policy covers it"),
+				    "mx: %s", h.name[i]);
+	while (sts_policy_take_mx(&rest, &pattern)) {
+		bool used = false;
+		for (size_t i = 0; i < h.count; i++)
+			used |= sts_mx_matches(pattern, span_str(h.name[i]));
+		if (!used)
+			finding_add(c->out, "sts.mx_extra", FINDING_NOTICE, c->domain,
+				    "mx: %.*s covers no MX host", (int)pattern.len,
+				    pattern.p);
+	}
+	return true;
+}
+
+static bool check_policy(struct dnscheck *c) {
+	struct sts_policy p;
+	struct err err = ERR_INIT;
+	if (c->sts_fetch == DNSCHECK_NOT_FETCHED) {
+		set_sts(c, NULL, NULL);
+		return true; /* the caller fetches, and comes again */
+	}
+	set_sts(c, "invalid", NULL);
+	if (c->sts_fetch == DNSCHECK_FETCH_FAILED) {
+		finding_add(c->out, c->sts_silent ? "sts.unknown" : "sts.policy_fetch",
+			    c->sts_silent ? FINDING_UNKNOWN : FINDING_FAIL, c->domain,
+			    "%s", c->sts_why);
+		return true;
+	}
+	if (sts_policy_parse(c->sts_policy, &p, &err) != 0) {
+		finding_evidence(finding_add(c->out, "sts.policy_bad", FINDING_FAIL,
+					     c->domain, "%s", err.msg),
+				 c->sts_policy);
+		return true;
+	}
+	set_sts(c, "valid", sts_mode_name(p.mode));
+	if (!check_cover(c, &p))
+		return false;
+	if (p.max_age_s < DAY_S)
+		finding_fix(finding_add(c->out, "sts.max_age", FINDING_WARN, c->domain,
+					"max_age is %u s", (unsigned)p.max_age_s),
+			    "max_age: %u", WEEK_S);
+	if (p.mode == STS_TESTING)
+		finding_add(c->out, "sts.testing", FINDING_NOTICE, c->domain,
+			    "mode testing");
+	else if (p.mode == STS_NONE)
+		finding_add(c->out, "sts.mode_none", FINDING_NOTICE, c->domain,
+			    "mode none");
+	else if (finding_worst(c->out) < FINDING_WARN)
+		finding_add(c->out, "sts.ok", FINDING_OK, c->domain,
+			    "mode enforce, max_age %u s, all MX hosts covered",
+			    (unsigned)p.max_age_s);
+	return true;
+}
+
+bool dnscheck_sts(struct dnscheck *c) {
+	const struct dns_answer *a = dnscheck_get(c, "_mta-sts", c->domain, DNS_TXT);
+	AUTO_BUF struct buf text = BUF_INIT(TXT_MAX);
+	char id[STS_ID_MAX + 1];
+	struct err err = ERR_INIT;
+	c->facts.sts_record = false;
+	if (a->status == DNS_PENDING)
+		return false;
+	set_sts(c, "none", NULL);
+	if (dns_is_temporary(a)) {
+		set_sts(c, NULL, NULL);
+		finding_add(c->out, "sts.unknown", FINDING_UNKNOWN, c->domain, "TXT: %s",
+			    a->why);
+		return true;
+	}
+	size_t n = dnscheck_txt(a, SPAN("v=STSv1"), &text);
+	if (n == 0) {
+		struct dnscheck_hosts h;
+		if (!dnscheck_hosts(c, &h))
+			return false;
+		finding_add(c->out, "sts.none",
+			    h.null && h.count == 0 ? FINDING_NA : FINDING_NOTICE,
+			    c->domain, "there is no MTA-STS record");
+	} else if (n > 1) {
+		set_sts(c, "invalid", NULL);
+		finding_add(c->out, "sts.multiple", FINDING_FAIL, c->domain,
+			    "there are %zu MTA-STS records", n);
+	} else if (sts_record_parse(buf_span(&text), id, &err) != 0) {
+		set_sts(c, "invalid", NULL);
+		finding_evidence(finding_add(c->out, "sts.record_bad", FINDING_FAIL,
+					     c->domain, "%s", err.msg),
+				 buf_span(&text));
+	} else {
+		c->facts.sts_record = true;
+		return check_policy(c);
+	}
+	return true;
+}
+
+/* --- TLS-RPT --- */
+
+bool dnscheck_tlsrpt(struct dnscheck *c) {
+	const struct dns_answer *a = dnscheck_get(c, "_smtp._tls", c->domain, DNS_TXT);
+	AUTO_BUF struct buf text = BUF_INIT(TXT_MAX);
+	struct err err = ERR_INIT;
+	struct dnscheck_hosts h;
+	if (a->status == DNS_PENDING || !dnscheck_hosts(c, &h))
+		return false;
+	if (dns_is_temporary(a)) {
+		finding_add(c->out, "tlsrpt.unknown", FINDING_UNKNOWN, c->domain,
+			    "TXT: %s", a->why);
+		return true;
+	}
+	size_t n = dnscheck_txt(a, SPAN("v=TLSRPTv1"), &text);
+	if (n == 0)
+		finding_fix(finding_add(c->out, "tlsrpt.none",
+					h.null && h.count == 0 ? FINDING_NA
+							       : FINDING_NOTICE,
+					c->domain, "there is no TLS-RPT record"),
+			    "_smtp._tls.%s. TXT \"v=TLSRPTv1; rua=mailto:tls@%s\"",
+			    c->domain, c->domain);
+	else if (n > 1)
+		finding_add(c->out, "tlsrpt.multiple", FINDING_WARN, c->domain,
+			    "there are %zu TLS-RPT records", n);
+	else if (tlsrpt_record_parse(buf_span(&text), NULL, NULL, &err) != 0)
+		finding_evidence(finding_add(c->out, "tlsrpt.bad", FINDING_WARN,
+					     c->domain, "%s", err.msg),
+				 buf_span(&text));
+	else
+		finding_evidence(finding_add(c->out, "tlsrpt.ok", FINDING_OK, c->domain,
+					     "reports are asked for"),
+				 buf_span(&text));
+	return true;
+}
+
+/* --- DANE --- */
+
+/* Lengths of SHA-256 and SHA-512; 0: the whole certificate or key. */
+static bool is_sound(const struct dns_tlsa *t) {
+	static const size_t lengths[] = { 0, 32, 64 };
+	return t->usage <= 3 && t->selector <= 1 && t->matching <= 2 && t->data.len > 0 &&
+	       (t->matching == 0 || t->data.len == lengths[t->matching]);
+}
+
+struct tlsa_state {
+	size_t usable, ee, ta;
+};
+
+static struct tlsa_state check_records(struct dnscheck *c, const char *host,
+				       const struct dns_answer *a) {
+	struct tlsa_state s = { .usable = 0 };
+	struct dns_tlsa t;
+	for (size_t i = 0; i < a->count; i++) {
+		if (!dns_tlsa(a->record[i], &t) || !is_sound(&t)) {
+			finding_add(c->out, "dane.bad", FINDING_FAIL, host,
+				    "TLSA record %zu of %zu cannot be right", i + 1,
+				    a->count);
+			continue;
+		}
+		s.ee += t.usage == 3;
+		s.ta += t.usage == 2;
+	}
+	s.usable = s.ee + s.ta;
+	if (s.usable == 0)
+		finding_add(c->out, "dane.unusable", FINDING_WARN, host,
+			    "no TLSA record has usage 2 or 3");
+	else if (s.usable == 1)
+		finding_add(c->out, "dane.rollover", FINDING_NOTICE, host,
+			    "there is one TLSA record");
+	return s;
+}
+
+/* -1: pending, 0: no usable record, 1: one. */
+static int check_host(struct dnscheck *c, const char *host) {
+	const struct dns_answer *addr = dnscheck_get(c, "", host, DNS_A);
+	if (addr->status == DNS_PENDING)
+		return -1;
+	if (addr->status != DNS_FOUND)
+		addr = dnscheck_get(c, "", host, DNS_AAAA);
+	if (addr->status == DNS_PENDING)
+		return -1;
+	const char *base = addr->secure && addr->cnames > 0 ? addr->canonical : host;
+	const struct dns_answer *a = dnscheck_get(c, "_25._tcp", base, DNS_TLSA);
+	/* A server with broken denial fails here as it would for senders (RFC 7672 2.1.2). */
+	if (a->status == DNS_PENDING)
+		return -1;
+	if (a->status == DNS_BOGUS || (dns_is_temporary(a) && addr->secure)) {
+		finding_add(c->out,
+			    a->status == DNS_BOGUS ? "dane.bogus" : "dane.unknown",
+			    a->status == DNS_BOGUS ? FINDING_FAIL : FINDING_UNKNOWN, host,
+			    "TLSA: %s", a->why);
+		return 0;
+	}
+	if (a->status != DNS_FOUND) {
+		if (addr->secure)
+			finding_add(c->out, "dane.none", FINDING_INFO, host,
+				    "no TLSA record");
+		else if (addr->status == DNS_FOUND)
+			finding_add(c->out, "dane.insecure", FINDING_INFO, host,
+				    "the zone is not signed");
+		return 0;
+	}
+	if (!a->secure || !addr->secure) {
+		finding_add(c->out, "dane.ignored", FINDING_WARN, host,
+			    "TLSA records in a zone that is not signed");
+		return 0;
+	}
+	struct tlsa_state s = check_records(c, host, a);
+	if (s.usable > 0)
+		finding_add(c->out, "dane.ok", FINDING_OK, host,
+			    "%zu usable TLSA record%s", s.usable,
+			    s.usable == 1 ? "" : "s");
+	return s.usable > 0;
+}
+
+bool dnscheck_dane(struct dnscheck *c) {
+	struct dnscheck_hosts h;
+	const struct dns_answer *mx = dns_get(c->dns, span_str(c->domain), DNS_MX);
+	size_t with = 0;
+	bool all = true;
+	if (!dnscheck_hosts(c, &h))
+		return false;
+	for (size_t i = 0; i < h.count && !h.implicit; i++) {
+		int r = check_host(c, h.name[i]);
+		all = all && r >= 0;
+		with += r > 0;
+	}
+	if (!all)
+		return false;
+	if (with > 0 && !mx->secure)
+		finding_add(c->out, "dane.ignored", FINDING_WARN, c->domain,
+			    "the MX records are not in a signed zone");
+	if (with > 0 && with < h.count)
+		finding_add(c->out, "dane.partial", FINDING_WARN, c->domain,
+			    "%zu of %zu MX hosts have usable TLSA records", with,
+			    h.count);
+	return true;
+}

@@ -1,0 +1,172 @@
+/* The zone itself (DNSSEC, name servers, CAA), BIMI, and domains without mail. */
+
+#include "authres/dmarc.h"
+#include "base/auto.h"
+#include "check/dnscheck_state.h"
+#include "check/lint.h"
+#include "mail/fields.h"
+
+#define TXT_MAX 65536
+#define CAA_HEAD 2 /* flags, length of the tag */
+
+/* --- DNSSEC --- */
+
+/* True when all name servers that are named are one. */
+static void check_servers(struct dnscheck *c, const struct dns_answer *ns) {
+	if (ns->status == DNS_FOUND && ns->count == 1)
+		finding_add(c->out, "ns.one", FINDING_NOTICE, c->domain,
+			    "there is one name server");
+}
+
+bool dnscheck_dnssec(struct dnscheck *c) {
+	const struct dns_answer *soa = dns_get(c->dns, span_str(c->domain), DNS_SOA);
+	const struct dns_answer *mx = dns_get(c->dns, span_str(c->domain), DNS_MX);
+	const struct dns_answer *ns = dns_get(c->dns, span_str(c->domain), DNS_NS);
+	if (soa->status == DNS_PENDING || mx->status == DNS_PENDING ||
+	    ns->status == DNS_PENDING)
+		return false;
+	if (soa->status == DNS_BOGUS || mx->status == DNS_BOGUS) {
+		c->facts.dnssec = DNSCHECK_BOGUS;
+		finding_add(c->out, "dnssec.bogus", FINDING_FAIL, c->domain, "%s",
+			    mx->status == DNS_BOGUS ? mx->why : soa->why);
+	} else if (dns_is_temporary(soa) && dns_is_temporary(mx)) {
+		finding_add(c->out, "dnssec.unknown", FINDING_UNKNOWN, c->domain, "%s",
+			    mx->why);
+	} else if (mx->secure || (dns_is_temporary(mx) && soa->secure)) {
+		c->facts.dnssec = DNSCHECK_SECURE;
+		finding_add(c->out, "dnssec.secure", FINDING_OK, c->domain,
+			    "signed and valid");
+	} else {
+		c->facts.dnssec = DNSCHECK_INSECURE;
+		finding_add(c->out, "dnssec.insecure", FINDING_INFO, c->domain,
+			    "the zone is not signed");
+	}
+	check_servers(c, ns);
+	return true;
+}
+
+/* --- CAA --- */
+
+/* "issue letsencrypt.org" of each record. */
+static void add_caa(const struct dns_answer *a, struct buf *out) {
+	for (size_t i = 0; i < a->count; i++) {
+		struct span r = a->record[i];
+		size_t tag = r.len > CAA_HEAD ? (uint8_t)r.p[1] : 0;
+		if (tag == 0 || r.len < CAA_HEAD + tag)
+			continue;
+		struct span value = span_from(r, CAA_HEAD + tag);
+		buf_addf(out, "%s%.*s %.*s", out->len > 0 ? ", " : "", (int)tag,
+			 r.p + CAA_HEAD, (int)value.len, value.p);
+	}
+}
+
+static const char *parent(const char *name) {
+	const char *dot = strchr(name, '.');
+	return dot ? dot + 1 : NULL;
+}
+
+/* RFC 8659 section 3: the name, else the nearest one above with records. */
+bool dnscheck_caa(struct dnscheck *c) {
+	AUTO_BUF struct buf text = BUF_INIT(TXT_MAX);
+	bool pending = false;
+	for (const char *name = c->domain; name; name = parent(name))
+		pending |= dnscheck_get(c, "", name, DNS_CAA)->status == DNS_PENDING;
+	if (pending)
+		return false;
+	for (const char *name = c->domain; name && text.len == 0; name = parent(name))
+		add_caa(dnscheck_get(c, "", name, DNS_CAA), &text);
+	if (text.len > 0)
+		finding_add(c->out, "caa.set", FINDING_INFO, c->domain, "%s",
+			    buf_str(&text));
+	else
+		finding_add(c->out, "caa.none", FINDING_INFO, c->domain,
+			    "there is no CAA record");
+	return true;
+}
+
+/* --- BIMI --- */
+
+static bool declines(struct span text) {
+	struct field f;
+	while (fields_take(&text, &f) > 0)
+		if (span_eq_nocase(f.name, SPAN("l")) && f.value.len > 0)
+			return false;
+	return true;
+}
+
+static void check_bimi_record(struct dnscheck *c, struct span text,
+			      const struct dmarc_report *dmarc) {
+	struct lint l;
+	if (!lint_record(LINT_BIMI, text, &l)) {
+		struct span rest = buf_span(&l.errors), line;
+		while (span_take_line(&rest, &line))
+			finding_evidence(finding_add(c->out, "bimi.bad", FINDING_WARN,
+						     c->domain, "%.*s", (int)line.len,
+						     line.p),
+					 text);
+	} else if (declines(text)) {
+		finding_add(c->out, "bimi.declined", FINDING_NA, c->domain, "declined");
+	} else if (dmarc->policy != DMARC_QUARANTINE && dmarc->policy != DMARC_REJECT) {
+		finding_add(
+			c->out, "bimi.no_policy", FINDING_WARN, c->domain,
+			"there is a logo, but the DMARC policy must be quarantine or reject");
+	} else {
+		finding_evidence(finding_add(c->out, "bimi.ok", FINDING_OK, c->domain,
+					     "there is a record"),
+				 text);
+	}
+	lint_release(&l);
+}
+
+bool dnscheck_bimi(struct dnscheck *c) {
+	const struct dns_answer *a = dnscheck_get(c, "default._bimi", c->domain, DNS_TXT);
+	AUTO_BUF struct buf text = BUF_INIT(TXT_MAX);
+	struct dmarc_query q = { .from = span_str(c->domain), .rules = DMARC_RFC9989 };
+	struct dmarc_report r;
+	if (a->status == DNS_PENDING)
+		return false;
+	if (dnscheck_txt(a, SPAN("v=BIMI1"), &text) == 0) {
+		finding_add(c->out, "bimi.none", FINDING_NA, c->domain,
+			    "no record (optional)");
+		return true;
+	}
+	if (dmarc_check(c->dns, &q, &r) == DMARC_PENDING)
+		return false;
+	check_bimi_record(c, buf_span(&text), &r);
+	return true;
+}
+
+/* --- domains without mail --- */
+
+bool dnscheck_parked(struct dnscheck *c) {
+	AUTO_BUF struct buf text = BUF_INIT(TXT_MAX);
+	struct dmarc_query q = { .from = span_str(c->domain), .rules = DMARC_RFC9989 };
+	struct dmarc_report r;
+	struct dnscheck_hosts h;
+	enum spf_result spf = spf_fetch(c->dns, span_str(c->domain), &text);
+	enum finding_severity s = c->parked ? FINDING_WARN : FINDING_NOTICE;
+	if (!dnscheck_hosts(c, &h) || spf == SPF_PENDING ||
+	    dmarc_check(c->dns, &q, &r) == DMARC_PENDING)
+		return false;
+	bool no_mail = h.null && h.count == 0;
+	bool no_sender = spf == SPF_PASS &&
+			 span_eq_nocase(span_trim(buf_span(&text)), SPAN("v=spf1 -all"));
+	if (!c->parked && !no_mail)
+		return true;
+	if (!no_mail)
+		finding_fix(finding_add(c->out, "parked.mx", s, c->domain,
+					"there is no null MX"),
+			    "%s. MX 0 .", c->domain);
+	if (!no_sender && spf != SPF_TEMPERROR)
+		finding_fix(finding_add(c->out, "parked.spf", s, c->domain,
+					"the SPF record is not \"v=spf1 -all\" alone"),
+			    "%s. TXT \"v=spf1 -all\"", c->domain);
+	if (r.policy != DMARC_REJECT && r.result != DMARC_TEMPERROR)
+		finding_fix(finding_add(c->out, "parked.dmarc", s, c->domain,
+					"the DMARC policy is not reject"),
+			    "_dmarc.%s. TXT \"v=DMARC1; p=reject\"", c->domain);
+	if (c->out->count == 0)
+		finding_add(c->out, "parked.ok", FINDING_OK, c->domain,
+			    "no mail in, none out, forgeries rejected");
+	return true;
+}

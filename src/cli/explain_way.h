@@ -1,0 +1,42 @@
+#ifndef NIGHTMAIL_CLI_EXPLAIN_WAY_H
+#define NIGHTMAIL_CLI_EXPLAIN_WAY_H
+
+/* Where mail goes, for `nightmail explain`: the relays of several recipients with the rules that
+ * chose them, and the servers behind each as they are looked up now. */
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "config/settings.h"
+#include "net/dns.h"
+#include "route/target.h"
+
+#define EXPLAIN_WAYS_MAX 100u
+
+struct explain_way {
+	const struct config_relay *relay;
+	char destination[ROUTE_DESTINATION_MAX + 1]; /* "": its own servers */
+	struct buf why, recipients;                  /* words */
+	enum target_result result;
+	struct target target;
+	struct buf address[TARGET_HOSTS_MAX]; /* with blanks between them; empty: see trouble */
+	struct buf trouble[TARGET_HOSTS_MAX];
+};
+
+struct explain_ways {
+	struct explain_way *way;
+	size_t count;
+};
+
+/* Adds where an address goes. False: no memory, or too many ways. */
+bool explain_way_add(struct explain_ways *w, const struct settings *s,
+		     const struct route_table *routes, const struct route_query *q);
+/* Looks up the servers of all. dns: opened when it is needed first. */
+void explain_ways_look_up(struct explain_ways *w, const struct settings *s);
+void explain_ways_release(struct explain_ways *w);
+
+/* One way in words. several: names the recipients. */
+void explain_way_print(const struct explain_way *w, bool several);
+/* An object in the array that is open. */
+void explain_way_json(struct json *j, const struct explain_way *w);
+
+#endif

@@ -1,0 +1,159 @@
+/*
+ * nightmail login: gets the tokens of a relay whose password is oauth2, with the person's help, and
+ * keeps them where nightmail-deliver finds and refreshes them: as root with the rights of the
+ * user who delivers.
+ */
+
+#include "cli/nightmail_login.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/auto.h"
+#include "base/proc.h"
+#include "cli/cli.h"
+#include "creds/oauth2_login.h"
+
+#define PROGRAM "nightmail login"
+
+static const char help[] =
+	"usage: nightmail login [--config FILE] [--device | --browser] RELAY\n"
+	"Lets this machine send through a relay with password = oauth2: you log in at the\n"
+	"provider, and the tokens that it gives are kept for nightmail-deliver.\n"
+	"  --device       enter a code on any device; where the provider offers it, the default\n"
+	"  --browser      open a page in a browser of this machine\n"
+	"  --config FILE  the configuration of the relay\n";
+
+enum way { WAY_ANY, WAY_DEVICE, WAY_BROWSER };
+
+struct call {
+	const char *config, *relay;
+	enum way way;
+	bool done;
+};
+
+static int take_options(struct call *c, int argc, char **argv) {
+	static const struct option longs[] = {
+		{ "config", required_argument, NULL, 'c' }, { "device", no_argument, NULL, 'd' },
+		{ "browser", no_argument, NULL, 'b' },	    { "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int opt;
+	opterr = 0;
+	while ((opt = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
+		switch (opt) {
+		case 'c':
+			c->config = optarg;
+			break;
+		case 'd':
+			c->way = WAY_DEVICE;
+			break;
+		case 'b':
+			c->way = WAY_BROWSER;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			c->done = true;
+			return EX_OK;
+		default:
+			return cli_bad_option(PROGRAM, opt, argv);
+		}
+	}
+	if (optind + 1 != argc)
+		return cli_usage(PROGRAM, "one relay is needed");
+	c->relay = argv[optind];
+	return EX_OK;
+}
+
+static void tell(void *ctx, const char *url, const char *code) {
+	(void)ctx;
+	if (code)
+		printf("on any device, open\n\n    %s\n\nand enter the code  %s\n\n", url, code);
+	else
+		printf("in a browser on this machine, open\n\n    %s\n\n", url);
+	fputs("waiting for you to agree there ...\n", stdout);
+	fflush(stdout);
+}
+
+static char *copy(const char *text) {
+	return strdup(text ? text : "");
+}
+
+static int describe(const struct config_relay *r, struct oauth2_tokens *t, struct err *err) {
+	struct secret client = { .p = NULL };
+	const char *ref = r->oauth.client_secret;
+	if (ref && creds_fetch(span_str(ref), &client, err) != 0)
+		return err_prefix(err, "client-secret");
+	*t = (struct oauth2_tokens){
+		.relay = copy(r->name),
+		.client_id = copy(r->oauth.client_id),
+		.client_secret = client.p ? client.p : copy(NULL),
+		.token_url = copy(r->oauth.token_url),
+		.scope = copy(r->oauth.scope),
+		.ca = copy(r->oauth.ca),
+		.access = copy(NULL),
+		.refresh = copy(NULL),
+	};
+	return t->relay && t->client_id && t->client_secret && t->token_url && t->scope && t->ca &&
+			       t->access && t->refresh
+		       ? 0
+		       : err_set(err, ERR_MEMORY, "out of memory");
+}
+
+static int log_in(const struct call *c, const struct config_relay *r, struct err *err) {
+	struct oauth2_tokens t = { .relay = NULL };
+	const char *device = r->oauth.device_url, *browser = r->oauth.auth_url;
+	int result = describe(r, &t, err);
+	if (result == 0 && c->way != WAY_BROWSER && device)
+		result = oauth2_login_device(&t, device, tell, NULL, err);
+	else if (result == 0 && c->way != WAY_DEVICE && browser)
+		result = oauth2_login_browser(&t, browser, tell, NULL, err);
+	else if (result == 0)
+		result = err_set(err, ERR_MISSING, "[relay %s] has no %s", r->name,
+				 c->way == WAY_DEVICE	 ? "device-url"
+				 : c->way == WAY_BROWSER ? "auth-url"
+							 : "device-url or auth-url");
+	if (result == 0)
+		result = oauth2_store(r->password + strlen("oauth2:"), &t, err);
+	oauth2_release(&t);
+	return result;
+}
+
+static int run(const struct call *c, const struct settings *s) {
+	const struct config_relay *r = config_relay(s, c->relay);
+	struct err err = ERR_INIT;
+	if (!r)
+		return cli_fail(PROGRAM, EX_USAGE, "there is no [relay %s] in the configuration",
+				c->relay);
+	if (!r->password || !creds_is_token(span_str(r->password)))
+		return cli_fail(PROGRAM, EX_CONFIG,
+				"[relay %s] does not log in by tokens: its password is not oauth2",
+				c->relay);
+	if (cli_become_owner(s, &err) != 0)
+		return cli_fail(PROGRAM, EX_NOPERM, "%s", err.msg);
+	if (log_in(c, r, &err) != 0)
+		return cli_fail(PROGRAM, err.kind == ERR_DENIED ? EX_NOPERM : EX_UNAVAILABLE, "%s",
+				err.msg);
+	printf("relay %s has its tokens; they are refreshed as long as mail is sent\n", r->name);
+	return EX_OK;
+}
+
+int nightmail_login(int argc, char **argv) {
+	AUTO_BUF struct buf complaints = BUF_INIT(1u << 20);
+	struct call c = { .config = NULL };
+	struct settings s;
+	int status = take_options(&c, argc, argv);
+	if (status != EX_OK || c.done)
+		return status;
+	proc_harden();
+	status = EX_CONFIG;
+	if (config_load(c.config, &s, &complaints) != 0)
+		cli_complaints(PROGRAM, &complaints);
+	else
+		status = run(&c, &s);
+	config_release(&s);
+	return status;
+}

@@ -1,0 +1,291 @@
+/*
+ * Where a message waits: in the lane of the recipient that can be served first. The rules
+ * (route/route.h) are asked for what each address becomes, each time a message is placed; a
+ * worker asks them again when it delivers, serves those of its own lane, and gives the
+ * message back for the others. What is wrong about a lane here therefore costs time, and
+ * nothing else.
+ *
+ * Most configurations have one lane, and then nothing of this happens.
+ */
+
+#include "base/auto.h"
+#include "base/log.h"
+#include "deliver/state.h"
+
+#define BATCH 200u
+#define LAST_MS (INT64_MAX / 2)
+#define SCHEDULED_LOOK_MS (60 * 1000) /* how late it may be noticed that the clock was set */
+
+struct place_target {
+	struct lane *lane;    /* NULL: not made yet */
+	const char *relay;
+	char destination[ROUTE_DESTINATION_MAX + 1];
+	int64_t time_ms;      /* when it can be tried: boot time */
+	int64_t due_ms;       /* the same without regard to a hold */
+};
+
+struct search {
+	struct manager *manager;
+	const struct message *msg;
+	const struct queue_message *q;
+	struct moment now;
+	struct span sender; /* as it is on the wire */
+	struct place_target best, first;
+	bool any, multi;
+	bool spared; /* some lane is a relay's own, and held */
+};
+
+/* --- the rules --- */
+
+static void add_text(struct buf *out, const char *text) {
+	buf_adds(out, text ? text : "");
+	buf_addc(out, '\n');
+}
+
+/* Everything that a placement depends on; when it changes, all are made anew. */
+static void add_signature(const struct settings *s, struct buf *out) {
+	const char *const texts[] = { s->hostname, s->domain,     s->root,   s->from,
+				      s->envelope_from, s->masquerade, s->aliases };
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		add_text(out, texts[i]);
+	for (size_t i = 0; i < s->relay_count; i++) {
+		add_text(out, s->relay[i].name);
+		add_text(out, config_is_per_domain(&s->relay[i]) ? "mx" : "");
+	}
+	for (size_t i = 0; i < s->route_count; i++) {
+		const struct route_rule *r = &s->route[i];
+		const char *const keys[] = { r->relay, r->sender, r->recipient, r->user };
+		for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++)
+			add_text(out, keys[k]);
+	}
+}
+
+static void place_all_again(void *ctx, struct message *msg) {
+	place_again(ctx, msg);
+}
+
+void place_rules_changed(struct manager *m) {
+	struct placing *p = &m->placing;
+	const struct settings *s = &m->settings;
+	struct rewrite_rules *r = &p->rules.rewrite;
+	struct buf signature = BUF_INIT(1u << 20);
+	const struct config_relay *first = config_relay(s, ROUTE_DEFAULT);
+	bool usable = m->complaints.len == 0;
+	if (p->generation == 0)
+		buf_init(&p->relays, 1u << 16);
+	p->routes = config_routes(&m->settings, &p->relays);
+	p->plain = !usable || (route_is_plain(&p->routes) &&
+			       !(first && config_is_per_domain(first)));
+	r->host = span_str(s->hostname);
+	r->domain = span_str(s->domain);
+	r->root = span_str(s->root);
+	r->from = span_str(s->from);
+	r->envelope_from = span_str(s->envelope_from);
+	r->masquerade = span_str(s->masquerade);
+	buf_addc(&signature, usable ? 'u' : '-'); /* never empty */
+	if (usable)
+		add_signature(s, &signature);
+	if (span_eq(buf_span(&signature), buf_span(&p->signature))) {
+		buf_release(&signature);
+		return;
+	}
+	buf_release(&p->signature);
+	p->signature = signature;
+	p->generation++;
+	table_each(&m->messages, place_all_again, m);
+}
+
+void place_release(struct manager *m) {
+	buf_release(&m->placing.relays);
+	buf_release(&m->placing.signature);
+	rules_release(&m->placing.rules);
+	id_list_release(&m->placing.again);
+}
+
+/* --- one message --- */
+
+static bool same_target(const struct place_target *a, const struct place_target *b) {
+	return strcmp(a->relay, b->relay) == 0 && strcmp(a->destination, b->destination) == 0;
+}
+
+/* A lane that was not the last one comes first: of an alias all addresses have one time. */
+static bool is_better(const struct search *s, const struct place_target *t) {
+	if (!s->any || t->time_ms != s->best.time_ms)
+		return !s->any || t->time_ms < s->best.time_ms;
+	bool last = s->best.lane && s->best.lane->number == s->msg->lane;
+	return last && t->lane != s->best.lane;
+}
+
+static void consider(struct search *s, size_t recipient, struct span address) {
+	struct manager *m = s->manager;
+	const struct journal_recipient *r = &s->q->journal.to[recipient];
+	struct place_target t = { .due_ms = s->now.boot_ms };
+	const struct route_query query = {
+		.sender = s->sender,
+		.recipient = address,
+		.uid = s->q->env.uid,
+		.relay = s->q->env.relay,
+	};
+	struct route_choice choice = route_find(&m->placing.routes, &query);
+	AUTO_FREE char *name = span_dup(choice.name);
+	const struct config_relay *config = name ? config_relay(&m->settings, name) : NULL;
+	if (!config)
+		config = config_relay(&m->settings, ROUTE_DEFAULT);
+	t.relay = config ? config->name : ROUTE_DEFAULT;
+	if (config && config_is_per_domain(config))
+		route_destination(address, t.destination);
+	t.lane = lane_find(&m->lanes, t.relay, span_str(t.destination));
+	if (r->last.state == RECIPIENT_DEFERRED) {
+		int64_t since = s->now.wall_ms - r->wall_ms, wait = s->q->journal.wait_ms;
+		t.due_ms += since < 0 ? wait : since < wait ? wait - since : 0;
+	}
+	t.time_ms = t.due_ms;
+	if (t.lane && lane_is_held(t.lane) && t.lane->breaker.probe_at_ms > t.time_ms)
+		t.time_ms = t.lane->breaker.probe_at_ms;
+	s->spared |= t.lane && lane_is_held(t.lane) && !lane_is_direct(t.lane);
+	if (config && config_way(config, NULL) == CONFIG_WAY_HOLD)
+		t.time_ms = LAST_MS; /* holding the message is for when all others are done */
+	if (!s->any)
+		s->first = t;
+	s->multi |= !same_target(&t, &s->first);
+	if (is_better(s, &t))
+		s->best = t;
+	s->any = true;
+}
+
+/* What a recipient becomes; those of its addresses that have the message already are done. */
+static void consider_recipient(struct search *s, size_t i) {
+	const struct rewrite_rules *rules = &s->manager->placing.rules.rewrite;
+	struct span address = s->q->env.to[i].address;
+	struct fixup_recipients list = { .count = 0 };
+	struct err err = ERR_INIT;
+	if (!rewrite_concerns(rules, address)) {
+		consider(s, i, address);
+		return;
+	}
+	if (rewrite_recipient(rules, address, &list, &err) == REWRITE_DONE)
+		for (size_t k = 0; k < list.count; k++)
+			if (!journal_has_reached(&s->q->journal, i, span_str(list.address[k])))
+				consider(s, i, span_str(list.address[k]));
+	fixup_recipients_release(&list);
+}
+
+static bool is_open(const struct journal_recipient *r) {
+	return r->last.state == RECIPIENT_PENDING || r->last.state == RECIPIENT_DEFERRED;
+}
+
+/* Mail for later waits until the wall clock says so, and the clock may be set meanwhile. */
+static void note_time(struct message *msg, const struct queue_message *q, const struct moment *now,
+		      int64_t *due_ms) {
+	int64_t left = q->env.at_ms - now->wall_ms;
+	msg->scheduled = left > 0 && q->journal.attempts == 0 && !q->journal.flushed;
+	if (msg->scheduled)
+		*due_ms = now->boot_ms + (left < SCHEDULED_LOOK_MS ? left : SCHEDULED_LOOK_MS);
+}
+
+/* A message of which no recipient has an address goes to the default relay: its worker finds
+ * that out too, and says so. */
+struct lane *place_message(struct manager *m, struct message *msg,
+			   const struct queue_message *q, int64_t *due_ms) {
+	struct search s = { .manager = m, .msg = msg, .q = q, .now = clock_now() };
+	AUTO_BUF struct buf sender = BUF_INIT(4096);
+	bool was_multi = msg->multi;
+	msg->placed = m->placing.generation;
+	msg->multi = false;
+	*due_ms = s.now.boot_ms + journal_due_ms(&q->journal, &s.now);
+	note_time(msg, q, &s.now, due_ms);
+	if (m->placing.plain && q->env.relay.len == 0)
+		return m->lanes.at[0];
+	if (rules_refresh(&m->placing.rules, m->settings.aliases, true))
+		msg->placed = ++m->placing.generation; /* the others, when they come back */
+	rewrite_sender(&m->placing.rules.rewrite, q->env.from, &sender);
+	s.sender = buf_span(&sender);
+	for (size_t i = 0; i < q->env.to_count; i++)
+		if (is_open(&q->journal.to[i]))
+			consider_recipient(&s, i);
+	if (!s.any)
+		return m->lanes.at[0];
+	msg->multi = s.multi;
+	if ((s.multi || was_multi) && !msg->scheduled)
+		*due_ms = s.best.due_ms;
+	return relays_lane(m, s.best.relay, span_str(s.best.destination));
+}
+
+bool place_spares(struct manager *m, const struct message *msg, const struct queue_message *q,
+		  size_t recipient) {
+	struct search s = { .manager = m, .msg = msg, .q = q, .now = clock_now() };
+	AUTO_BUF struct buf sender = BUF_INIT(4096);
+	if (!msg->multi)
+		return false;
+	rewrite_sender(&m->placing.rules.rewrite, q->env.from, &sender);
+	s.sender = buf_span(&sender);
+	consider_recipient(&s, recipient);
+	return s.spared;
+}
+
+const char *place_failure(struct manager *m, struct message *msg,
+			  const struct queue_message *q) {
+	int64_t due_ms;
+	const struct lane *lane = place_message(m, msg, q, &due_ms);
+	return lane && lane->state.held && lane->failure[0] ? lane->failure : NULL;
+}
+
+/* --- many --- */
+
+void place_again(struct manager *m, struct message *msg) {
+	if (msg->state == MESSAGE_ACTIVE) /* it comes back, and is seen to be placed by old rules */
+		return;
+	if (id_list_add(&m->placing.again, &msg->id) != 0)
+		log_error("out of memory: id=%s waits where it is",
+			  queue_id_text(&msg->id).s);
+}
+
+bool place_step(struct manager *m) {
+	struct id_list *again = &m->placing.again;
+	if (!m->replayed)
+		return false;
+	for (unsigned i = 0; i < BATCH && again->count > 0; i++) {
+		struct queue_id id = again->id[--again->count];
+		const struct message *msg = table_find(&m->messages, &id);
+		if (msg && msg->state != MESSAGE_ACTIVE &&
+		    (msg->state == MESSAGE_HELD || msg->lane != LANE_CARE))
+			message_load(m, &id);
+	}
+	if (again->count > 0)
+		return true;
+	id_list_release(again);
+	return false;
+}
+
+/* Mail whose time is over is returned although the lane is held: nobody here is to blame that
+ * a stranger's server does not work. */
+static void expire(struct manager *m, struct lane *lane) {
+	struct moment now = clock_now();
+	for (size_t i = 0; i < lane->heap.count;) {
+		struct message *msg = heap_nth(&lane->heap, i);
+		int64_t age_ms = (int64_t)msg->age_s * 1000 + clock_elapsed_ms(&msg->last, &now);
+		if (!dispatch_note_age(m, msg, age_ms)) {
+			i++;
+			continue;
+		}
+		message_due(m, msg, true, now.boot_ms); /* another takes its place in the heap */
+	}
+}
+
+void place_lane_failed(struct manager *m, struct lane *lane) {
+	if (lane_is_direct(lane))
+		expire(m, lane);
+	for (size_t i = 0; i < lane->heap.count; i++)
+		if (heap_nth(&lane->heap, i)->multi)
+			place_again(m, heap_nth(&lane->heap, i));
+}
+
+static void place_multi(void *ctx, struct message *msg) {
+	if (msg->multi && msg->state == MESSAGE_WAITING)
+		place_again(ctx, msg);
+}
+
+void place_lane_works(struct manager *m) {
+	if (!m->placing.plain)
+		table_each(&m->messages, place_multi, m);
+}

@@ -1,0 +1,31 @@
+#ifndef NIGHTMAIL_QUEUE_STSCACHE_H
+#define NIGHTMAIL_QUEUE_STSCACHE_H
+
+/*
+ * MTA-STS policies (RFC 8461) as they were fetched, a file for each domain in sts/ of the spool:
+ * they must hold for as long as they say, whatever becomes of DNS or of the server that has them.
+ * Losing one costs a fetch.
+ */
+
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "queue/queue.h"
+
+#define STSCACHE_ID_MAX 32
+
+struct stscache_entry {
+	char id[STSCACHE_ID_MAX + 1]; /* of the record that promised it */
+	int64_t fetched_ms;           /* wall time */
+};
+
+/* Appends the policy of the domain (A-labels, lower case). ERR_MISSING: none, or a damaged one. */
+int stscache_read(struct queue *q, const char *domain, struct stscache_entry *ret,
+		  struct buf *policy, struct err *err);
+int stscache_write(struct queue *q, const char *domain, const struct stscache_entry *e,
+		   struct span policy, struct err *err);
+
+#include "base/banned.h"
+
+#endif

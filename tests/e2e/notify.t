@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+"""Trouble is told by other ways than mail: a command, a webhook, a file for motd, a mailbox as the
+last resort. Once for each cause, also over restarts, and again after a day."""
+import http.server
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from system import *  # noqa: E402
+
+
+class Told:
+    """A command that keeps what it is told, one JSON object a line."""
+
+    def __init__(self, name):
+        self.file = path(name + '/told')
+        self.script = path(name + '/tell', '#!/bin/sh\ncat >>%s\necho "told: it"\n' % self.file, 0o700)
+
+    def all(self):
+        try:
+            with open(self.file) as f:
+                return [json.loads(line) for line in f if line.endswith('\n')]
+        except FileNotFoundError:
+            return []
+
+    def of(self, kind):
+        return [a for a in self.all() if a['kind'] == kind]
+
+
+def events():
+    told = Told('events')
+    sink = Sink('--reply', 'rcpt:nobody@example.org=550 5.1.1 no such user', name='events')
+    relay = Relay('events', port=sink.port, more='[notify]\ncommand = ' + told.script)
+    id = relay.send('nobody@example.org', 'nobody@example.org', subject='Lost')
+    ok(until(lambda: told.of('bounced')), 'a bounce is told', relay.tail)
+    a = told.of('bounced')[0]
+    eq((a['id'], a['to'], a['relay'], a['again']), (id, 'nobody@example.org', 'default', False),
+       'with the message and its recipient')
+    ok('550 5.1.1 no such user' in a['text'] and a['title'], 'and a sentence', a)
+    ok(relay.says('notify command: told: it'), 'what the command says goes to the log', relay.tail)
+    null = relay.send('nobody@example.org', sender='', subject='Nobody to tell')
+    ok(until(lambda: told.of('dead')), 'a message that is put aside is told', relay.tail)
+    eq(told.of('dead')[0]['id'], null, 'with its ID')
+    relay.is_empty('events: the queue is empty')
+    relay.reported(relay.stop())
+    sink.stop()
+
+
+def relay_held():
+    told, motd = Told('held'), path('held/motd')
+    sink = Sink(name='held')
+    sink.stop()
+    more = '[notify]\ncommand = %s\nmotd = %s' % (told.script, motd)
+    relay = Relay('held', port=sink.port, more=more)
+    relay.send('a@example.org')
+    ok(until(lambda: told.of('relay-held')), 'a held relay is told', relay.tail)
+    ok('relay default is held: cannot connect' in told.of('relay-held')[0]['text'],
+       'with the reason', told.all)
+    ok(until(lambda: 'relay default is held' in read('held/motd')), 'the motd says so',
+       lambda: read('held/motd'))
+    relay.stop(signal.SIGKILL)
+    relay.start()
+    relay.send('b@example.org')
+    ok(relay.says('started.*\n(.*\n)*.*started'), 'held: it was started again')
+    relay.waits_because(relay.queue()[0]['id'], 'waiting for relay', 'held: the relay is held still')
+    sink = sink.again()
+    ok(until(lambda: told.of('relay-ok')), 'when it works again that is told', relay.tail)
+    eq((len(told.of('relay-held')), len(told.of('relay-ok'))), (1, 1), 'each once')
+    ok(until(lambda: not os.path.exists(motd)), 'and the motd is gone')
+    relay.reported(relay.stop())
+    sink.stop()
+
+
+def webhook():
+    got, answers = [], [503, 200]
+
+    class Hook(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            got.append((self.path, self.headers['Content-Type'],
+                        json.loads(self.rfile.read(int(self.headers['Content-Length'])))))
+            self.send_response(answers.pop(0) if answers else 200)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Hook)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    sink = Sink('--reply', 'rcpt=550 5.1.1 no such user', name='hook')
+    url = 'http://127.0.0.1:%d/mail' % server.server_port
+    relay = Relay('hook', port=sink.port, more='[notify]\nwebhook = ' + url)
+    relay.send('nobody@example.org')
+    ok(until(lambda: got), 'the webhook is asked', relay.tail)
+    eq(got[0][:2], ('/mail', 'application/json'), 'with JSON')
+    eq(got[0][2]['kind'], 'bounced', 'that says what happened')
+    ok(relay.says('notify webhook for bounced: the server answered with status 503'),
+       'a server in trouble is asked again later', relay.tail)
+    relay.reported(relay.stop())
+    server.shutdown()
+    sink.stop()
+
+
+def queue_size():
+    told = Told('size')
+    relay = Relay('size', start=False)
+    relay.configure(port=1, more='[notify]\ncommand = %s\nqueue-size = 3' % told.script)
+    for n in range(5):
+        relay.send('a@example.org', subject=str(n))
+    relay.start()
+    ok(until(lambda: told.of('queue-size'), 60 + PATIENCE), 'a long queue is told', relay.tail)
+    eq(told.of('queue-size')[0]['text'], '5 messages wait', 'with its length')
+    relay.reported(relay.stop())
+
+
+def certificate():
+    """A certificate of our own that ends soon is told, once."""
+    told = Told('certificate')
+    _, cert, key = own_ca()
+    day = path('short.tmpl', 'cn = "x"\nactivation_date = "2020-01-01 00:00:00"\n'
+               'expiration_date = "%s"\n' % time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime(time.time() + 86400 * 9)))
+    subprocess.run(['certtool', '--no-text', '-s', '--load-privkey', key, '--template', day,
+                    '--outfile', path('short.pem')], check=True, stderr=subprocess.DEVNULL)
+    more = '[notify]\ncommand = %s\n[listen]\ntcp = 127.0.0.1:0\ntrust-local = yes\ntls = %s %s' % (
+        told.script, path('short.pem'), key)
+    relay = Relay('certificate', port=1, more=more)
+    ok(until(lambda: told.of('certificate')), 'a certificate that ends soon is told', relay.tail)
+    ok(re.search('ends in [89] d', told.of('certificate')[0]['text']), 'with the time that is left', told.all)
+    relay.stop()
+    relay.configure(port=1, more=more.replace(path('short.pem'), cert))
+    relay.start()
+    relay.send('a@example.org')
+    ok(until(lambda: told.of('relay-held')), 'another certificate is there')
+    eq(len(told.of('certificate')), 1, 'and no more is told')
+    relay.reported(relay.stop())
+
+
+class LaterRelay(Relay):
+    """A relay whose daemon lives some days later in this boot than it is."""
+    days = 0
+
+    def start(self):
+        ahead = ['unshare', '-T', '--boottime', str(int(self.days * 86400)), '--']
+        Process.__init__(self, self.name, (ahead if self.days else []) + [BUILD + '/nightmaild'],
+                         self.env)
+        ok(until(lambda: b'running' in self.run('nightmail', 'status').stdout),
+           'the relay starts, %s days later' % self.days, self.words)
+
+
+def days():
+    """What lasts is told once a day; after some days root's mail is in a mailbox too."""
+    if os.geteuid() != 0 or not shutil.which('unshare'):
+        skip('what lasts for days', 'needs root, and unshare -T')
+        return
+    told = Told('days')
+    relay = LaterRelay('days', port=1, start=False)
+    relay.configure(port=1, queue='lifetime = 30d', more='root = x@example.org')
+    more = '[notify]\ncommand = %s\nlast-resort = 3d\nqueue-age = 2d' % told.script
+    relay.configure(port=1, queue='lifetime = 30d', more=more)
+    relay.start()
+    relay.sendmail('root', text='Subject: Disk\n\nFrom here on\nit fails.\n')
+    relay.send('a@example.org')
+    ok(until(lambda: told.of('relay-held')), 'the relay is held', relay.tail)
+    for day, held, aged in ((0.5, 1, 0), (1.5, 2, 0), (2.6, 3, 1), (4, 4, 2)):
+        relay.stop()
+        relay.days = day
+        relay.start()
+        ok(until(lambda: len(told.of('relay-held')) == held and len(told.of('queue-age')) == aged,
+                 60 + PATIENCE), 'after %s days it was told %d times' % (day, held), told.all)
+    box = relay.spool + '/last-resort'
+    ok(until(lambda: os.path.exists(box)), "root's mail is in a mailbox", relay.tail)
+    text = open(box).read()
+    ok(text.startswith('From ') and '\n>From here on\nit fails.\n' in text and
+       text.count('Subject: ') == 1, 'that one alone, in the form of an mbox', text)
+    eq(told.of('relay-held')[-1]['again'], True, 'and it says that it was told before')
+    relay.stop()
+    relay.start()
+    ok(relay.says('started'), 'once more')
+    eq(open(box).read(), text, 'nothing is written twice')
+    eq(len(relay.files()), 2, 'and the messages wait on')
+    relay.reported(relay.stop())
+
+
+events()
+relay_held()
+webhook()
+queue_size()
+certificate()
+days()
+done()

@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+"""How much goes: rates, quotas and limits for each recipient domain hold, also over restarts and
+crashes, and mailq says what mail waits for."""
+import os
+import signal
+import sys
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from system import *  # noqa: E402
+
+
+def fill(relay, count, name, domain='example.org'):
+    """So many messages in the queue, by one merge."""
+    rows = path(name + '.csv', 'to\n' + ''.join('u%d@%s\n' % (n, domain) for n in range(count)))
+    text = path(name + '.eml', 'To: {{to}}\nSubject: %s\n\nHello.\n' % name)
+    r = relay.run('send', '--template', text, '--data', rows, '-f', 'news@home.example')
+    ok(r.returncode == 0, '%s: %d messages are queued' % (name, count), r)
+
+
+class Noon(Relay):
+    """A relay whose day has hours to go."""
+
+    def start(self):
+        self.env['TZ'] = 'TST%+d' % (time.gmtime().tm_hour - 12)
+        super().start()
+
+
+def sent_times(sink):
+    return len(sink.events('message'))
+
+
+def quota():
+    """A day's quota in recipients: what is over it waits and says so, also after a restart and
+    after a crash; when it is raised, the rest goes."""
+    sink = Sink(name='quota', keep=False)
+    relay = Noon('quota', port=sink.port, quota='10/d', queue='user-limit = never')
+    both = relay.send('a@example.org', 'b@example.org', subject='Two')
+    ok(until(lambda: not relay.message(both)), 'quota: a message for two goes', relay.tail)
+    fill(relay, 12, 'quota')
+    ok(until(lambda: sent_times(sink) == 9), 'quota: eight more recipients get their mail',
+       lambda: sent_times(sink))
+    relay.waits_because(relay.queue()[0]['id'],
+                        r'^waits for the quota of relay default: 10 a day, free again at 00:00$',
+                        'quota: mailq says what the others wait for')
+    ok(b'10 a day, free again at 00:00' in relay.run('nightmail', 'status').stdout,
+       'quota: and so does status', relay.run('nightmail', 'status').stdout)
+    eq([m['state'] for m in relay.queue()], ['deferred'] * 4, 'quota: four are deferred')
+    eq(sum(m['attempts'] for m in relay.queue()), 0, 'quota: and were not tried')
+    eq(relay.stop(), 0, 'quota: the relay stops')
+    relay.start()
+    relay.waits_because(relay.queue()[0]['id'], 'waits for the quota', 'quota: a restart knows it')
+    relay.stop(signal.SIGKILL)
+    relay.start()
+    relay.waits_because(relay.queue()[0]['id'], 'waits for the quota', 'quota: and so does a crash')
+    eq(sent_times(sink), 9, 'quota: nothing more has left')
+    relay.configure(port=sink.port, quota='100/d', queue='user-limit = never')
+    eq(relay.run('nightmail', 'reload').returncode, 0, 'quota: a larger one is read')
+    relay.is_empty('quota: then the rest leaves')
+    eq(sent_times(sink), 13, 'quota: each once')
+    relay.reported(relay.stop())
+    sink.stop()
+
+
+def refused_is_free():
+    """What the server refuses costs no quota."""
+    sink = Sink('--reply', 'rcpt:u0@example.org=450 4.2.1 busy', name='refused', keep=False)
+    relay = Noon('refused', port=sink.port, quota='4/d', retry='1h 4h',
+                  queue='user-limit = never')
+    id = relay.send('u0@example.org', subject='Refused')
+    ok(until(lambda: (relay.message(id) or {}).get('attempts')), 'refused: it is tried', relay.tail)
+    fill(relay, 6, 'later', 'example.net')
+    ok(until(lambda: sent_times(sink) == 4), 'refused: four others go', lambda: sent_times(sink))
+    relay.waits_because(relay.queue()[-1]['id'], 'quota', 'refused: and then the quota is used up')
+    relay.reported(relay.stop())
+    sink.stop()
+
+
+def rate():
+    """Messages are spread over time, and a restart is no way around that."""
+    sink = Sink(name='rate', keep=False)
+    relay = Relay('rate', port=sink.port, rate='5/s', queue='user-limit = never')
+    began = time.monotonic()
+    fill(relay, 20, 'rate')
+    relay.is_empty('rate: 20 messages leave')
+    took = time.monotonic() - began
+    ok(took >= 2.9, 'rate: five of them a second', took)
+    relay.configure(port=sink.port, rate='1/h', queue='user-limit = never')
+    relay.run('nightmail', 'reload')
+    first = relay.send('a@example.org')
+    ok(until(lambda: not relay.message(first)), 'rate: one an hour goes at once', relay.tail)
+    second = relay.send('b@example.org')
+    relay.waits_because(second, 'waits for the rate of relay default: 1 every 3600 s',
+                        'rate: the second waits')
+    relay.stop(signal.SIGKILL)
+    relay.start()
+    relay.waits_because(second, 'waits for the rate', 'rate: also after a crash')
+    relay.reported(relay.stop())
+    sink.stop()
+
+
+def domains():
+    """Limits for each recipient domain: one that is used up holds nobody else up."""
+    sink = Sink(name='domains', keep=False)
+    relay = Noon('domains', port=sink.port, domain_quota='3/d', queue='user-limit = never')
+    fill(relay, 10, 'domains', 'slow.example')
+    ok(until(lambda: sent_times(sink) == 3), 'domains: three go to the one', lambda: sent_times(sink))
+    fast = relay.send('x@fast.example')
+    ok(until(lambda: not relay.message(fast)), 'domains: another has its own', relay.tail)
+    relay.waits_because(relay.queue()[0]['id'],
+                        'waits for the quota of relay default to slow.example: 3 a day',
+                        'domains: mailq names it')
+    mixed = relay.send('y@fast.example', 'y@slow.example')
+    relay.waits_because(mixed, 'to slow.example', 'domains: mail for both waits for both')
+    eq(sent_times(sink), 4, 'domains: nothing else has left')
+    relay.configure(port=sink.port, domain_rate='5/s', queue='user-limit = never')
+    began = time.monotonic()
+    eq(relay.run('nightmail', 'reload').returncode, 0, 'domains: a rate instead')
+    relay.is_empty('domains: the rest leaves')
+    took = time.monotonic() - began
+    ok(took >= 0.6, 'domains: at that rate', took)
+    relay.reported(relay.stop())
+    sink.stop()
+
+
+quota()
+refused_is_free()
+rate()
+domains()
+done()

@@ -1,0 +1,227 @@
+#!/usr/bin/env python3
+"""How connections are protected: pins, versions, client certificates, DANE in signed zones, MTA-STS
+from a server of our own. What cannot be verified waits; nothing bounces over it."""
+import base64
+import hashlib
+import http.server
+import os
+import ssl
+import subprocess
+import sys
+import threading
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from system import *  # noqa: E402
+import names  # noqa: E402
+
+
+def key_hash(cert):
+    """SHA-256 of the public key of a PEM file."""
+    public = subprocess.run(['openssl', 'x509', '-in', cert, '-noout', '-pubkey'], check=True,
+                            stdout=subprocess.PIPE).stdout
+    der = subprocess.run(['openssl', 'pkey', '-pubin', '-outform', 'DER'], input=public, check=True,
+                         stdout=subprocess.PIPE).stdout
+    return hashlib.sha256(der).digest()
+
+
+def log_has(relay, pattern):
+    return until(lambda: re.search(pattern, relay.words()))
+
+
+# --- a smarthost of the configuration
+
+sink = Sink('--name', 'mx.good.lab', '--tls', path('tls'))
+CA, CERT = path('tls/ca.pem'), path('tls/cert.pem')
+KEY = key_hash(CERT)
+PIN = 'sha256:' + base64.b64encode(KEY).decode()
+OTHER = 'sha256:' + base64.b64encode(bytes(32)).decode()
+
+relay = Relay('pin', port=sink.port, tls='starttls', pin=OTHER)
+m = relay.send('a@x.lab')
+ok(log_has(relay, 'not pinned: sha256:'), 'another key: the mail waits', relay.tail)
+eq(len(sink.received()), 0, 'and nothing is sent')
+relay.configure(port=sink.port, tls='starttls', pin=OTHER + ' ' + PIN)
+relay.run('nightmail', 'reload')
+relay.is_empty('with the right key as the second pin it goes, without any authority')
+relay.stop()
+
+relay = Relay('min', port=sink.port, tls='starttls', ca=CA, host='localhost', min_tls='1.3',
+              priority_string='-VERS-TLS1.3')
+relay.send('a@x.lab')
+ok(log_has(relay, 'TLS|priorit'), 'no version left: the mail waits, and the log says TLS', relay.tail)
+relay.configure(port=sink.port, tls='starttls', ca=CA, host='localhost', min_tls='1.3')
+relay.run('nightmail', 'reload')
+relay.is_empty('with TLS 1.3 it goes')
+ok(log_has(relay, 'tls=TLS1.3'), 'and the log says so', relay.tail)
+relay.stop()
+
+relay = Relay('cert', port=sink.port, tls='starttls', ca=CA, host='localhost',
+              cert='%s %s' % (CERT, path('tls/none.pem')))
+relay.send('a@x.lab')
+ok(log_has(relay, 'none.pem'), 'a key of ours that is not there is named', relay.tail)
+relay.configure(port=sink.port, tls='starttls', ca=CA, host='localhost',
+                cert='%s %s' % (CERT, path('tls/key.pem')))
+relay.run('nightmail', 'reload')
+relay.is_empty('with the right one it goes')
+relay.stop()
+
+# --- DANE
+
+if not all(shutil.which(p) or os.path.exists('/usr/sbin/' + p)
+           for p in ('nsd', 'ldns-keygen', 'ldns-signzone')):
+    skip('DANE and MTA-STS', 'nsd and ldnsutils are needed')
+    done()
+
+plain = Sink(name='plain')
+STS = os.geteuid() == 0
+ZONE = '''
+good MX 10 mx
+rollover MX 10 mx2
+mismatch MX 10 mx3
+unusable MX 10 mx4
+none MX 10 mx5
+stripped MX 10 mx
+mx A 127.0.0.1
+mx2 A 127.0.0.1
+mx3 A 127.0.0.1
+mx4 A 127.0.0.1
+mx5 A 127.0.0.1
+host A 127.0.0.1
+_%(port)d._tcp.host TLSA 3 1 1 %(key)s
+_%(port)d._tcp.mx TLSA 3 1 1 %(key)s
+_%(port)d._tcp.mx2 TLSA 3 1 1 %(other)s
+_%(port)d._tcp.mx2 TLSA 3 1 1 %(key)s
+_%(port)d._tcp.mx3 TLSA 3 1 1 %(other)s
+_%(port)d._tcp.mx4 TLSA 1 0 1 %(other)s
+_%(clear)d._tcp.mx TLSA 3 1 1 %(key)s
+sts MX 10 mx5
+_mta-sts.sts TXT "v=STSv1; id=1;"
+mta-sts.sts A 127.0.0.9
+alien MX 10 mx5
+_mta-sts.alien TXT "v=STSv1; id=1;"
+mta-sts.alien A 127.0.0.9
+''' % {'port': sink.port, 'clear': plain.port, 'key': KEY.hex(), 'other': '00' * 32}
+nsd = names.Nsd(names.Zone('good.lab', ZONE, 'good'), names.Zone('plain.lab', ZONE))
+TOP = 'resolver = %s\ntrust-anchor = %s\n' % (nsd.server, nsd.anchor)
+
+
+class Direct(Relay):
+    """A relay that delivers to the servers of each domain, at the port of a sink."""
+
+    def configure(self, **keys):
+        super().configure(**keys)
+        with open(self.config) as f:
+            text = f.read()
+        path(os.path.relpath(self.config, DIR), TOP + text, 0o644)
+
+
+relay = Direct('direct', host='mx:', port=sink.port, tls=None, ca=CA)
+before = len(sink.received())
+sent = {d: relay.send('a@%s.good.lab' % d) for d in
+        ('good', 'rollover', 'unusable', 'none', 'mismatch')}
+plain_one = relay.send('a@mismatch.plain.lab')
+until(lambda: len(sink.received()) >= before + 5)
+got = sorted(e['to'][0]['address'] for e, _ in sink.received()[before:])
+eq(got, ['a@good.good.lab', 'a@mismatch.plain.lab', 'a@none.good.lab', 'a@rollover.good.lab',
+         'a@unusable.good.lab'],
+   'DANE: what matches, cannot be used, or is not signed goes; what does not match stays')
+ok(until(lambda: 'TLSA' in relay.why(sent['mismatch'])), 'DANE: and mailq says why it waits',
+   lambda: relay.why(sent['mismatch']))
+relay.stop()
+
+clear = Direct('clear', host='mx:', port=plain.port, tls=None, ca=CA)
+m = clear.send('a@good.good.lab')
+ok(until(lambda: 'STARTTLS' in clear.why(m)), 'DANE: a server without TLS gets nothing',
+   lambda: clear.why(m))
+eq(len(plain.received()), 0, 'DANE: not a byte of it')
+clear.stop()
+
+stranger = own_ca('stranger')[0]
+relay = Direct('dane', host='host.good.lab', port=sink.port, tls='dane', ca=stranger)
+relay.send('a@x.lab')
+relay.is_empty('tls = dane: a smarthost with a record goes, without any authority')
+relay.configure(host='mx5.good.lab', port=sink.port, tls='dane', ca=stranger)
+relay.run('nightmail', 'reload')
+m = relay.send('b@x.lab')
+ok(log_has(relay, 'no TLSA record'), 'tls = dane: one without waits', relay.tail)
+relay.stop()
+
+# --- MTA-STS: its server must be at port 443 of an address that nobody else has
+
+
+class Policy(http.server.BaseHTTPRequestHandler):
+    answers = {}
+
+    def do_GET(self):
+        body = Policy.answers.get(self.headers['Host'], '').encode()
+        self.send_response(200 if body else 404)
+        self.send_header('Content-Type', 'text/plain')
+        self.send_header('Content-Length', str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+        Policy.asked = getattr(Policy, 'asked', 0) + 1
+
+    def log_message(self, *words):
+        pass
+
+
+def policy(mx, mode='enforce'):
+    return 'version: STSv1\r\nmode: %s\r\nmx: %s\r\nmax_age: 86400\r\n' % (mode, mx)
+
+
+def serve():
+    """https://mta-sts.{sts,alien}.good.lab at 127.0.0.9:443, signed by the CA of the sink."""
+    d = path('sts')
+    os.makedirs(d)
+    ca, cert, key = own_ca('mta-sts.sts.good.lab')
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    server = http.server.ThreadingHTTPServer(('127.0.0.9', 443), Policy)
+    server.handle_error = lambda *_: None  # a client that does not like the certificate
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    bundle = path('bundle.pem', open(ca).read() + open(CA).read(), 0o644)
+    return server, bundle
+
+
+if STS:
+    server, bundle = serve()
+    Policy.answers['mta-sts.sts.good.lab'] = policy('mx5.good.lab')
+    named = Sink('--name', 'mx5.good.lab', '--tls', path('tls5'), name='named')
+    both = path('both.pem', open(bundle).read() + open(path('tls5/ca.pem')).read(), 0o644)
+    relay = Direct('sts', host='mx:', port=named.port, tls=None, ca=both)
+    m = relay.send('a@sts.good.lab')
+    relay.is_empty('MTA-STS: a server that the policy names, with a valid certificate, gets it')
+    ok(os.path.exists(relay.spool + '/sts/sts.good.lab'), 'MTA-STS: the policy is kept', relay.tail)
+    relay.stop()
+    asked = Policy.asked
+    wrong = Direct('sts2', host='mx:', port=sink.port, tls=None, ca=bundle)
+    m = wrong.send('a@sts.good.lab')
+    ok(until(lambda: 'certificate' in wrong.why(m)),
+       'MTA-STS: a certificate for another name gets nothing', lambda: wrong.why(m))
+    Policy.answers['mta-sts.sts.good.lab'] = policy('other.lab')
+    wrong.stop()
+    shutil.rmtree(wrong.spool + '/sts', ignore_errors=True)
+    wrong.start()
+    wrong.run('mailq', 'flush')
+    ok(until(lambda: 'does not name' in wrong.why(m)),
+       'MTA-STS: nor a server that the policy does not name', lambda: wrong.why(m))
+    Policy.answers['mta-sts.sts.good.lab'] = policy('other.lab', 'testing')
+    wrong.stop()
+    shutil.rmtree(wrong.spool + '/sts', ignore_errors=True)
+    before = len(sink.received())
+    wrong.start()
+    wrong.run('mailq', 'flush')
+    until(lambda: len(sink.received()) > before)
+    eq(len(sink.received()), before + 1, 'MTA-STS: in testing mode it goes all the same')
+    m = wrong.send('a@alien.good.lab')
+    until(lambda: len(sink.received()) > before + 1)
+    eq(len(sink.received()), before + 2,
+       'MTA-STS: a policy whose server shows a wrong certificate is none')
+    wrong.stop()
+    server.shutdown()
+else:
+    skip('MTA-STS', 'port 443 needs root')
+
+done()
