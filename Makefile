@@ -36,7 +36,7 @@ BUILD_PKGS = gcc libc6-dev make pkg-config libgnutls28-dev libgsasl-dev libidn2-
 TEST_PKGS = clang libclang-rt-14-dev llvm perl gnutls-bin openssl swaks \
 	libnet-ssleay-perl s-nail mutt git git-email libmailtools-perl pmccabe mandoc cppcheck \
 	valgrind strace python3 jq procps tmux e2fsprogs xfsprogs btrfs-progs dpkg-dev debootstrap \
-	nsd unbound ldnsutils gnome-keyring dbus libsecret-tools krb5-kdc krb5-admin-server krb5-user
+	nsd unbound ldnsutils gnome-keyring dbus python3-dkim python3-nacl libmail-dkim-perl opendkim-tools
 
 PROGRAMS = nightmaild nightmail-deliver nightmail-resolve nightmail-session nightmail-fetch nightmail-secret nightmail-drop send sendmail mailq nightmail dns-check header-trace smtp-probe
 MAINS := $(foreach p,$(PROGRAMS),src/bin/$(subst -,_,$p).c)
@@ -220,7 +220,7 @@ install: all
 # Without building: what stands in BUILD.
 install-files:
 	install -d $(addprefix $(DESTDIR),$(BINDIR) $(SBINDIR) $(LIBEXECDIR) $(SYSCONFDIR))
-	install -m 755 $(addprefix $(BUILD)/,send nightmail dns-check header-trace) $(DESTDIR)$(BINDIR)
+	install -m 755 $(addprefix $(BUILD)/,send nightmail dns-check header-trace smtp-probe) $(DESTDIR)$(BINDIR)
 	install -m 755 $(BUILD)/nightmaild $(DESTDIR)$(SBINDIR)
 	install -m 755 -D -t $(DESTDIR)$(MAILQDIR) $(BUILD)/mailq
 	install -m 755 -D -t $(DESTDIR)$(SENDMAILDIR) $(BUILD)/sendmail

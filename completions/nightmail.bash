@@ -2,7 +2,7 @@
 
 _nightmail() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands='config dkim dns explain probe queue reload setup sink status trace' words=
+	local commands='config dkim dns explain login probe queue relay reload secret setup sink status trace' words=
 	local dashboard='--config --read-only --theme --mouse --plain'
 	local peers='msmtp nullmailer dma ssmtp esmtp exim4 postfix'
 	COMPREPLY=()
@@ -79,6 +79,9 @@ _nightmail() {
 	explain) words='--config --user --json --help' ;;
 	status) words='--config --json --help' ;;
 	reload) words='--config --json --help' ;;
+	login) words='--config --device --browser --help' ;;
+	secret) words='set test delete --config --help' ;;
+	relay) words='trust --config --help' ;;
 	probe) words='--mx --as-relay --port --from --to --quit-after --tls --tlsc --auth --verbose --json --help' ;;
 	dns) words='--ip --selector --key --from-config --lint --explain --json --help' ;;
 	queue) words='list show flush hold release delete bounce check --all --json --help' ;;

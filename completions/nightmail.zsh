@@ -19,7 +19,7 @@ _nightmail() {
 	fi
 	if ((CURRENT == 2)); then
 		_alternative \
-			'commands:command:((config\:"check or show the configuration" explain\:"what would become of mail" status\:"how the daemon and its relays are" reload\:"read the configuration again" dns\:"what receivers conclude from DNS" probe\:"what a sender meets at a server" queue\:"what waits, and why" setup\:"make the configuration" sink\:"receive mail for tests" dkim\:"sign, verify, make keys" trace\:"the way of a message"))' \
+			'commands:command:((config\:"check or show the configuration" explain\:"what would become of mail" status\:"how the daemon and its relays are" reload\:"read the configuration again" login\:"get the tokens of a relay" secret\:"the password in the keyring" relay\:"trust what a relay offers" dns\:"what receivers conclude from DNS" probe\:"what a sender meets at a server" queue\:"what waits, and why" setup\:"make the configuration" sink\:"receive mail for tests" dkim\:"sign, verify, make keys" trace\:"the way of a message"))' \
 			'options:option:(--help --version --config --read-only --theme --mouse --plain)'
 		return
 	fi
@@ -100,6 +100,23 @@ _nightmail() {
 			'--json[one JSON object a line]' \
 			'--help[print the options]' \
 			'1:command:(list show flush hold release delete bounce check)' '*:ID:'
+		;;
+	login)
+		_arguments \
+			'--config[the configuration of the relay]:file:_files' \
+			'--device[enter a code on any device]' \
+			'--browser[open a page on this machine]' \
+			'--help[print the options]' '1:relay:'
+		;;
+	secret)
+		_arguments \
+			'--config[the configuration of the relay]:file:_files' \
+			'--help[print the options]' '1:action:(set test delete)' '2:relay:'
+		;;
+	relay)
+		_arguments \
+			'--config[the configuration of the daemon]:file:_files' \
+			'--help[print the options]' '1:action:(trust)' '2:relay:'
 		;;
 	status | reload)
 		_arguments \

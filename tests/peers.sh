@@ -11,7 +11,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
-peers="postfix dovecot-core bsd-mailx msmtp"
+peers="postfix dovecot-core dovecot-gssapi bsd-mailx msmtp"
 # What our packages depend on, and programs that call sendmail.
 libraries=libgnutls30,libgsasl18,libidn2-0,libjansson4,libncursesw6,adduser,procps
 callers="cron at bsd-mailx mailutils php8.2-cli sudo logwatch s-nail mutt smartmontools"

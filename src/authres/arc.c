@@ -32,7 +32,8 @@ const char *arc_verdict_name(enum arc_verdict v) {
 	return names[v];
 }
 
-__attribute__((format(printf, 2, 3))) static int fail(struct arc *a, const char *fmt, ...) {
+__attribute__((format(printf, 2, 3))) static int fail(struct arc *a, const char *fmt,
+						      ...) {
 	va_list ap;
 	va_start(ap, fmt);
 	a->verdict = ARC_FAIL;
@@ -44,7 +45,8 @@ __attribute__((format(printf, 2, 3))) static int fail(struct arc *a, const char 
 /* --- the structure --- */
 
 /* ARC-Authentication-Results: "i=N;" and what an Authentication-Results has. */
-static bool read_results(struct span value, unsigned *ret_instance, struct span *ret_found) {
+static bool read_results(struct span value, unsigned *ret_instance,
+			 struct span *ret_found) {
 	struct span first;
 	uint64_t n;
 	if (!span_take_until(&value, ';', &first))
@@ -53,8 +55,8 @@ static bool read_results(struct span value, unsigned *ret_instance, struct span 
 	if (!span_take_char(&first, 'i'))
 		return false;
 	first = span_trim(first);
-	if (!span_take_char(&first, '=') || !span_uint(span_trim(first), ARC_SETS_MAX, &n) ||
-	    n == 0)
+	if (!span_take_char(&first, '=') ||
+	    !span_uint(span_trim(first), ARC_SETS_MAX, &n) || n == 0)
 		return false;
 	*ret_instance = (unsigned)n;
 	*ret_found = value;
@@ -65,7 +67,9 @@ static int take_results(struct arc *a, const struct header_field *f) {
 	unsigned i;
 	struct span found;
 	if (!read_results(f->value, &i, &found))
-		return fail(a, "an ARC-Authentication-Results does not begin with an instance");
+		return fail(
+			a,
+			"an ARC-Authentication-Results does not begin with an instance");
 	if (a->set[i - 1].results)
 		return fail(a, "instance %u has two ARC-Authentication-Results", i);
 	a->set[i - 1].results = f;
@@ -73,7 +77,8 @@ static int take_results(struct arc *a, const struct header_field *f) {
 	return 0;
 }
 
-static int take_sig(struct arc *a, const struct header_field *f, enum dkim_sig_form form) {
+static int take_sig(struct arc *a, const struct header_field *f,
+		    enum dkim_sig_form form) {
 	struct dkim_sig sig;
 	struct err err = ERR_INIT;
 	const char *what = form == DKIM_SIG_SEAL ? "ARC-Seal" : "ARC-Message-Signature";
@@ -82,8 +87,8 @@ static int take_sig(struct arc *a, const struct header_field *f, enum dkim_sig_f
 		return fail(a, "%s: %s", what, err.msg);
 	}
 	struct arc_set *set = &a->set[sig.instance - 1];
-	const struct header_field **place =
-		form == DKIM_SIG_SEAL ? &set->seal : &set->message;
+	const struct header_field **place = form == DKIM_SIG_SEAL ? &set->seal
+								  : &set->message;
 	if (*place) {
 		fail(a, "instance %u has two %s", sig.instance, what);
 		dkim_sig_release(&sig);
@@ -138,8 +143,9 @@ static int check_claims(struct arc *a) {
 	for (size_t i = a->count; i-- > 0;) {
 		struct span cv = tags_value(&a->set[i].seal_sig.tags, "cv");
 		if (span_eq_nocase(cv, SPAN("fail")))
-			return fail(a, "instance %zu found the chain broken (cv=fail)", i + 1);
-		if (!span_eq_nocase(cv, i == 0 ? SPAN("none") : SPAN("pass")))
+			return fail(a, "instance %zu found the chain broken (cv=fail)",
+				    i + 1);
+		if (!span_eq(cv, i == 0 ? SPAN("none") : SPAN("pass")))
 			return fail(a, "ARC-Seal: cv= of instance %zu is not %s", i + 1,
 				    i == 0 ? "none" : "pass");
 	}
@@ -200,7 +206,8 @@ void arc_end(struct arc *a) {
 
 static bool hash_message(const struct arc *a, struct crypto_hash *hash) {
 	const struct dkim_sig *s = &a->set[a->count - 1].message_sig;
-	return dkim_sig_hash_fields(hash, s->header, s->fields, &a->fields, s->raw.p) == 0 &&
+	return dkim_sig_hash_fields(hash, s->header, s->fields, &a->fields, s->raw.p) ==
+		       0 &&
 	       dkim_sig_hash_self(hash, s->header, s->raw, s->b) == 0;
 }
 
@@ -223,8 +230,8 @@ static bool hash_seal(const struct arc *a, size_t i, struct crypto_hash *hash) {
 /* 1: right, 0: waits for DNS, -1: the chain is broken. seal: which one, or -1 for the newest
  * message signature. */
 static int verify(struct arc *a, int seal, struct dns *dns) {
-	const struct dkim_sig *s =
-		seal < 0 ? &a->set[a->count - 1].message_sig : &a->set[seal].seal_sig;
+	const struct dkim_sig *s = seal < 0 ? &a->set[a->count - 1].message_sig
+					    : &a->set[seal].seal_sig;
 	const char *what = seal < 0 ? "ARC-Message-Signature" : "ARC-Seal";
 	struct dkim_key key;
 	struct err err = ERR_INIT;
@@ -243,7 +250,8 @@ static int verify(struct arc *a, int seal, struct dns *dns) {
 	struct crypto_hash *hash = crypto_hash_new();
 	struct crypto_digest digest;
 	bool right = hash &&
-		     (seal < 0 ? hash_message(a, hash) : hash_seal(a, (size_t)seal, hash)) &&
+		     (seal < 0 ? hash_message(a, hash)
+			       : hash_seal(a, (size_t)seal, hash)) &&
 		     crypto_hash_peek(hash, &digest) &&
 		     crypto_public_verify(key.key, &digest, buf_span(&s->signature));
 	crypto_hash_free(hash);

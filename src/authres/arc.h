@@ -33,7 +33,7 @@ const char *arc_reason(const struct arc *a); /* why it fails; "" */
 size_t arc_count(const struct arc *a);       /* of sets, 0 when they are not 1..n */
 /* i from 0 (instance 1). */
 const struct arc_set *arc_set(const struct arc *a, size_t i);
-void arc_free(struct arc *a); /* NULL is fine */
+void arc_free(struct arc *a);                     /* NULL is fine */
 const char *arc_verdict_name(enum arc_verdict v); /* "none", "pass", "fail" */
 
 #include "base/banned.h"

@@ -42,7 +42,8 @@ struct authres {
  * the next ";". */
 bool authres_parse(struct span value, struct authres *ret);
 /* The value of a property like "header.d" (no case); p is NULL when it is not there. */
-struct span authres_prop(const struct authres_method *m, const char *type, const char *name);
+struct span authres_prop(const struct authres_method *m, const char *type,
+			 const char *name);
 
 /* Appends a field of this kind, folded, with line_end at its end. Values that need it are
  * quoted; bytes that cannot stand in a field are left out. */

@@ -32,7 +32,7 @@ static void add_relaxed(struct buf *out, struct span value) {
 	for (size_t i = 0; i < value.len; i++) {
 		char c = value.p[i];
 		bool line_end = c == '\n' || (c == '\r' && (i + 1 == value.len ||
-							     value.p[i + 1] == '\n'));
+							    value.p[i + 1] == '\n'));
 		if (is_blank(c)) {
 			blank = true;
 		} else if (!line_end) {
@@ -134,8 +134,8 @@ static size_t plain_run(struct span s) {
 	while (n > 0 && is_blank(s.p[n - 1]))
 		n--;
 	for (; n < s.len; n++)
-		if (is_blank(s.p[n]) && (n == 0 || s.p[n] == '\t' || n + 1 == s.len ||
-					 is_blank(s.p[n + 1])))
+		if (is_blank(s.p[n]) &&
+		    (n == 0 || s.p[n] == '\t' || n + 1 == s.len || is_blank(s.p[n + 1])))
 			break;
 	return n;
 }

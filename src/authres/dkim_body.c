@@ -34,8 +34,8 @@ void dkim_bodies_end(struct dkim_bodies *b) {
 		canon_body_end(&b->item[i]->canon);
 }
 
-bool dkim_bodies_digest(const struct dkim_bodies *b, int number, struct crypto_digest *ret,
-			uint64_t *ret_octets) {
+bool dkim_bodies_digest(const struct dkim_bodies *b, int number,
+			struct crypto_digest *ret, uint64_t *ret_octets) {
 	if (ret_octets)
 		*ret_octets = b->item[number]->canon.total;
 	return crypto_hash_peek(b->item[number]->hash, ret);

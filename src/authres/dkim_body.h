@@ -26,8 +26,8 @@ int dkim_bodies_want(struct dkim_bodies *b, enum canon kind, uint64_t limit);
 void dkim_bodies_feed(struct dkim_bodies *b, struct span piece);
 void dkim_bodies_end(struct dkim_bodies *b);
 /* After the end. *ret_octets (may be NULL): how long the canonical body is, l= left aside. */
-bool dkim_bodies_digest(const struct dkim_bodies *b, int number, struct crypto_digest *ret,
-			uint64_t *ret_octets);
+bool dkim_bodies_digest(const struct dkim_bodies *b, int number,
+			struct crypto_digest *ret, uint64_t *ret_octets);
 void dkim_bodies_release(struct dkim_bodies *b);
 
 #include "base/banned.h"

@@ -57,7 +57,8 @@ int dkim_key_parse(struct span record, struct dkim_key *ret, struct err *err) {
 	if (read_kind(&t, ret, err) != 0 || read_public(&t, ret, err) != 0)
 		return -1;
 	ret->sha256 = !h.p || tags_has_item(h, SPAN("sha256"));
-	ret->email = !s.p || tags_has_item(s, SPAN("*")) || tags_has_item(s, SPAN("email"));
+	ret->email = !s.p || tags_has_item(s, SPAN("*")) ||
+		     tags_has_item(s, SPAN("email"));
 	ret->testing = tags_has_item(flags, SPAN("y"));
 	ret->strict = tags_has_item(flags, SPAN("s"));
 	return 0;
@@ -125,8 +126,8 @@ static enum dkim_key_found pick(const struct dns_answer *a, struct dkim_key *ret
 		return DKIM_KEY_FOUND;
 	if (keys > 1) {
 		dkim_key_release(ret);
-		err_set(err, ERR_SYNTAX, "%s has %zu keys where there must be one", a->name,
-			keys);
+		err_set(err, ERR_SYNTAX, "%s has %zu keys where there must be one",
+			a->name, keys);
 	} else {
 		err_set(err, ERR_SYNTAX, "%s: %s", a->name,
 			first.kind == ERR_NONE ? "the record cannot be read" : first.msg);
@@ -134,8 +135,9 @@ static enum dkim_key_found pick(const struct dns_answer *a, struct dkim_key *ret
 	return DKIM_KEY_BAD;
 }
 
-enum dkim_key_found dkim_key_get(struct dns *dns, struct span selector, struct span domain,
-				 struct dkim_key *ret, struct err *err) {
+enum dkim_key_found dkim_key_get(struct dns *dns, struct span selector,
+				 struct span domain, struct dkim_key *ret,
+				 struct err *err) {
 	AUTO_BUF struct buf name = BUF_INIT(NAME_MAX_LEN);
 	if (dkim_key_name(selector, domain, &name, err) != 0)
 		return DKIM_KEY_BAD;

@@ -38,8 +38,9 @@ enum dkim_key_found {
 
 /* Looks up the key of a selector; both names may have U-labels. err has the words for all but
  * FOUND and PENDING; release *ret after FOUND only. */
-enum dkim_key_found dkim_key_get(struct dns *dns, struct span selector, struct span domain,
-				 struct dkim_key *ret, struct err *err);
+enum dkim_key_found dkim_key_get(struct dns *dns, struct span selector,
+				 struct span domain, struct dkim_key *ret,
+				 struct err *err);
 /* Appends "selector._domainkey.domain" in A-labels. ERR_SYNTAX: not names. */
 int dkim_key_name(struct span selector, struct span domain, struct buf *out,
 		  struct err *err);

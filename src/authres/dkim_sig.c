@@ -15,16 +15,22 @@
 
 /* --- tags --- */
 
+/* Values count as they are written (RFC 6376 section 3.2), but the words of DKIM's own tags are
+ * strings of ABNF, in which case does not count; chains of ARC are validated strictly. */
+static bool is_word(const struct dkim_sig *s, struct span value, struct span word) {
+	return s->form == DKIM_SIG_DKIM ? span_eq_nocase(value, word) : span_eq(value, word);
+}
+
 static int read_algorithm(struct dkim_sig *s, struct err *err) {
 	struct span a = tags_value(&s->tags, "a");
 	AUTO_BUF struct buf shown = BUF_INIT(256);
 	s->kind = CRYPTO_RSA;
 	if (!a.p)
 		return err_set(err, ERR_SYNTAX, "no a=");
-	if (span_eq_nocase(a, SPAN("rsa-sha256")))
+	if (is_word(s, a, SPAN("rsa-sha256")))
 		return 0;
 	s->kind = CRYPTO_ED25519;
-	if (span_eq_nocase(a, SPAN("ed25519-sha256")))
+	if (is_word(s, a, SPAN("ed25519-sha256")))
 		return 0;
 	if (span_eq_nocase(a, SPAN("rsa-sha1")))
 		return err_set(err, ERR_SYNTAX,
@@ -34,9 +40,9 @@ static int read_algorithm(struct dkim_sig *s, struct err *err) {
 		       buf_str(&shown));
 }
 
-static bool take_canon(struct span s, enum canon *ret) {
-	*ret = span_eq_nocase(s, SPAN("relaxed")) ? CANON_RELAXED : CANON_SIMPLE;
-	return *ret == CANON_RELAXED || span_eq_nocase(s, SPAN("simple"));
+static bool take_canon(const struct dkim_sig *sig, struct span s, enum canon *ret) {
+	*ret = is_word(sig, s, SPAN("relaxed")) ? CANON_RELAXED : CANON_SIMPLE;
+	return *ret == CANON_RELAXED || is_word(sig, s, SPAN("simple"));
 }
 
 /* "relaxed" alone is for the header: the body's default is simple. */
@@ -46,8 +52,8 @@ static int read_canon(struct dkim_sig *s, struct err *err) {
 	if (!c.p)
 		return 0;
 	bool both = span_take_until(&c, '/', &header);
-	if (!take_canon(both ? header : c, &s->header) ||
-	    (both && !take_canon(c, &s->body)))
+	if (!take_canon(s, both ? header : c, &s->header) ||
+	    (both && !take_canon(s, c, &s->body)))
 		return err_set(err, ERR_SYNTAX, "c= names no canonical form");
 	return 0;
 }
@@ -83,9 +89,11 @@ static int read_names(struct dkim_sig *s, struct err *err) {
 	s->domain = tags_value(&s->tags, "d");
 	s->selector = tags_value(&s->tags, "s");
 	if (!dkim_key_is_name(s->domain))
-		return err_set(err, ERR_SYNTAX, s->domain.p ? "d= is no domain" : "no d=");
+		return err_set(err, ERR_SYNTAX,
+			       s->domain.p ? "d= is no domain" : "no d=");
 	if (!dkim_key_is_name(s->selector))
-		return err_set(err, ERR_SYNTAX, s->selector.p ? "s= is no selector" : "no s=");
+		return err_set(err, ERR_SYNTAX,
+			       s->selector.p ? "s= is no selector" : "no s=");
 	return 0;
 }
 
@@ -138,7 +146,8 @@ static int read_identity(struct dkim_sig *s, struct err *err) {
 		at--;
 	struct span domain = span_from(i, at);
 	if (at == 0 || !span_ends_nocase(domain, s->domain) ||
-	    (domain.len > s->domain.len && domain.p[domain.len - s->domain.len - 1] != '.'))
+	    (domain.len > s->domain.len &&
+	     domain.p[domain.len - s->domain.len - 1] != '.'))
 		return err_set(err, ERR_SYNTAX, "i= is not in the domain of d=");
 	return 0;
 }
@@ -157,7 +166,8 @@ static int read_dkim(struct dkim_sig *s, struct err *err) {
 static int read_instance(struct dkim_sig *s, struct err *err) {
 	uint64_t n;
 	if (!span_uint(tags_value(&s->tags, "i"), INSTANCE_MAX, &n) || n == 0)
-		return err_set(err, ERR_SYNTAX, "i= is no instance from 1 to %u", INSTANCE_MAX);
+		return err_set(err, ERR_SYNTAX, "i= is no instance from 1 to %u",
+			       INSTANCE_MAX);
 	s->instance = (unsigned)n;
 	return 0;
 }
@@ -201,13 +211,14 @@ int dkim_fields_read(struct span block, struct dkim_fields *ret, struct err *err
 	while (header_take(&block, &f)) {
 		if (ret->count == DKIM_FIELDS_MAX) {
 			dkim_fields_release(ret);
-			return err_set(err, ERR_LIMIT, "the message has more than %u fields",
+			return err_set(err, ERR_LIMIT,
+				       "the message has more than %u fields",
 				       DKIM_FIELDS_MAX);
 		}
 		if (ret->count == cap) {
 			cap = cap ? 2 * cap : 64;
-			struct header_field *more =
-				realloc(ret->item, cap * sizeof(*more));
+			struct header_field *more = realloc(ret->item,
+							    cap * sizeof(*more));
 			if (!more) {
 				dkim_fields_release(ret);
 				return err_set(err, ERR_MEMORY, "out of memory");
@@ -259,7 +270,8 @@ int dkim_sig_hash_fields(struct crypto_hash *hash, enum canon kind, struct span 
 		taken[i] = except && f->item[i].raw.p == except;
 	while (tags_take_item(&names, &name)) {
 		size_t i = f->count;
-		while (i > 0 && (taken[i - 1] || !span_eq_nocase(f->item[i - 1].name, name)))
+		while (i > 0 &&
+		       (taken[i - 1] || !span_eq_nocase(f->item[i - 1].name, name)))
 			i--;
 		if (i == 0)
 			continue;

@@ -76,7 +76,8 @@ static int ascii(struct span name, const char *what, char **ret, struct err *err
 	return *ret ? 0 : err_set(err, ERR_MEMORY, "out of memory");
 }
 
-static int add_key(struct dkim_signer *s, const struct dkim_signing *how, struct err *err) {
+static int add_key(struct dkim_signer *s, const struct dkim_signing *how,
+		   struct err *err) {
 	size_t i = s->count++;
 	s->how[i] = *how;
 	if (ascii(how->domain, "domain", &s->domain[i], err) != 0 ||
@@ -84,9 +85,10 @@ static int add_key(struct dkim_signer *s, const struct dkim_signing *how, struct
 		return -1;
 	if (crypto_private_kind(how->key) == CRYPTO_RSA &&
 	    crypto_private_bits(how->key) < DKIM_KEY_BITS_MIN)
-		return err_set(err, ERR_SYNTAX,
-			       "the key has %u bits; receivers take none below %u (RFC 8301)",
-			       crypto_private_bits(how->key), DKIM_KEY_BITS_MIN);
+		return err_set(
+			err, ERR_SYNTAX,
+			"the key has %u bits; receivers take none below %u (RFC 8301)",
+			crypto_private_bits(how->key), DKIM_KEY_BITS_MIN);
 	s->body[i] = dkim_bodies_want(&s->bodies, how->body, CANON_NO_LIMIT);
 	return s->body[i] >= 0 ? 0 : err_set(err, ERR_MEMORY, "out of memory");
 }
@@ -205,8 +207,8 @@ static int put_unsigned(struct dkim_signer *s, size_t i, struct writer *w,
 		       : 0;
 }
 
-static int sign(struct dkim_signer *s, size_t i, const struct dkim_fields *f, int64_t now_s,
-		const char *line_end, struct buf *out, struct err *err) {
+static int sign(struct dkim_signer *s, size_t i, const struct dkim_fields *f,
+		int64_t now_s, const char *line_end, struct buf *out, struct err *err) {
 	AUTO_BUF struct buf field = BUF_INIT(FIELD_MAX), names = BUF_INIT(FIELD_MAX);
 	AUTO_BUF struct buf signature = BUF_INIT(4096);
 	struct writer w = { &field, line_end, 0 };
@@ -216,8 +218,10 @@ static int sign(struct dkim_signer *s, size_t i, const struct dkim_fields *f, in
 	struct crypto_hash *hash = crypto_hash_new();
 	struct span raw = buf_span(&field);
 	bool made = hash &&
-		    dkim_sig_hash_fields(hash, s->how[i].header, buf_span(&names), f, NULL) == 0 &&
-		    dkim_sig_hash_self(hash, s->how[i].header, raw, span_from(raw, raw.len)) == 0 &&
+		    dkim_sig_hash_fields(hash, s->how[i].header, buf_span(&names), f,
+					 NULL) == 0 &&
+		    dkim_sig_hash_self(hash, s->how[i].header, raw,
+				       span_from(raw, raw.len)) == 0 &&
 		    crypto_hash_peek(hash, &digest);
 	crypto_hash_free(hash);
 	if (!made)
@@ -239,7 +243,8 @@ int dkim_signer_finish(struct dkim_signer *s, struct span header, int64_t now_s,
 	if (dkim_fields_read(header, &f, err) != 0)
 		return -1;
 	if (dkim_fields_count(&f, SPAN("From")) == 0)
-		r = err_set(err, ERR_MISSING, "the message has no From, which must be signed");
+		r = err_set(err, ERR_MISSING,
+			    "the message has no From, which must be signed");
 	for (size_t i = 0; r == 0 && i < s->count; i++)
 		r = sign(s, i, &f, now_s, line_end, out, err);
 	dkim_fields_release(&f);

@@ -35,8 +35,9 @@ const char *dkim_verdict_name(enum dkim_verdict v) {
 	return names[v];
 }
 
-__attribute__((format(printf, 3, 4))) static void
-settle(struct dkim_result *r, enum dkim_verdict verdict, const char *fmt, ...) {
+__attribute__((format(printf, 3, 4))) static void settle(struct dkim_result *r,
+							 enum dkim_verdict verdict,
+							 const char *fmt, ...) {
 	va_list ap;
 	va_start(ap, fmt);
 	r->verdict = verdict;
@@ -89,7 +90,8 @@ static void check_body(struct dkim_verify *v, struct check *c) {
 		settle(&c->result, DKIM_TEMPERROR, "out of memory");
 		return;
 	}
-	c->body_differs = memcmp(digest.byte, sig->body_hash.byte, sizeof(digest.byte)) != 0;
+	c->body_differs = memcmp(digest.byte, sig->body_hash.byte, sizeof(digest.byte)) !=
+			  0;
 	if (sig->limit != CANON_NO_LIMIT && octets < sig->limit)
 		c->body_differs = true;
 	if (sig->limit != CANON_NO_LIMIT && octets > sig->limit)
@@ -150,7 +152,8 @@ static int verify_header(const struct dkim_verify *v, const struct dkim_sig *sig
 
 /* A field that may stand once only, and stands there once more without a signature: what a
  * person sees may be that one (RFC 6376 section 8.15). */
-static const char *unsigned_twin(const struct dkim_verify *v, const struct dkim_sig *sig) {
+static const char *unsigned_twin(const struct dkim_verify *v,
+				 const struct dkim_sig *sig) {
 	static const char *const once[] = { "From",    "Sender", "Reply-To",   "To", "Cc",
 					    "Subject", "Date",   "Message-ID", NULL };
 	for (size_t i = 0; once[i]; i++) {
@@ -167,8 +170,8 @@ static const char *unsigned_twin(const struct dkim_verify *v, const struct dkim_
 static void weigh(struct dkim_verify *v, struct dkim_result *r) {
 	const char *twin = unsigned_twin(v, &r->sig);
 	if (r->sig.kind == CRYPTO_RSA && r->bits < DKIM_KEY_BITS_MIN)
-		settle(r, DKIM_POLICY, "the key has %u bits, fewer than %u (RFC 8301)", r->bits,
-		       DKIM_KEY_BITS_MIN);
+		settle(r, DKIM_POLICY, "the key has %u bits, fewer than %u (RFC 8301)",
+		       r->bits, DKIM_KEY_BITS_MIN);
 	else if (r->sig.expiry_s >= 0 && r->sig.expiry_s < v->now_s)
 		settle(r, DKIM_PERMERROR, "the signature expired (x=%lld)",
 		       (long long)r->sig.expiry_s);

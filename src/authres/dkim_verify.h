@@ -32,11 +32,12 @@ enum dkim_verdict {
 
 struct dkim_result {
 	enum dkim_verdict verdict;
-	char reason[ERR_MSG_SIZE]; /* safe to show; PASS: what is odd all the same, or "" */
-	struct dkim_sig sig;       /* as far as it could be read */
-	unsigned bits;             /* of the key; 0: it was not seen */
-	bool testing;              /* the key says t=y */
-	uint64_t uncovered;        /* octets of the body behind l= */
+	char reason
+		[ERR_MSG_SIZE]; /* safe to show; PASS: what is odd all the same, or "" */
+	struct dkim_sig sig;    /* as far as it could be read */
+	unsigned bits;          /* of the key; 0: it was not seen */
+	bool testing;           /* the key says t=y */
+	uint64_t uncovered;     /* octets of the body behind l= */
 };
 
 struct dkim_verify;

@@ -190,7 +190,7 @@ static void check_walk(struct dnscheck *c, const struct dmarc_walk *w,
 	bool has_org = psl_org_domain(span_str(c->domain), org);
 	memcpy(c->facts.org_walk, w->org, sizeof(c->facts.org_walk));
 	memcpy(c->facts.org_list, has_org ? org : "", has_org ? strlen(org) + 1 : 1);
-	finding_evidence(
+	finding_show(
 		finding_add(c->out, "dmarc.tree", FINDING_INFO, c->domain,
 			    "record at %s; organisational domain by the tree walk %s, "
 			    "by the public suffix list %s",

@@ -202,14 +202,17 @@ static int check_host(struct dnscheck *c, const char *host) {
 		return -1;
 	const char *base = addr->secure && addr->cnames > 0 ? addr->canonical : host;
 	const struct dns_answer *a = dnscheck_get(c, "_25._tcp", base, DNS_TLSA);
-	/* A server with broken denial fails here as it would for senders (RFC 7672 2.1.2). */
-	if (a->status == DNS_PENDING)
+	const struct dns_answer *other = dnscheck_get(c, "_25._tcp", base, DNS_A);
+	if (a->status == DNS_PENDING || other->status == DNS_PENDING)
 		return -1;
+	/* Some name servers cannot deny such names so that it validates, whatever is asked. */
+	if (a->status != DNS_FOUND && addr->secure && other->status == DNS_BOGUS)
+		a = other;
 	if (a->status == DNS_BOGUS || (dns_is_temporary(a) && addr->secure)) {
 		finding_add(c->out,
 			    a->status == DNS_BOGUS ? "dane.bogus" : "dane.unknown",
 			    a->status == DNS_BOGUS ? FINDING_FAIL : FINDING_UNKNOWN, host,
-			    "TLSA: %s", a->why);
+			    "%s of %s: %s", dns_type_name(a->type), a->name, a->why);
 		return 0;
 	}
 	if (a->status != DNS_FOUND) {

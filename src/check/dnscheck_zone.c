@@ -68,16 +68,26 @@ static const char *parent(const char *name) {
 /* RFC 8659 section 3: the name, else the nearest one above with records. */
 bool dnscheck_caa(struct dnscheck *c) {
 	AUTO_BUF struct buf text = BUF_INIT(TXT_MAX);
+	const struct dns_answer *a = NULL;
 	bool pending = false;
 	for (const char *name = c->domain; name; name = parent(name))
 		pending |= dnscheck_get(c, "", name, DNS_CAA)->status == DNS_PENDING;
 	if (pending)
 		return false;
-	for (const char *name = c->domain; name && text.len == 0; name = parent(name))
-		add_caa(dnscheck_get(c, "", name, DNS_CAA), &text);
+	for (const char *name = c->domain; name && text.len == 0; name = parent(name)) {
+		a = dnscheck_get(c, "", name, DNS_CAA);
+		if (dns_is_temporary(a))
+			break;
+		add_caa(a, &text);
+	}
 	if (text.len > 0)
 		finding_add(c->out, "caa.set", FINDING_INFO, c->domain, "%s",
 			    buf_str(&text));
+	else if (a && dns_is_temporary(a))
+		finding_add(c->out, "caa.unknown",
+			    strcmp(a->name, c->domain) == 0 ? FINDING_UNKNOWN
+							    : FINDING_INFO,
+			    a->name, "%s", a->why);
 	else
 		finding_add(c->out, "caa.none", FINDING_INFO, c->domain,
 			    "there is no CAA record");
@@ -125,6 +135,11 @@ bool dnscheck_bimi(struct dnscheck *c) {
 	struct dmarc_report r;
 	if (a->status == DNS_PENDING)
 		return false;
+	if (dns_is_temporary(a)) {
+		finding_add(c->out, "bimi.unknown", FINDING_UNKNOWN, c->domain, "TXT: %s",
+			    a->why);
+		return true;
+	}
 	if (dnscheck_txt(a, SPAN("v=BIMI1"), &text) == 0) {
 		finding_add(c->out, "bimi.none", FINDING_NA, c->domain,
 			    "no record (optional)");

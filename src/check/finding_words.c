@@ -59,6 +59,10 @@ static const struct finding_kind kinds[] = {
 	  "Make the DMARC policy stricter first.", "" },
 	{ "bimi.none", "There is no BIMI record. It is optional.", "", "" },
 	{ "bimi.ok", "There is a BIMI record.", "", "" },
+	{ "bimi.unknown",
+	  "DNS did not answer about BIMI.",
+	  "Ask again.",
+	  "" },
 	{ "bl.clean", "The address stands on none of the lists that answered.", "", "" },
 	{ "bl.listed",
 	  "The address stands on a blocklist; receivers that use it refuse its "
@@ -84,6 +88,10 @@ static const struct finding_kind kinds[] = {
 	  "domain.",
 	  "", "RFC 8659" },
 	{ "caa.set", "CAA records name who may issue certificates.", "", "RFC 8659" },
+	{ "caa.unknown",
+	  "DNS did not answer about CAA records; certificate authorities that get no answer issue nothing.",
+	  "Ask again.",
+	  "RFC 8659 section 4" },
 	{ "conn.dns",
 	  "The name of the server, or the MX records of the domain, cannot be "
 	  "looked up.",

@@ -63,13 +63,13 @@ static int answer_to_injection(struct probe *p) {
 	if (probe_reply(p, &reply) && reply.code == 220 &&
 	    probe_command(p, buf_span(&line), &reply) && reply.code / 100 == 2 &&
 	    probe_write(p, SPAN("STARTTLS\r\nNOOP\r\n"))) {
-		/* A server that ends the session over this has understood. */
+		/* A server that refuses this, or ends the session over it, has understood. */
 		bool answered = probe_reply(p, &reply);
 		if (!answered || reply.code != 220 ||
 		    conn_start_tls(p->conn, p->plan->trust, &p->plan->policy,
 				   p->plan->timeout_ms, &err) != 0) {
 			buf_release(&line);
-			return answered && reply.code != 220 ? -1 : 0;
+			return answered && reply.code / 100 == 4 ? -1 : 0;
 		}
 		/* Under TLS the server speaks first only if it took the NOOP for ours. */
 		int64_t deadline = clock_boot_ms() + 1500;

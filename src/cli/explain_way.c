@@ -208,13 +208,33 @@ static void print_host(const struct explain_way *w, size_t i) {
 	fputc('\n', stdout);
 }
 
+/* What becomes of mail whose servers are not looked up; the target follows. */
+static const char *const no_server[] = {
+	[CONFIG_WAY_LMTP] = "by LMTP to ",
+	[CONFIG_WAY_MAILDIR] = "kept in the Maildir ",
+	[CONFIG_WAY_DISCARD] = "thrown away, and counted as delivered",
+	[CONFIG_WAY_HOLD] = "held for a person",
+	[CONFIG_WAY_ERROR] = "returned to the sender: ",
+};
+
+bool explain_way_goes(const struct explain_way *w) {
+	enum config_way way = config_way(w->relay, NULL);
+	return way != CONFIG_WAY_HOLD && way != CONFIG_WAY_ERROR && w->result != TARGET_REFUSED;
+}
+
+bool explain_way_is_tried(const struct explain_way *w) {
+	return explain_way_goes(w) && config_way(w->relay, NULL) != CONFIG_WAY_DISCARD;
+}
+
 void explain_way_print(const struct explain_way *w, bool several) {
 	const char *target;
 	enum config_way way = config_way(w->relay, &target);
 	print_relay(w, several);
-	if (way == CONFIG_WAY_LMTP || way >= CONFIG_WAY_MAILDIR) {
-		fputs("hosts    none: ", stdout);
-		term_print(stdout, span_str(w->relay->host[0]));
+	if (no_server[way]) {
+		printf("way      %s", no_server[way]);
+		if (way == CONFIG_WAY_HOLD && target[0])
+			fputs(": ", stdout);
+		term_print(stdout, span_str(target));
 		fputc('\n', stdout);
 		return;
 	}

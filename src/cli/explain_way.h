@@ -34,6 +34,11 @@ bool explain_way_add(struct explain_ways *w, const struct settings *s,
 void explain_ways_look_up(struct explain_ways *w, const struct settings *s);
 void explain_ways_release(struct explain_ways *w);
 
+/* False: it would be held, or returned at once. */
+bool explain_way_goes(const struct explain_way *w);
+/* Whether attempts may fail and be repeated. */
+bool explain_way_is_tried(const struct explain_way *w);
+
 /* One way in words. several: names the recipients. */
 void explain_way_print(const struct explain_way *w, bool several);
 /* An object in the array that is open. */

@@ -66,7 +66,8 @@ static int run_verify(const struct call *c, struct span message) {
 	struct dns *dns = open_dns(c, &err);
 	if (!dns || trace_verify(message, c->want, dns, &s, &err) != 0) {
 		dns_close(dns);
-		return cli_fail(program, dns ? EX_DATAERR : EX_UNAVAILABLE, "%s", err.msg);
+		return cli_fail(program, dns ? EX_DATAERR : EX_UNAVAILABLE, "%s",
+				err.msg);
 	}
 	if (c->json) {
 		struct json j = json_into(&out);
@@ -145,9 +146,9 @@ static int take_option(struct call *c, int opt, char *value) {
 		c->resolver = value;
 		if (dns_server_ok(span_str(value)))
 			return 0;
-		return cli_usage(program,
-				 "--resolver %s: an address is needed, as in 127.0.0.1@53",
-				 value);
+		return cli_usage(
+			program,
+			"--resolver %s: an address is needed, as in 127.0.0.1@53", value);
 	case 't':
 		return add_trust(c, value);
 	case 's':
@@ -208,8 +209,10 @@ int header_trace(int argc, char **argv) {
 				 argv[optind + 1]);
 	if (optind < argc)
 		c.what = argv[optind];
-	if ((c.structure && c.headers) || (c.want && (c.structure || c.headers || c.verify)))
-		return cli_usage(program, "--structure, --headers and those that verify are "
-					  "different views: one at a time");
+	if ((c.structure && c.headers) ||
+	    (c.want && (c.structure || c.headers || c.verify)))
+		return cli_usage(program,
+				 "--structure, --headers and those that verify are "
+				 "different views: one at a time");
 	return run(&c);
 }

@@ -147,6 +147,38 @@ static void check_listen(const struct settings *s, struct buf *warnings) {
 	}
 }
 
+static void warn_relay(const struct settings *s, size_t i, const char *key,
+		       const struct err *err, struct buf *warnings) {
+	config_relay_place(s, i, key, warnings);
+	buf_addf(warnings, "%s: %s: mail waits\n", key, err->msg);
+}
+
+/* The files of a relay's TLS, and what only GnuTLS understands: the daemon itself finds out when it
+ * connects. That a file is missing has been told, with its line. */
+static void check_relay_tls(const struct settings *s, size_t i, struct buf *warnings) {
+	const struct config_relay *r = &s->relay[i];
+	const struct config_tls_files *own = &r->cert;
+	AUTO_BUF struct buf ref = BUF_INIT(8192);
+	struct tls_client *tls = NULL;
+	struct err err = ERR_INIT;
+	struct user reader;
+	if (r->priority && tls_priority_check(r->priority, &err) != 0)
+		warn_relay(s, i, "priority-string", &err, warnings);
+	if (r->ca && access(r->ca, R_OK) == 0 && !(tls = tls_client_new(r->ca, &err)))
+		warn_relay(s, i, "ca", &err, warnings);
+	if (!own->certificate || access(own->certificate, R_OK) != 0 ||
+	    access(own->key, F_OK) != 0)
+		goto done;
+	buf_addf(&ref, "file:%s", own->key);
+	if (who_delivers(s, &reader) && creds_check(buf_span(&ref), &reader, &err) != 0)
+		warn_relay(s, i, "cert", &err, warnings);
+	else if (access(own->key, R_OK) == 0 && (tls || (tls = tls_client_new(NULL, &err))) &&
+		 tls_client_use(tls, own->certificate, own->key, &err) != 0)
+		warn_relay(s, i, "cert", &err, warnings);
+done:
+	tls_client_free(tls);
+}
+
 /* Whether each key can be read by the daemon, and is one. */
 static void check_dkim(const struct settings *s, struct buf *warnings) {
 	struct user reader;
@@ -179,6 +211,8 @@ static int check(const struct call *call) {
 	config_warnings(&s, &warnings);
 	check_aliases(&s, &warnings);
 	check_passwords(&s, &warnings);
+	for (size_t i = 0; i < s.relay_count; i++)
+		check_relay_tls(&s, i, &warnings);
 	check_listen(&s, &warnings);
 	check_dkim(&s, &warnings);
 	print(stderr, &errors);

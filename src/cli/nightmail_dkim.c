@@ -80,10 +80,11 @@ static int read_keys(const struct dkim_call *c, struct keys *k, struct err *err)
 	enum canon header = CANON_RELAXED, body = CANON_SIMPLE;
 	uint64_t days = 0;
 	if (c->canon && !dkim_canon_parse(span_str(c->canon), &header, &body))
-		return err_set(err, ERR_SYNTAX,
-			       "--canon %s: it is simple or relaxed for the header, / and the "
-			       "same for the body",
-			       c->canon);
+		return err_set(
+			err, ERR_SYNTAX,
+			"--canon %s: it is simple or relaxed for the header, / and the "
+			"same for the body",
+			c->canon);
 	if (c->valid && (!span_uint(span_str(c->valid), 36500, &days) || days == 0))
 		return err_set(err, ERR_SYNTAX, "--valid %s: a number of days is needed",
 			       c->valid);
@@ -93,7 +94,8 @@ static int read_keys(const struct dkim_call *c, struct keys *k, struct err *err)
 			return -1;
 		k->count++;
 		k->how[i] = (struct dkim_signing){
-			.domain = span_str(c->domain[i < c->domains ? i : c->domains - 1]),
+			.domain = span_str(
+				c->domain[i < c->domains ? i : c->domains - 1]),
 			.selector = span_str(c->selector[i]),
 			.key = k->key[i],
 			.header = header,
@@ -116,8 +118,8 @@ static int sign(const struct keys *k, struct span message, struct buf *out,
 		return -1;
 	header_take_empty(&body);
 	dkim_signer_feed(s, body);
-	int r = dkim_signer_finish(s, header, clock_wall_ms() / 1000, lf ? "\n" : "\r\n", out,
-				   err);
+	int r = dkim_signer_finish(s, header, clock_wall_ms() / 1000, lf ? "\n" : "\r\n",
+				   out, err);
 	dkim_signer_free(s);
 	return r;
 }
@@ -128,15 +130,16 @@ int nightmail_dkim_sign(const struct dkim_call *c) {
 	struct keys keys = { .count = 0 };
 	struct err err = ERR_INIT;
 	if (c->domains == 0 || c->selectors == 0 || c->selectors != c->keys)
-		return cli_usage(program,
-				 "sign needs --domain, --selector and --key, each selector "
-				 "with its key");
+		return cli_usage(
+			program,
+			"sign needs --domain, --selector and --key, each selector "
+			"with its key");
 	if (c->file_count > 1)
 		return cli_usage(program, "sign takes one message");
 	int r = read_keys(c, &keys, &err);
 	if (r == 0)
-		r = trace_input_read(c->file_count ? c->files[0] : "-", c->config, &message,
-				     &err);
+		r = trace_input_read(c->file_count ? c->files[0] : "-", c->config,
+				     &message, &err);
 	if (r == 0)
 		r = sign(&keys, buf_span(&message), &fields, &err);
 	release_keys(&keys);
@@ -263,14 +266,17 @@ static int take_option(struct dkim_call *c, int opt, char *value) {
 
 static int run_action(const char *name, struct dkim_call *c) {
 	if (c->resolver && !dns_server_ok(span_str(c->resolver)))
-		return cli_usage(program, "--resolver %s: an address is needed, as in 127.0.0.1@53",
-				 c->resolver);
+		return cli_usage(
+			program,
+			"--resolver %s: an address is needed, as in 127.0.0.1@53",
+			c->resolver);
 	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
 		if (strcmp(name, actions[i].name) == 0)
 			return actions[i].run(c);
-	return cli_usage(program,
-			 "unknown action %s; there are sign, verify, keygen, record and check",
-			 name);
+	return cli_usage(
+		program,
+		"unknown action %s; there are sign, verify, keygen, record and check",
+		name);
 }
 
 int nightmail_dkim(int argc, char **argv) {

@@ -16,7 +16,8 @@ struct dkim_call {
 	const char *domain[DKIM_CLI_KEYS_MAX], *selector[DKIM_CLI_KEYS_MAX];
 	const char *key[DKIM_CLI_KEYS_MAX];
 	size_t domains, selectors, keys;
-	const char *canon, *identity, *valid, *algorithm, *bits, *resolver, *authres, *config;
+	const char *canon, *identity, *valid, *algorithm, *bits, *resolver, *authres,
+		*config;
 	bool json;
 	char *const *files; /* what stands behind the options */
 	size_t file_count;

@@ -47,30 +47,33 @@ int nightmail_dkim_zone_line(struct span selector, struct span domain,
 static int one_name(const struct dkim_call *c, const char *action) {
 	if (c->domains == 1 && c->selectors == 1 && c->keys == 1 && c->file_count == 0)
 		return 0;
-	return cli_usage(program, "%s needs --domain, --selector and --key, once each, and "
-				  "nothing else",
+	return cli_usage(program,
+			 "%s needs --domain, --selector and --key, once each, and "
+			 "nothing else",
 			 action);
 }
 
 static int print_record(const struct dkim_call *c, const struct crypto_private *key) {
 	AUTO_BUF struct buf line = BUF_INIT(1u << 16);
 	struct err err = ERR_INIT;
-	if (nightmail_dkim_zone_line(span_str(c->selector[0]), span_str(c->domain[0]), key,
-				     &line, &err) != 0)
+	if (nightmail_dkim_zone_line(span_str(c->selector[0]), span_str(c->domain[0]),
+				     key, &line, &err) != 0)
 		return cli_fail(program, EX_DATAERR, "%s", err.msg);
 	puts(buf_str(&line));
 	return 0;
 }
 
 /* Never over a file that is there: a key that is in use may have no copy. */
-static int write_key(const char *path, const struct crypto_private *key, struct err *err) {
+static int write_key(const char *path, const struct crypto_private *key,
+		     struct err *err) {
 	AUTO_BUF struct buf pem = BUF_INIT(KEY_FILE_MAX);
 	int r = -1;
 	if (buf_room(&pem, KEY_FILE_MAX / 2) == NULL)
 		return err_set(err, ERR_MEMORY, "out of memory");
 	AUTO_FD int fd = file_openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL, 0600);
 	if (fd < 0 && errno == EEXIST)
-		return err_set(err, ERR_DENIED, "%s is there already; nothing was made", path);
+		return err_set(err, ERR_DENIED, "%s is there already; nothing was made",
+			       path);
 	if (fd < 0)
 		return err_sys(err, "%s", path);
 	if (crypto_private_write(key, &pem, err) == 0) {
@@ -96,11 +99,13 @@ int nightmail_dkim_keygen(const struct dkim_call *c) {
 				 c->algorithm);
 	if (c->bits && (ed25519 || !span_uint(span_str(c->bits), BITS_MAX, &bits) ||
 			bits < DKIM_KEY_BITS_MIN))
-		return cli_usage(program, "--bits %s: an RSA key has from %u to %u; many DNS "
-					  "servers are short of room for more than 2048",
+		return cli_usage(program,
+				 "--bits %s: an RSA key has from %u to %u; many DNS "
+				 "servers are short of room for more than 2048",
 				 c->bits, DKIM_KEY_BITS_MIN, BITS_MAX);
-	struct crypto_private *key = crypto_private_make(
-		ed25519 ? CRYPTO_ED25519 : CRYPTO_RSA, (unsigned)bits, &err);
+	struct crypto_private *key = crypto_private_make(ed25519 ? CRYPTO_ED25519
+								 : CRYPTO_RSA,
+							 (unsigned)bits, &err);
 	if (!key || write_key(c->key[0], key, &err) != 0)
 		status = cli_fail(program, EX_CANTCREAT, "%s", err.msg);
 	else
@@ -127,11 +132,8 @@ int nightmail_dkim_record(const struct dkim_call *c) {
 enum state { FITS, WEAK, DIFFERS, UNREADABLE, UNKNOWN };
 
 static const char *const state_names[] = {
-	[FITS] = "ok",
-	[WEAK] = "warn",
-	[DIFFERS] = "FAIL",
-	[UNREADABLE] = "FAIL",
-	[UNKNOWN] = "unknown",
+	[FITS] = "ok",         [WEAK] = "warn",       [DIFFERS] = "FAIL",
+	[UNREADABLE] = "FAIL", [UNKNOWN] = "unknown",
 };
 
 struct checked {
@@ -145,7 +147,8 @@ struct checked {
 static bool same_key(const struct crypto_private *own, const struct dkim_key *public) {
 	AUTO_BUF struct buf signature = BUF_INIT(4096);
 	struct crypto_digest digest;
-	return public->kind == crypto_private_kind(own) && crypto_sha256(SPAN("nightmail"), &digest) &&
+	return public->kind == crypto_private_kind(own) &&
+	       crypto_sha256(SPAN("nightmail"), &digest) &&
 	       crypto_private_sign(own, &digest, &signature, NULL) == 0 &&
 	       crypto_public_verify(public->key, &digest, buf_span(&signature));
 }
@@ -160,7 +163,8 @@ static void compare(struct checked *k, const struct crypto_private *own,
 	else if (!public->sha256 || !public->email)
 		buf_adds(&k->words, "the record does not allow what we sign with");
 	else {
-		bool short_key = public->kind == CRYPTO_RSA && public->bits < DKIM_KEY_BITS_GOOD;
+		bool short_key = public->kind == CRYPTO_RSA &&
+				 public->bits < DKIM_KEY_BITS_GOOD;
 		k->state = short_key || public->testing ? WEAK : FITS;
 		buf_addf(&k->words, "is published, %s, %u bits%s",
 			 public->kind == CRYPTO_RSA ? "RSA" : "Ed25519", public->bits,
@@ -188,8 +192,9 @@ static void check_key(struct checked *k, struct dns *dns) {
 		compare(k, own, &public);
 		dkim_key_release(&public);
 	} else {
-		k->state = found == DKIM_KEY_TEMPORARY || found == DKIM_KEY_PENDING ? UNKNOWN
-										    : DIFFERS;
+		k->state = found == DKIM_KEY_TEMPORARY || found == DKIM_KEY_PENDING
+				   ? UNKNOWN
+				   : DIFFERS;
 		buf_adds(&k->words, err.msg);
 	}
 	if (k->state == DIFFERS)
@@ -230,7 +235,8 @@ struct round {
 static void check_one(struct round *r, const char *domain, const char *selector,
 		      const char *path) {
 	static const int codes[] = { 0, 1, 2, 2, 3 };
-	struct checked k = { domain, selector, path, UNKNOWN, BUF_INIT(4096), BUF_INIT(1u << 16) };
+	struct checked k = { domain,  selector,       path,
+			     UNKNOWN, BUF_INIT(4096), BUF_INIT(1u << 16) };
 	check_key(&k, r->dns);
 	tell(r->call, &k, r->json);
 	if (codes[k.state] > r->status)
@@ -242,8 +248,8 @@ static void check_one(struct round *r, const char *domain, const char *selector,
 static void check_all(struct round *r, const struct settings *s) {
 	const struct dkim_call *c = r->call;
 	for (size_t i = 0; i < c->keys; i++)
-		check_one(r, c->domain[i < c->domains ? i : c->domains - 1], c->selector[i],
-			  c->key[i]);
+		check_one(r, c->domain[i < c->domains ? i : c->domains - 1],
+			  c->selector[i], c->key[i]);
 	for (size_t i = 0; c->keys == 0 && i < s->dkim_count; i++)
 		for (size_t k = 0; k < s->dkim[i].key.count; k++)
 			check_one(r, s->dkim[i].domain, s->dkim[i].selector.word[k],
@@ -257,8 +263,9 @@ int nightmail_dkim_check(const struct dkim_call *c) {
 	struct settings s;
 	struct json j = json_into(&out);
 	if (c->keys != c->selectors || (c->keys > 0 && c->domains == 0) || c->file_count)
-		return cli_usage(program, "check takes --domain, --selector and --key together, "
-					  "or none of them");
+		return cli_usage(program,
+				 "check takes --domain, --selector and --key together, "
+				 "or none of them");
 	if (config_load(c->config, &s, &complaints) != 0)
 		cli_complaints(program, &complaints);
 	struct round r = { .call = c, .dns = dns_unbound_open(&o, &err), .json = &j };

@@ -35,7 +35,7 @@ static const char help[] =
 	"rewritten, which relay takes it and by which rule, the servers as they are\n"
 	"looked up now, and how long it is tried. Sends nothing.\n"
 	"FROM may be '' or '<>', the null sender.\n"
-	"exit 0: it would go, 1: it would wait as held, 2: nothing can be delivered\n"
+	"exit 0: it would go, 1: some would be held or returned, 2: nothing can go\n"
 	"  --config FILE  read FILE instead of the person's or the system's files\n"
 	"  --user USER    as if this user sent it (a name or a number), not you\n"
 	"  --json         one JSON object\n";
@@ -209,14 +209,18 @@ static void print_times(const struct settings *s, bool null_sender) {
 
 static void print_all(const struct call *c, struct span from, const struct fate *fates,
 		      size_t count, const struct config_relay *relay) {
+	bool tried = c->ways.count == 0;
 	print_sender(c, from);
 	for (size_t i = 0; i < count; i++)
 		print_recipient(&fates[i]);
 	for (size_t i = 0; relay && i < c->ways.count; i++)
 		print_way(&c->ways.way[i], c->ways.count > 1);
+	for (size_t i = 0; i < c->ways.count; i++)
+		tried |= explain_way_is_tried(&c->ways.way[i]);
 	if (!relay)
 		puts("relay    none: mail is accepted and waits until the configuration is mended");
-	print_times(&c->settings, from.len == 0);
+	if (tried)
+		print_times(&c->settings, from.len == 0);
 }
 
 /* --- as JSON --- */
@@ -312,6 +316,9 @@ static void find_ways(struct call *c, struct span from, const struct fate *fates
 			explain_way_add(&c->ways, &c->settings, &routes, &q);
 		}
 	explain_ways_look_up(&c->ways, &c->settings);
+	for (size_t i = 0; i < c->ways.count; i++)
+		if (!explain_way_goes(&c->ways.way[i]) && c->status == EX_OK)
+			c->status = EXIT_WAITS;
 }
 
 static int explain(struct call *c, struct span from, struct fate *fates, size_t count) {

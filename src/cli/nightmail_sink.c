@@ -94,7 +94,7 @@ static int load_tls_dir(struct sink *sink, struct err *err) {
 	if (buf_addf(&key, "%s/key.pem", o->tls_dir) < 0 || buf_failed(&cert))
 		return err_set(err, ERR_LIMIT, "%s: the path is too long", o->tls_dir);
 	sink->tls = tls_server_new(buf_str(&cert), buf_str(&key), err);
-	return sink->tls ? 0 : -1;
+	return sink->tls ? tls_server_tickets(sink->tls, err) : -1;
 }
 
 static int load_tls(struct sink *sink, struct err *err) {
@@ -105,7 +105,7 @@ static int load_tls(struct sink *sink, struct err *err) {
 	if (!o->cert_file)
 		return 0;
 	sink->tls = tls_server_new(o->cert_file, o->key_file, err);
-	return sink->tls ? 0 : -1;
+	return sink->tls ? tls_server_tickets(sink->tls, err) : -1;
 }
 
 static int load_password(struct sink *sink, struct err *err) {

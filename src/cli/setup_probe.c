@@ -13,6 +13,7 @@
 #include "base/term.h"
 #include "creds/creds.h"
 #include "net/conn.h"
+#include "route/target.h"
 #include "smtp/auth.h"
 #include "smtp/client.h"
 

@@ -14,6 +14,7 @@
 #include "tlspolicy/sts_fetch.h"
 #include "mail/addr.h"
 #include "net/dns_unbound.h"
+#include "route/target.h"
 #include "tlspolicy/sts_record.h"
 
 #define PORT_SMTP 25
@@ -245,8 +246,10 @@ static void decide(struct smtp_probe_run *run) {
 
 static void find_relay(struct smtp_probe_run *run) {
 	const struct config_relay *r = run->relay;
-	for (size_t i = 0; i < r->host_count; i++)
-		add_host(run, r->host[i], (unsigned)i);
+	struct target list;
+	target_list(r->host, r->host_count, 0, &list);
+	for (size_t i = 0; i < list.count; i++)
+		add_host(run, list.host[i].name, (unsigned)i);
 }
 
 void smtp_probe_find_targets(struct smtp_probe_run *run) {

@@ -56,10 +56,11 @@ static struct trace_auth_row *row_of(struct trace_auth *a, struct span method,
 /* --- as recorded --- */
 
 static struct span method_domain(const struct authres_method *m) {
-	static const char *const props[][2] = { { "header", "d" },	{ "smtp", "mailfrom" },
-						{ "smtp", "mail" },	{ "header", "from" },
-						{ "header", "i" },	{ "smtp", "helo" },
-						{ "smtp", "remote-ip" } };
+	static const char *const props[][2] = {
+		{ "header", "d" },      { "smtp", "mailfrom" }, { "smtp", "mail" },
+		{ "header", "from" },   { "header", "i" },      { "smtp", "helo" },
+		{ "smtp", "remote-ip" }
+	};
 	for (size_t i = 0; i < sizeof(props) / sizeof(props[0]); i++) {
 		struct span v = authres_prop(m, props[i][0], props[i][1]);
 		if (v.p)
@@ -68,7 +69,8 @@ static struct span method_domain(const struct authres_method *m) {
 	return SPAN("");
 }
 
-static void note_recorded(struct trace_auth *a, const struct authres *found, bool believed) {
+static void note_recorded(struct trace_auth *a, const struct authres *found,
+			  bool believed) {
 	for (size_t i = 0; i < found->count; i++) {
 		const struct authres_method *m = &found->method[i];
 		struct trace_auth_row *r = row_of(a, m->method, method_domain(m),
@@ -81,17 +83,50 @@ static void note_recorded(struct trace_auth *a, const struct authres *found, boo
 	}
 }
 
+/* The value of NAME=VALUE in Received-SPF (RFC 7208 section 9.1), without quotes; or empty. */
+static struct span spf_pair(struct span value, struct span name) {
+	for (; value.len > name.len; value = span_from(value, 1)) {
+		struct span rest = value;
+		size_t n = 0;
+		if (!span_take_lit_nocase(&rest, name) || !span_take_char(&rest, '='))
+			continue;
+		while (rest.len && (rest.p[0] == '"' || rest.p[0] == '<'))
+			rest = span_from(rest, 1);
+		while (n < rest.len && rest.p[n] && !strchr("\">; \t\r\n", rest.p[n]))
+			n++;
+		return span_head(rest, n);
+	}
+	return SPAN("");
+}
+
+static void note_received_spf(struct trace_auth *a, struct span value, bool above,
+			      const struct trace_way *w, const struct trace_options *o) {
+	struct span sender = spf_pair(value, SPAN("envelope-from"));
+	struct authres found = { .server = spf_pair(value, SPAN("receiver")), .count = 1 };
+	struct authres_method *m = &found.method[0];
+	struct span rest = span_trim(value);
+	m->method = SPAN("spf");
+	m->result = span_head(rest, span_find(rest, ' '));
+	m->prop[m->props++] =
+		(struct authres_prop){ SPAN("smtp"), SPAN("mailfrom"), sender };
+	note_recorded(a, &found,
+		      above && (found.server.len == 0 ||
+				trace_way_trusts(w, o, found.server)));
+}
+
 /* Those at the top were added last, by the server nearest to the reader. */
-static void read_recorded(struct trace_auth *a, struct span header, const struct trace_way *w,
-			  const struct trace_options *o) {
+static void read_recorded(struct trace_auth *a, struct span header,
+			  const struct trace_way *w, const struct trace_options *o) {
 	struct header_field f;
 	header_take_mbox(&header);
 	while (header_take(&header, &f)) {
 		struct authres found;
+		bool above = w->boundary && f.raw.p < w->boundary;
+		if (span_eq_nocase(f.name, SPAN("Received-SPF")))
+			note_received_spf(a, f.value, above, w, o);
 		if (!span_eq_nocase(f.name, SPAN("Authentication-Results")) ||
 		    !authres_parse(f.value, &found))
 			continue;
-		bool above = w->boundary && f.raw.p < w->boundary;
 		note_recorded(a, &found,
 			      above && (found.server.len == 0 ||
 					trace_way_trusts(w, o, found.server)));
@@ -153,7 +188,9 @@ static void dmarc_now(struct trace_auth *a, const struct trace_signatures *s,
 		      const struct span *spf, struct dns *dns) {
 	struct span passed[DKIM_VERIFY_MAX];
 	struct dmarc_report report;
-	struct dmarc_query q = { .from = span_str(a->author), .dkim = passed, .spf = spf,
+	struct dmarc_query q = { .from = span_str(a->author),
+				 .dkim = passed,
+				 .spf = spf,
 				 .spf_count = spf ? 1 : 0 };
 	for (size_t i = 0; i < dkim_verify_count(s->dkim); i++) {
 		const struct dkim_result *r = dkim_verify_result(s->dkim, i);
@@ -182,8 +219,8 @@ static int read_now(struct trace_auth *a, struct span message, struct span heade
 }
 
 int trace_auth_read(struct span message, const struct trace_way *w,
-		    const struct trace_options *o, struct dns *dns, struct trace_auth *ret,
-		    struct err *err) {
+		    const struct trace_options *o, struct dns *dns,
+		    struct trace_auth *ret, struct err *err) {
 	AUTO_BUF struct buf author = BUF_INIT(1024);
 	struct span header = span_head(message, header_block_len(message));
 	*ret = (struct trace_auth){ .count = 0 };
@@ -214,25 +251,28 @@ void trace_auth_check(const struct trace_auth *a, struct findings *f) {
 		pass |= is(result, "pass") && method;
 		aligned |= is(result, "pass") && method && r->aligned;
 		if (r->recorded[0] && !r->believed)
-			finding_add(f, "auth.unbelieved", FINDING_INFO, r->method,
-				    "%s says %s, but that server is none of ours, or wrote it below "
-				    "the trust boundary",
-				    r->server[0] ? r->server : "a field without a name",
-				    r->recorded);
+			finding_add(
+				f, "auth.unbelieved", FINDING_INFO, r->method,
+				"%s says %s, but that server is none of ours, or wrote it below "
+				"the trust boundary",
+				r->server[0] ? r->server : "a field without a name",
+				r->recorded);
 		if (is(result, "fail") && (method || is(r->method, "dmarc")))
-			finding_add(f, "auth.fail", is(r->method, "dmarc") ? FINDING_FAIL
-									   : FINDING_WARN,
+			finding_add(f, "auth.fail",
+				    is(r->method, "dmarc") ? FINDING_FAIL : FINDING_WARN,
 				    r->method, "fails for %s%s%s", r->domain,
 				    r->reason[0] ? ": " : "", r->reason);
 		if (r->believed && is(r->recorded, "pass") && is(r->now, "fail"))
-			finding_add(f, "auth.changed", FINDING_NOTICE, r->method,
-				    "passed at %s and fails now: the message was changed since, or "
-				    "what is published was",
-				    r->server);
+			finding_add(
+				f, "auth.changed", FINDING_NOTICE, r->method,
+				"passed at %s and fails now: the message was changed since, or "
+				"what is published was",
+				r->server);
 	}
 	if (any && pass && !aligned)
 		finding_add(f, "auth.unaligned", FINDING_WARN, "From",
-			    "nothing that passes is of %s, the author's domain", a->author);
+			    "nothing that passes is of %s, the author's domain",
+			    a->author);
 }
 
 /* --- showing --- */
@@ -244,9 +284,12 @@ void trace_auth_json(const struct trace_auth *a, struct json *j) {
 		json_object(j, NULL);
 		json_str(j, "method", span_str(r->method));
 		json_str_or_null(j, "domain", span_str(r->domain[0] ? r->domain : NULL));
-		json_str_or_null(j, "selector", span_str(r->selector[0] ? r->selector : NULL));
-		json_str_or_null(j, "recorded", span_str(r->recorded[0] ? r->recorded : NULL));
-		json_str_or_null(j, "recorded_by", span_str(r->server[0] ? r->server : NULL));
+		json_str_or_null(j, "selector",
+				 span_str(r->selector[0] ? r->selector : NULL));
+		json_str_or_null(j, "recorded",
+				 span_str(r->recorded[0] ? r->recorded : NULL));
+		json_str_or_null(j, "recorded_by",
+				 span_str(r->server[0] ? r->server : NULL));
 		json_bool(j, "believed", r->believed);
 		json_str_or_null(j, "now", span_str(r->now[0] ? r->now : NULL));
 		json_str_or_null(j, "reason", span_str(r->reason[0] ? r->reason : NULL));
@@ -265,12 +308,15 @@ static void pad(struct buf *out, const char *text, size_t width) {
 
 void trace_auth_print(const struct trace_auth *a, bool plain, struct buf *out) {
 	if (a->count && !plain)
-		buf_adds(out, "\nAUTH   DOMAIN                       RECORDED          NOW       "
-			      "ALIGNED\n");
+		buf_adds(
+			out,
+			"\nAUTH   DOMAIN                       RECORDED          NOW       "
+			"ALIGNED\n");
 	for (size_t i = 0; i < a->count; i++) {
 		const struct trace_auth_row *r = &a->row[i];
 		char recorded[24];
-		snprintf(recorded, sizeof(recorded), "%s%s", r->recorded[0] ? r->recorded : "-",
+		snprintf(recorded, sizeof(recorded), "%s%s",
+			 r->recorded[0] ? r->recorded : "-",
 			 r->recorded[0] && !r->believed ? " (hearsay)" : "");
 		if (plain)
 			buf_adds(out, "auth\t");

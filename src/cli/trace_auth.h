@@ -19,9 +19,9 @@ struct trace_auth_row {
 	char recorded[16]; /* result, or "": nobody said */
 	char server[256];  /* who recorded it; "": not said */
 	bool believed;
-	char now[16]; /* result, or "": not looked at */
+	char now[16];              /* result, or "": not looked at */
 	char reason[ERR_MSG_SIZE]; /* of now; safe to show */
-	bool aligned; /* with the author's domain, as DMARC relaxed has it */
+	bool aligned;              /* with the author's domain, as DMARC relaxed has it */
 };
 
 struct trace_auth {
@@ -32,8 +32,8 @@ struct trace_auth {
 
 /* dns: NULL, then nothing is looked at now. */
 int trace_auth_read(struct span message, const struct trace_way *w,
-		    const struct trace_options *o, struct dns *dns, struct trace_auth *ret,
-		    struct err *err);
+		    const struct trace_options *o, struct dns *dns,
+		    struct trace_auth *ret, struct err *err);
 void trace_auth_check(const struct trace_auth *a, struct findings *f);
 void trace_auth_json(const struct trace_auth *a, struct json *j);
 void trace_auth_print(const struct trace_auth *a, bool plain, struct buf *out);

@@ -89,8 +89,8 @@ static int check_name(void *ctx, struct span address, struct span name) {
 			continue;
 		c->told = true;
 		finding_add(c->f, "spoof.display", FINDING_WARN, "From",
-			    "its name says %.*s, its address is %.*s", (int)word.len, word.p,
-			    (int)address.len, address.p);
+			    "its name says %.*s, its address is %.*s", (int)word.len,
+			    word.p, (int)address.len, address.p);
 	}
 	return c->told;
 }
@@ -104,8 +104,9 @@ static void check_display(struct span header, struct findings *f) {
 
 /* Fields that may stand once only (RFC 5322 section 3.6). */
 static void check_twice(struct span header, struct findings *f) {
-	static const char *const once[] = { "From", "Sender", "Reply-To",   "To",	  "Cc",
-					    "Bcc",  "Date",   "Message-ID", "In-Reply-To",
+	static const char *const once[] = { "From",       "Sender",     "Reply-To",
+					    "To",         "Cc",         "Bcc",
+					    "Date",       "Message-ID", "In-Reply-To",
 					    "References", "Subject" };
 	for (size_t i = 0; i < sizeof(once) / sizeof(once[0]); i++) {
 		struct span rest = header;
@@ -115,10 +116,13 @@ static void check_twice(struct span header, struct findings *f) {
 		while (header_take(&rest, &h))
 			n += span_eq_nocase(h.name, span_str(once[i]));
 		if (n > 1)
-			finding_add(f, "dup.header",
-				    strcmp(once[i], "From") == 0 ? FINDING_FAIL : FINDING_WARN,
-				    once[i], "stands %zu times: programs differ in which one they show",
-				    n);
+			finding_add(
+				f, "dup.header",
+				strcmp(once[i], "From") == 0 ? FINDING_FAIL
+							     : FINDING_WARN,
+				once[i],
+				"stands %zu times: programs differ in which one they show",
+				n);
 	}
 }
 
@@ -138,9 +142,10 @@ static void check_date(struct span header, const struct trace_way *w, int64_t no
 		if (w->hop[i].r.has_time)
 			arrived = w->hop[i].r.time_s;
 	if (date > arrived + FUTURE_S)
-		finding_add(f, "date.future", FINDING_WARN, "Date",
-			    "it is %lld h later than when the first server had the message",
-			    (long long)(date - arrived) / 3600);
+		finding_add(
+			f, "date.future", FINDING_WARN, "Date",
+			"it is %lld h later than when the first server had the message",
+			(long long)(date - arrived) / 3600);
 	else if (w->count && date < arrived - OLD_S)
 		finding_add(f, "date.old", FINDING_NOTICE, "Date",
 			    "it is %lld days before the first server had the message",

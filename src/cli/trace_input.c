@@ -114,8 +114,8 @@ static int read_file(const char *path, const char *what, uint64_t number, struct
 		size_t n = count_mbox(text);
 		if (n > 1)
 			return err_set(err, ERR_SYNTAX,
-				       "%s holds %zu messages; %s#1 is the first", what, n,
-				       what);
+				       "%s holds %zu messages; %s#1 is the first", what,
+				       n, what);
 		number = 1;
 	}
 	return number ? pick_mbox(out, before, number, what, err) : 0;
@@ -180,8 +180,8 @@ int trace_input_read(const char *what, const char *config, struct buf *out,
 		return err_set(err, ERR_MISSING, "%s: there is no such file", what);
 	if (read_queue(what, config, out, &why) == 0)
 		return 0;
-	return err_set(err, ERR_MISSING, "%s: there is no such file; in the queue: %s", what,
-		       why.msg);
+	return err_set(err, ERR_MISSING, "%s: there is no such file; in the queue: %s",
+		       what, why.msg);
 }
 
 /* --- inside a bounce --- */
@@ -210,7 +210,8 @@ static struct span plain_original(struct span message) {
 		struct header_field f;
 		struct span block = span_head(body, empty ? header_block_len(body) : 0);
 		if (header_find(block, "From", &f) &&
-		    (header_find(block, "Received", &f) || header_find(block, "Date", &f)))
+		    (header_find(block, "Received", &f) ||
+		     header_find(block, "Date", &f)))
 			return body;
 		span_take_line(&body, &line);
 		empty = span_trim(line).len == 0;

@@ -28,7 +28,8 @@ static int show_part(void *ctx, const struct part *p) {
 		json_object(&v->j, NULL);
 		json_int(&v->j, "depth", p->depth);
 		json_str(&v->j, "content_type", span_str(p->type));
-		json_str_or_null(&v->j, "charset", span_str(p->charset[0] ? p->charset : NULL));
+		json_str_or_null(&v->j, "charset",
+				 span_str(p->charset[0] ? p->charset : NULL));
 		json_str_or_null(&v->j, "name", span_str(p->name[0] ? p->name : NULL));
 		json_str(&v->j, "encoding", span_str(encodings[p->encoding]));
 		json_int(&v->j, "size", (int64_t)part_size(p));

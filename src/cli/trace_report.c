@@ -31,10 +31,10 @@ struct report {
 static void weigh_vendor(void *ctx, const struct trace_vendor_note *n) {
 	struct report *r = ctx;
 	if (n->spam)
-		finding_add(&r->findings, "spam.marked", FINDING_WARN, n->vendor, "%.*s%s%.*s: %s",
-			    (int)n->part.len, n->part.len ? n->part.p : "",
-			    n->part.len ? " is " : "", (int)n->value.len, n->value.p,
-			    n->means ? n->means : "");
+		finding_add(&r->findings, "spam.marked", FINDING_WARN, n->vendor,
+			    "%.*s%s%.*s: %s", (int)n->part.len,
+			    n->part.len ? n->part.p : "", n->part.len ? " is " : "",
+			    (int)n->value.len, n->value.p, n->means ? n->means : "");
 }
 
 static void json_vendor(void *ctx, const struct trace_vendor_note *n) {

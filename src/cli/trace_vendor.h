@@ -10,9 +10,10 @@
 
 struct trace_vendor_note {
 	const char *vendor;
-	struct span field, part, value; /* part: "SCL", or empty; they point into the header */
-	const char *means;              /* NULL: nothing is known of this value */
-	bool spam;                      /* the filter thinks so */
+	struct span field, part,
+		value;     /* part: "SCL", or empty; they point into the header */
+	const char *means; /* NULL: nothing is known of this value */
+	bool spam;         /* the filter thinks so */
 };
 
 typedef void trace_vendor_fn(void *ctx, const struct trace_vendor_note *note);

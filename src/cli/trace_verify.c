@@ -68,7 +68,8 @@ static void json_signature(struct json *j, const struct dkim_result *r) {
 	json_str_or_null(j, "domain", s->domain);
 	json_str_or_null(j, "selector", s->selector);
 	json_str(j, "result", span_str(dkim_verdict_name(r->verdict)));
-	json_str_or_null(j, "reason", r->reason[0] ? span_str(r->reason) : span_of(NULL, 0));
+	json_str_or_null(j, "reason",
+			 r->reason[0] ? span_str(r->reason) : span_of(NULL, 0));
 	json_str_or_null(j, "identity", s->identity);
 	json_str_or_null(j, "algorithm", tags_value(&s->tags, "a"));
 	if (r->bits)
@@ -164,14 +165,14 @@ static void fill_method(struct authres_method *m, const struct dkim_result *r) {
 		.reason = span_str(r->reason),
 	};
 	if (s->domain.len)
-		m->prop[m->props++] =
-			(struct authres_prop){ SPAN("header"), SPAN("d"), s->domain };
+		m->prop[m->props++] = (struct authres_prop){ SPAN("header"), SPAN("d"),
+							     s->domain };
 	if (s->selector.len)
-		m->prop[m->props++] =
-			(struct authres_prop){ SPAN("header"), SPAN("s"), s->selector };
+		m->prop[m->props++] = (struct authres_prop){ SPAN("header"), SPAN("s"),
+							     s->selector };
 	if (s->identity.len)
-		m->prop[m->props++] =
-			(struct authres_prop){ SPAN("header"), SPAN("i"), s->identity };
+		m->prop[m->props++] = (struct authres_prop){ SPAN("header"), SPAN("i"),
+							     s->identity };
 }
 
 int trace_verify_field(const struct trace_signatures *s, struct span server,

@@ -25,8 +25,9 @@ static int add_hop(struct trace_way *w, const struct header_field *f, struct err
 	w->hop = more;
 	struct trace_hop *h = &more[w->count++];
 	*h = (struct trace_hop){ .at = f->raw.p };
-	return received_parse(f->value, &h->r) == 0 ? 0
-						    : err_set(err, ERR_MEMORY, "out of memory");
+	return received_parse(f->value, &h->r) == 0
+		       ? 0
+		       : err_set(err, ERR_MEMORY, "out of memory");
 }
 
 /* The header has the newest first. */
@@ -134,15 +135,18 @@ void trace_way_release(struct trace_way *w) {
 /* --- what is odd --- */
 
 bool trace_way_is_private(struct span ip) {
-	static const char *const nets[] = { "10.0.0.0/8",  "172.16.0.0/12", "192.168.0.0/16",
-					    "127.0.0.0/8", "169.254.0.0/16", "100.64.0.0/10",
-					    "fc00::/7",	   "fe80::/10",	    "::1" };
+	static const char *const nets[] = {
+		"10.0.0.0/8",  "172.16.0.0/12",  "192.168.0.0/16",
+		"127.0.0.0/8", "169.254.0.0/16", "100.64.0.0/10",
+		"fc00::/7",    "fe80::/10",      "::1"
+	};
 	struct inet_addr a;
 	struct inet_net net;
 	if (!inet_addr_parse(ip, &a))
 		return true; /* no address: nothing can be said of it */
 	for (size_t i = 0; i < sizeof(nets) / sizeof(nets[0]); i++)
-		if (inet_net_parse(span_str(nets[i]), &net, NULL) == 0 && inet_net_has(&net, &a))
+		if (inet_net_parse(span_str(nets[i]), &net, NULL) == 0 &&
+		    inet_net_has(&net, &a))
 			return true;
 	return false;
 }
@@ -157,10 +161,11 @@ static void check_delay(const struct trace_way *w, size_t i, struct findings *f)
 	char subject[32];
 	name_hop(subject, sizeof(subject), i);
 	if (h->skew) {
-		finding_add(f, "hop.skew", FINDING_NOTICE, subject,
-			    "its clock is %lld s behind that of a hop before it: one of the two is "
-			    "wrong",
-			    (long long)-h->delay_s);
+		finding_add(
+			f, "hop.skew", FINDING_NOTICE, subject,
+			"its clock is %lld s behind that of a hop before it: one of the two is "
+			"wrong",
+			(long long)-h->delay_s);
 		return;
 	}
 	if (!h->has_delay || h->delay_s <= DELAY_NOTICE_S)
@@ -181,7 +186,8 @@ static void check_clear(const struct trace_way *w, size_t i, struct findings *f)
 	struct span protocol = span_str(r->protocol);
 	char subject[32];
 	bool smtp = span_eq(protocol, SPAN("SMTP")) || span_eq(protocol, SPAN("ESMTP")) ||
-		    span_eq(protocol, SPAN("ESMTPA")) || span_eq(protocol, SPAN("UTF8SMTP"));
+		    span_eq(protocol, SPAN("ESMTPA")) ||
+		    span_eq(protocol, SPAN("UTF8SMTP"));
 	if (!smtp || received_is_tls(r) || r->ip.len == 0 || trace_way_is_private(r->ip))
 		return;
 	name_hop(subject, sizeof(subject), i);
@@ -194,12 +200,13 @@ static void check_loop(const struct trace_way *w, struct findings *f) {
 	for (size_t i = 0; i < w->count; i++) {
 		for (size_t k = i + 1; k < w->count; k++) {
 			const struct received *a = &w->hop[i].r, *b = &w->hop[k].r;
-			if (a->by.len == 0 || a->id.len == 0 || !span_eq_nocase(a->by, b->by) ||
-			    !span_eq(a->id, b->id))
+			if (a->by.len == 0 || a->id.len == 0 ||
+			    !span_eq_nocase(a->by, b->by) || !span_eq(a->id, b->id))
 				continue;
-			finding_add(f, "hop.loop", FINDING_FAIL, "hops",
-				    "%.*s had it twice with the same id (hops %zu and %zu)",
-				    (int)a->by.len, a->by.p, i + 1, k + 1);
+			finding_add(
+				f, "hop.loop", FINDING_FAIL, "hops",
+				"%.*s had it twice with the same id (hops %zu and %zu)",
+				(int)a->by.len, a->by.p, i + 1, k + 1);
 			return;
 		}
 	}
@@ -226,7 +233,7 @@ void trace_way_check(const struct trace_way *w, struct findings *f) {
 	}
 	if (w->count && w->hop[0].r.ip.len && trace_way_is_private(w->hop[0].r.ip))
 		finding_add(f, "hop.private_first", FINDING_INFO, "hop 1",
-			    "it began in a private network, at %.*s", (int)w->hop[0].r.ip.len,
-			    w->hop[0].r.ip.p);
+			    "it began in a private network, at %.*s",
+			    (int)w->hop[0].r.ip.len, w->hop[0].r.ip.p);
 	check_loop(w, f);
 }

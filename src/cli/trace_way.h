@@ -25,20 +25,20 @@ struct trace_options {
 
 struct trace_hop {
 	struct received r;
-	const char *at; /* where the field begins in the header */
-	bool ours;      /* written by a server that is trusted */
-	bool has_delay; /* a time is known for this hop and for one before it */
-	bool skew;      /* earlier than the hop before: a clock is wrong */
+	const char *at;  /* where the field begins in the header */
+	bool ours;       /* written by a server that is trusted */
+	bool has_delay;  /* a time is known for this hop and for one before it */
+	bool skew;       /* earlier than the hop before: a clock is wrong */
 	int64_t delay_s; /* since the latest time before it; negative with skew */
 };
 
 struct trace_way {
 	struct trace_hop *hop; /* oldest first */
 	size_t count;
-	bool cut;     /* there are more; the newest ones are missing */
+	bool cut; /* there are more; the newest ones are missing */
 	bool assumed; /* nobody said whom to trust: it is the organisation that wrote the newest field */
 	bool has_total;
-	int64_t total_s; /* from the first to the latest time; skew adds nothing */
+	int64_t total_s;      /* from the first to the latest time; skew adds nothing */
 	const char *boundary; /* fields that begin before it are believed; NULL: none */
 	char self[256];       /* the newest server, for `assumed` */
 };

@@ -76,9 +76,11 @@ static void add_seconds(struct buf *out, int64_t s) {
 		return;
 	}
 	if (s >= 86400)
-		buf_addf(out, "%lldd%02lldh", (long long)s / 86400, (long long)s % 86400 / 3600);
+		buf_addf(out, "%lldd%02lldh", (long long)s / 86400,
+			 (long long)s % 86400 / 3600);
 	else if (s >= 3600)
-		buf_addf(out, "%lldh%02lldm", (long long)s / 3600, (long long)s % 3600 / 60);
+		buf_addf(out, "%lldh%02lldm", (long long)s / 3600,
+			 (long long)s % 3600 / 60);
 	else if (s >= 60)
 		buf_addf(out, "%lldm%02llds", (long long)s / 60, (long long)s % 60);
 	else
@@ -111,7 +113,9 @@ static void add_peer(struct buf *out, const struct received *r) {
 }
 
 static struct span protocol(const struct received *r) {
-	struct span s = r->protocol[0] ? span_str(r->protocol) : r->with.len ? r->with : r->via;
+	struct span s = r->protocol[0] ? span_str(r->protocol)
+			: r->with.len  ? r->with
+				       : r->via;
 	return s.len ? s : SPAN("-");
 }
 
@@ -191,7 +195,8 @@ static void print_hop(const struct trace_way *w, size_t i, int64_t most, bool on
 		add_names(out, &h->r);
 	} else {
 		add_peer(out, &h->r);
-		fit(out, from, out->len - from < LINE_WIDTH ? out->len - from : LINE_WIDTH);
+		fit(out, from,
+		    out->len - from < LINE_WIDTH ? out->len - from : LINE_WIDTH);
 		buf_adds(out, "\n    ");
 		from = out->len;
 		buf_adds(out, "-> ");
@@ -228,14 +233,17 @@ void trace_way_print(const struct trace_way *w, bool plain, struct buf *out) {
 		return;
 	}
 	if (w->count)
-		buf_addf(out, " #  %-*s WITH    TLS UTC          DELAY\n", (int)NAMES_WIDTH,
-			 "FROM -> BY");
+		buf_addf(out, " #  %-*s WITH    TLS UTC          DELAY\n",
+			 (int)NAMES_WIDTH, "FROM -> BY");
 	bool one_line = fits(w);
 	int64_t most = longest(w);
 	for (size_t i = 0; i < w->count; i++) {
 		if (i > 0 && w->hop[i].ours && !w->hop[i - 1].ours)
-			buf_addf(out, "    - - from here on written by %s; above: claimed - -\n",
-				 w->assumed ? "the last server's domain" : "servers of ours");
+			buf_addf(
+				out,
+				"    - - from here on written by %s; above: claimed - -\n",
+				w->assumed ? "the last server's domain"
+					   : "servers of ours");
 		print_hop(w, i, most, one_line, out);
 	}
 }

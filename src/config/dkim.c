@@ -41,7 +41,8 @@ static int parse_words(struct config_value *v, const struct config_key *key, voi
 	while (config_value_word(v, &rest, &word)) {
 		if (fresh.count == CONFIG_DKIM_KEYS_MAX) {
 			clear_words(&whole, &fresh);
-			return err_set(err, ERR_SYNTAX, "more than %d", CONFIG_DKIM_KEYS_MAX);
+			return err_set(err, ERR_SYNTAX, "more than %d",
+				       CONFIG_DKIM_KEYS_MAX);
 		}
 		fresh.word[fresh.count] = make(v, word, err);
 		if (!fresh.word[fresh.count]) {
@@ -68,8 +69,8 @@ static char *make_selector(struct config_value *v, struct span word, struct err 
 	return copy;
 }
 
-static int parse_selectors(struct config_value *v, const struct config_key *key, void *base,
-			   struct err *err) {
+static int parse_selectors(struct config_value *v, const struct config_key *key,
+			   void *base, struct err *err) {
 	return parse_words(v, key, base, make_selector, err);
 }
 
@@ -111,7 +112,8 @@ int config_find_or_add_dkim(struct config_load *l, struct span domain,
 		if (span_eq_nocase(domain, span_str(s->dkim[i].domain)))
 			return (int)i;
 	if (s->dkim_count == DKIM_DOMAINS_MAX) {
-		config_complain(l, at, "more than %u domains to sign for", DKIM_DOMAINS_MAX);
+		config_complain(l, at, "more than %u domains to sign for",
+				DKIM_DOMAINS_MAX);
 		return -1;
 	}
 	char *copy = span_dup(domain);
@@ -160,9 +162,10 @@ void config_check_dkim(struct config_load *l) {
 		for (size_t k = 0; k < d->key.count; k++)
 			size += strlen(d->domain) + strlen(d->key.word[k]) + 64;
 		if (size > DKIM_TEXT_MAX) {
-			config_complain(l, &s->source->dkim[i].opened,
-					"the keys of all [dkim] sections have paths that are "
-					"too long together");
+			config_complain(
+				l, &s->source->dkim[i].opened,
+				"the keys of all [dkim] sections have paths that are "
+				"too long together");
 			return;
 		}
 		if (place(s, i, "selector")->broken || place(s, i, "key")->broken ||

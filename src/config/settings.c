@@ -310,6 +310,12 @@ static void check_relay(struct config_load *l, size_t i) {
 			l, password,
 			"[relay %s] has a password but no login; add login = NAME",
 			relay->name);
+	/* a pin that nobody compares would promise what is not so */
+	if (relay->pin && relay->tls != CONFIG_TLS_STARTTLS && relay->tls != CONFIG_TLS_IMPLICIT)
+		config_complain(l, origin_of(section, "pin"),
+				"[relay %s]: a pin is compared with tls = starttls and "
+				"tls = implicit only",
+				relay->name);
 	check_oauth(l, relay, section);
 }
 

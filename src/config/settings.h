@@ -242,9 +242,10 @@ struct route_table config_routes(struct settings *s, struct buf *relays);
  * warning: nothing uses ..."): config check prints them, the daemon logs them at start. */
 int config_warnings(const struct settings *s, struct buf *out);
 /* Appends "file:12:1: warning: " for a key of [listen] that is set. */
-/* The same for a key of the i-th [dkim DOMAIN]. */
-void config_dkim_place(const struct settings *s, size_t i, const char *key, struct buf *out);
 void config_listen_place(const struct settings *s, const char *key, struct buf *out);
+/* The same for a key of the i-th [dkim DOMAIN], and of the i-th [relay NAME]. */
+void config_dkim_place(const struct settings *s, size_t i, const char *key, struct buf *out);
+void config_relay_place(const struct settings *s, size_t i, const char *key, struct buf *out);
 /* One effective value; a key that has none has an empty value. */
 struct config_shown {
 	/* section: "" before the first one; name: of a relay, else NULL */

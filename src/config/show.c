@@ -75,11 +75,14 @@ void config_warn_at(const struct settings *s, const struct config_origin *at,
 
 static void warn_login(const struct settings *s, size_t i, struct buf *out) {
 	const struct config_relay *relay = &s->relay[i];
+	const struct config_origin *key = s->source->relay[i].key;
 	int tls = config_key_find(CONFIG_RELAY, SPAN("tls"));
+	int login = config_key_find(CONFIG_RELAY, SPAN("login"));
 	if (!relay->login ||
 	    (relay->tls != CONFIG_TLS_NONE && relay->tls != CONFIG_TLS_OPPORTUNISTIC))
 		return;
-	config_warn_at(s, &s->source->relay[i].key[tls], out);
+	/* nobody wrote tls where host chose it */
+	config_warn_at(s, &key[key[tls].file > 0 ? tls : login], out);
 	buf_addf(out,
 		 "[relay %s] logs in %s; only mechanisms that do not show the password "
 		 "are used then (SCRAM, CRAM-MD5)\n",
@@ -89,12 +92,16 @@ static void warn_login(const struct settings *s, size_t i, struct buf *out) {
 			 : "even where TLS or a trusted certificate is missing");
 }
 
+void config_relay_place(const struct settings *s, size_t i, const char *key, struct buf *out) {
+	int k = config_key_find(CONFIG_RELAY, span_str(key));
+	config_warn_at(s, &s->source->relay[i].key[k < 0 ? 0 : k], out);
+}
+
 static void warn_file(const struct settings *s, size_t i, const char *name,
 		      const char *path, struct buf *out) {
-	int k = config_key_find(CONFIG_RELAY, span_str(name));
 	if (!path || access(path, F_OK) == 0 || errno != ENOENT)
 		return;
-	config_warn_at(s, &s->source->relay[i].key[k < 0 ? 0 : k], out);
+	config_relay_place(s, i, name, out);
 	buf_addf(out, "%s: there is no file ", name);
 	term_safe_again(out, span_str(path));
 	buf_addc(out, '\n');
@@ -167,6 +174,9 @@ int config_warnings(const struct settings *s, struct buf *out) {
 		const char *password = relay->password ? relay->password : "";
 		warn_login(s, i, out);
 		warn_file(s, i, "ca", relay->ca, out);
+		warn_file(s, i, "cert", relay->cert.certificate, out);
+		if (relay->cert.key && strcmp(relay->cert.key, relay->cert.certificate) != 0)
+			warn_file(s, i, "cert", relay->cert.key, out);
 		warn_file(s, i, "password",
 			  strncmp(password, "file:", 5) ? NULL : password + 5, out);
 	}

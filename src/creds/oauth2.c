@@ -28,37 +28,6 @@
 #define LIFE_MAX_S (366 * 86400)
 #define AHEAD_S 300
 
-static const struct {
-	const char *key;
-	size_t offset;
-} texts[] = {
-	{ "relay", offsetof(struct oauth2_tokens, relay) },
-	{ "client_id", offsetof(struct oauth2_tokens, client_id) },
-	{ "client_secret", offsetof(struct oauth2_tokens, client_secret) },
-	{ "token_url", offsetof(struct oauth2_tokens, token_url) },
-	{ "scope", offsetof(struct oauth2_tokens, scope) },
-	{ "ca", offsetof(struct oauth2_tokens, ca) },
-	{ "access_token", offsetof(struct oauth2_tokens, access) },
-	{ "refresh_token", offsetof(struct oauth2_tokens, refresh) },
-};
-#define TEXTS (sizeof(texts) / sizeof(texts[0]))
-
-static char **text_at(struct oauth2_tokens *t, size_t i) {
-	return (char **)(void *)((char *)t + texts[i].offset);
-}
-
-static void wipe(char **text) {
-	if (*text)
-		explicit_bzero(*text, strlen(*text));
-	free(*text);
-	*text = NULL;
-}
-
-void oauth2_release(struct oauth2_tokens *t) {
-	for (size_t i = 0; i < TEXTS; i++)
-		wipe(text_at(t, i));
-}
-
 const char *oauth2_text(const struct json_t *o, const char *key) {
 	const char *text = json_string_value(json_object_get(o, key));
 	return text ? text : "";
@@ -77,9 +46,11 @@ int oauth2_parse(struct span json, struct oauth2_tokens *ret, struct err *err) {
 	json_t *o = json_loadb(json.p, json.len, JSON_REJECT_DUPLICATES, NULL);
 	struct oauth2_tokens t = { .relay = NULL };
 	bool whole = json_is_object(o);
-	for (size_t i = 0; whole && i < TEXTS; i++) {
-		*text_at(&t, i) = strdup(oauth2_text(o, texts[i].key));
-		whole = *text_at(&t, i) != NULL;
+	const char *key;
+	char **text;
+	for (size_t i = 0; whole && (text = oauth2_member(&t, i, &key)) != NULL; i++) {
+		*text = strdup(oauth2_text(o, key));
+		whole = *text != NULL;
 	}
 	t.expires = json_integer_value(json_object_get(o, "expires"));
 	t.refresh_at = json_integer_value(json_object_get(o, "refresh_at"));
@@ -90,25 +61,6 @@ int oauth2_parse(struct span json, struct oauth2_tokens *ret, struct err *err) {
 	}
 	oauth2_release(&t);
 	return err_set(err, ERR_SYNTAX, "these are no tokens that nightmail login has written");
-}
-
-int oauth2_write(struct buf *out, const struct oauth2_tokens *t) {
-	json_t *o = json_object();
-	bool whole = o != NULL;
-	for (size_t i = 0; i < TEXTS; i++) {
-		const char *const *text = (const void *)((const char *)t + texts[i].offset);
-		whole = json_object_set_new(o, texts[i].key, json_string(*text ? *text : "")) ==
-				0 &&
-			whole;
-	}
-	whole = json_object_set_new(o, "expires", json_integer(t->expires)) == 0 && whole;
-	whole = json_object_set_new(o, "refresh_at", json_integer(t->refresh_at)) == 0 && whole;
-	size_t size = whole ? json_dumpb(o, NULL, 0, JSON_INDENT(1)) : 0;
-	char *room = size > 0 ? buf_room(out, size) : NULL;
-	if (room)
-		buf_grew(out, json_dumpb(o, room, size, JSON_INDENT(1)));
-	json_decref(o);
-	return room ? buf_addc(out, '\n') : -1;
 }
 
 static int make_parent(const char *path, struct err *err) {
@@ -197,7 +149,7 @@ static int replace(char **member, const char *text, struct err *err) {
 	char *copy = strdup(text);
 	if (!copy)
 		return err_set(err, ERR_MEMORY, "out of memory");
-	wipe(member);
+	oauth2_wipe(member);
 	*member = copy;
 	return 0;
 }

@@ -45,6 +45,11 @@ int oauth2_fetch(const char *path, bool fresh, struct secret *ret, int64_t *ret_
 
 /* --- inside of oauth2*.c --- */
 
+/* The i-th text and its name in the file; NULL behind the last. */
+char **oauth2_member(struct oauth2_tokens *t, size_t i, const char **ret_key);
+/* Wipes and frees; it is NULL then. */
+void oauth2_wipe(char **text);
+
 /* Appends key=value of application/x-www-form-urlencoded, with & in between. */
 void oauth2_form_add(struct buf *out, const char *key, struct span value);
 /* Asks; the answer's JSON, when it is an object. *ret_status is its HTTP status. */

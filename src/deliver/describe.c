@@ -104,6 +104,12 @@ static void why_dead(struct buf *out, const struct view *v) {
 
 static void why_held(struct buf *out, const struct view *v) {
 	const struct journal_recipient *r = spokesman(&v->m->journal);
+	if (r && strcmp(v->m->journal.hold_reason, JOURNAL_ROUTE) == 0) {
+		buf_adds(out, "held by its route: ");
+		buf_add(out, span_head(r->last.reply, REPLY_SHOWN));
+		buf_adds(out, "; with another route 'nightmail reload' lets it go");
+		return;
+	}
 	if (r && journal_waits_for_name(&v->m->journal)) {
 		buf_add(out, span_head(r->last.reply, REPLY_SHOWN));
 		buf_adds(out, "; set that, then 'nightmail reload' lets it go");

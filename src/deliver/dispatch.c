@@ -315,9 +315,11 @@ static void skipped(struct manager *m, const struct slot *s, struct message *msg
 	}
 }
 
-static void held(struct manager *m, struct message *msg) {
+static void held(struct manager *m, const struct slot *s, struct message *msg) {
 	struct queue_id id = msg->id;
-	events_act(m, msg, "held", "daemon", JOURNAL_LOCAL_NAME);
+	bool by_route = s->lane && s->lane->config &&
+			config_way(s->lane->config, NULL) == CONFIG_WAY_HOLD;
+	events_act(m, msg, "held", "daemon", by_route ? JOURNAL_ROUTE : JOURNAL_LOCAL_NAME);
 	message_load(m, &id);
 }
 
@@ -336,7 +338,7 @@ static void one_message(struct manager *m, struct slot *s, const struct wire_rep
 	if (r->kind == WIRE_NOTICE)
 		message_due(m, msg, true, clock_boot_ms() + CARE_MS);
 	else if (r->kind == WIRE_HELD)
-		held(m, msg);
+		held(m, s, msg);
 	else if (r->kind == WIRE_LATER)
 		come_back(m, s, msg, r);
 	else if (r->kind == WIRE_ELSEWHERE)
@@ -433,9 +435,9 @@ void dispatch_report(struct manager *m, struct slot *s, const struct wire_report
 		connected(s, r);
 		if (s->lane && r->auth_best[0])
 			relay_offers(m, s->lane, r->auth_host, r->auth_best);
-		log_debug("relay %s: connected to %s, %s, %s",
+		log_debug("relay %s: connected to %s, %s%s, %s",
 			  s->lane ? s->lane->name : "(replaced)", r->host,
-			  r->tls[0] ? r->tls : "no TLS",
+			  r->tls[0] ? r->tls : "no TLS", r->resumed ? " resumed" : "",
 			  r->auth[0] ? r->auth : "no login");
 		break;
 	case WIRE_DOWN:

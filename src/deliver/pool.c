@@ -18,6 +18,7 @@
 #include "deliver/state.h"
 
 #define IDLE_MS 5000
+#define IDLE_DIRECT_MS 1000 /* others may wait for its slot */
 #define REPLAY_BUSY_MS 100
 #define REPLAY_TROUBLE_MS 5000
 #define FRAMES_A_ROUND 64
@@ -103,7 +104,7 @@ static int send_worker(struct manager *m, struct deliverer *d, const struct slot
 		.dkim = dkim.data,
 		.retry_min_ms = m->settings.retry_min_ms,
 		.retry_max_ms = m->settings.retry_max_ms,
-		.idle_ms = IDLE_MS,
+		.idle_ms = lane_is_direct(s->lane) ? IDLE_DIRECT_MS : IDLE_MS,
 		.refused = s->lane->refused,
 		.refused_from = s->lane->refused_from,
 		.destination = lane_is_direct(s->lane) ? s->lane->destination : NULL,

@@ -84,6 +84,9 @@ static struct throttling_entry *entry_of(struct throttling *all, const char *rel
 /* --- the disk --- */
 
 void throttling_restore(struct manager *m) {
+	struct quotastate one;
+	if (quotastate_read(m->queue, &one, 1) == 0)
+		return; /* no memory for what nearly nobody has */
 	struct quotastate *all = calloc(QUOTASTATE_MAX, sizeof(*all));
 	struct moment now = clock_now();
 	size_t n = all ? quotastate_read(m->queue, all, QUOTASTATE_MAX) : 0;

@@ -72,7 +72,7 @@ static const struct wire_field up_fields[] = {
 	R("host", FIELD_CHARS, host),        R("tls", FIELD_CHARS, tls),
 	R("cipher", FIELD_CHARS, cipher),    R("auth", FIELD_CHARS, auth),
 	R("verified", FIELD_BOOL, verified), R("auth_host", FIELD_CHARS, auth_host),
-	R("auth_best", FIELD_CHARS, auth_best),
+	R("auth_best", FIELD_CHARS, auth_best), R("resumed", FIELD_BOOL, resumed),
 };
 static const struct wire_field down_fields[] = {
 	R("stage", FIELD_CHARS, stage),

@@ -126,7 +126,7 @@ struct wire_report {
 	enum wire_skip why;
 	unsigned count;                                /* REFUSED */
 	int code;                                      /* DOWN */
-	bool verified;                                 /* UP */
+	bool verified, resumed;                        /* UP; resumed: the TLS session */
 	char host[300], tls[16], cipher[64], auth[32]; /* UP */
 	char auth_host[256], auth_best[32]; /* UP: a server and what it offers; empty: as before */
 	char stage[16], words[96], text[512]; /* DOWN, BUSY, TROUBLE, REFUSED, NO_STREAM, RESULT; raw bytes */

@@ -180,13 +180,15 @@ void worker_secure(struct worker *w) {
 void worker_ready(struct worker *w) {
 	const struct tls_info *tls = conn_tls_info(w->conn);
 	const char *mechanism = smtp_client_auth_mechanism(w->client);
-	struct wire_report r = { .kind = WIRE_UP, .verified = tls && tls->verified };
+	struct wire_report r = { .kind = WIRE_UP, .verified = tls && tls->verified,
+				 .resumed = tls && tls->resumed };
 	w->ready = true;
 	w->ext = *smtp_client_extensions(w->client);
 	w->rcpt_max = 0;
 	w->connected_ms = clock_boot_ms();
 	snprintf(w->tls_version, sizeof(w->tls_version), "%s",
 		 tls ? tls->version : "none");
+	w->tls_resumed = tls && tls->resumed;
 	snprintf(w->mechanism, sizeof(w->mechanism), "%s", mechanism ? mechanism : "");
 	if (w->told_up)
 		return;

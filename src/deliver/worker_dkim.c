@@ -57,7 +57,8 @@ static void read_key(struct dkim_file *f) {
 		return;
 	memcpy(f->why_not, err.msg, sizeof(f->why_not));
 	if (first)
-		log_error("mail from %s cannot be signed and waits: %s", f->domain, err.msg);
+		log_error("mail from %s cannot be signed and waits: %s", f->domain,
+			  err.msg);
 }
 
 /* Looked at before it is read: a change in between is seen the next time. */
@@ -219,7 +220,8 @@ int worker_dkim_sign(struct worker *w, struct worker_job *job, struct span heade
 		dkim_signer_feed(s, converted);
 	int r = s ? feed_file(job, s, body_offset, &err) : -1;
 	if (r == 0)
-		r = dkim_signer_finish(s, header, clock_wall_ms() / 1000, "\r\n", out, &err);
+		r = dkim_signer_finish(s, header, clock_wall_ms() / 1000, "\r\n", out,
+				       &err);
 	dkim_signer_free(s);
 	return r == 0 ? 0 : wait_for(job, domain, err.msg);
 }

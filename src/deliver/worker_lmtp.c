@@ -56,10 +56,9 @@ static void deliver(struct worker *w, struct worker_part *part, size_t k,
 	worker_judge(job, &job->to[k], VERDICT_DELIVERED, reply);
 }
 
-void worker_lmtp_reply(struct worker *w, struct worker_part *part, size_t nth,
-		       const struct smtp_reply *reply) {
+static void answer(struct worker *w, struct worker_part *part, size_t wire,
+		   const struct smtp_reply *reply) {
 	struct worker_job *job = part->job;
-	size_t wire = nth_accepted(part, nth);
 	enum worker_verdict v = reply->code / 100 == 2 ? VERDICT_DELIVERED
 				: reply->code >= 500   ? VERDICT_FAILED
 						       : VERDICT_LATER;
@@ -76,8 +75,16 @@ void worker_lmtp_reply(struct worker *w, struct worker_part *part, size_t nth,
 	}
 }
 
-void worker_lmtp_done(struct worker_part *part) {
+void worker_lmtp_reply(struct worker *w, struct worker_part *part, size_t nth,
+		       const struct smtp_reply *reply) {
+	answer(w, part, nth_accepted(part, nth), reply);
+}
+
+void worker_lmtp_done(struct worker *w, struct worker_part *part, const struct smtp_reply *last) {
 	struct worker_job *job = part->job;
+	for (size_t i = part->first_route; i < part->first_route + part->routes; i++)
+		if (job->route[i].accepted && !job->route[i].done)
+			answer(w, part, job->route[i].wire, last);
 	for (size_t i = part->first_route; i < part->first_route + part->routes; i++)
 		job->route[i].accepted &= !job->route[i].lost;
 	for (size_t k = part->first; k < part->first + part->count; k++) {

@@ -77,6 +77,14 @@ static int write_file(struct worker *w, struct worker_part *part, struct span to
 	return -1;
 }
 
+/* Nothing from this address on was written: of an alias some may be, and then it is not done. */
+static void leave_rest(struct worker_part *part, size_t wire, const struct smtp_reply *why) {
+	struct worker_job *job = part->job;
+	for (size_t i = part->first_route; i < part->first_route + part->routes; i++)
+		if (job->route[i].wire >= wire && job->to[job->route[i].to].accepted)
+			worker_judge(job, &job->to[job->route[i].to], VERDICT_LATER, why);
+}
+
 /* A disk that is full, a folder that is not there: trouble of ours, which holds the relay. */
 static void keep_part(struct worker *w, struct worker_part *part, const char *path) {
 	const struct smtp_reply kept = smtp_reply_local(250, 2, 0, "kept in %s", path);
@@ -93,6 +101,7 @@ static void keep_part(struct worker *w, struct worker_part *part, const char *pa
 		}
 		w->fault = (struct worker_fault){ true, SMTP_STAGE_CONTENT,
 						  smtp_reply_local(452, 3, 0, "%s", err.msg) };
+		leave_rest(part, part->first_wire + i, &w->fault.reply);
 		break;
 	}
 	worker_delivered(w, part, &kept);

@@ -118,6 +118,8 @@ static void log_address(const struct worker *w, const struct worker_job *job,
 	log_field(&line, "dsn", buf_span(&dsn));
 	add_delays(&line, d);
 	log_field(&line, "tls", span_str(w->tls_version[0] ? w->tls_version : "none"));
+	if (w->tls_resumed)
+		log_field(&line, "tls-resumed", SPAN("yes"));
 	if (w->mechanism[0])
 		log_field(&line, "auth", span_str(w->mechanism));
 	if (to->verdict == VERDICT_UNCERTAIN || journal->to[to->index].maybe_twice)

@@ -305,13 +305,14 @@ static bool is_orphan(const struct worker_job *job) {
 	return false;
 }
 
-/* Nothing is left but names that nobody knows: a person must say who they are. */
+/* Nothing is left but names that nobody knows, or whose route is to hold: a person's turn. */
 static void hold(struct worker *w, struct worker_job *job) {
 	AUTO_BUF struct buf record = BUF_INIT(256);
 	struct moment now = clock_now();
 	struct err err = ERR_INIT;
+	bool by_route = config_way(&w->params->relay, NULL) == CONFIG_WAY_HOLD;
 	if (!queue_claim_message(job->claim)->journal.held)
-		journal_add_hold(&record, &now, JOURNAL_LOCAL_NAME);
+		journal_add_hold(&record, &now, by_route ? JOURNAL_ROUTE : JOURNAL_LOCAL_NAME);
 	if (record.len == 0 ||
 	    queue_claim_append(job->claim, buf_span(&record), true, &err) == 0) {
 		report_end(w, WIRE_HELD, &job->id, job->sent);

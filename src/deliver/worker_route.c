@@ -303,7 +303,9 @@ static struct worker_part *part_for_next(const struct worker *w, struct worker_j
 	struct span address = env->to[job->to[job->sendable].index].address;
 	if (job->parts > 0 && !worker_part_is_full(w, job, last, address))
 		return last;
-	if (job->parts == WORKER_PARTS_MAX)
+	bool spent = job->parts > 0 &&
+		     w->window.parts + job->parts >= worker_session_left(w);
+	if (spent || job->parts == WORKER_PARTS_MAX)
 		return NULL;
 	job->part[job->parts] = (struct worker_part){
 		.job = job,

@@ -178,8 +178,7 @@ static void on_done(struct worker *w, const struct smtp_client_note *note) {
 	if (note->stage == SMTP_STAGE_CONTENT)
 		w->finished_here++;
 	if (w->lmtp && note->stage == SMTP_STAGE_CONTENT) {
-		worker_lmtp_reply(w, part, part->accepted - 1, &note->reply);
-		worker_lmtp_done(part);
+		worker_lmtp_done(w, part, &note->reply);
 		part_over(w, part);
 		return;
 	}

@@ -204,6 +204,7 @@ struct worker {
 	char peer[300]; /* "mx1.example[192.0.2.1]" */
 	uint16_t port;
 	char tls_version[16];       /* or "none" */
+	bool tls_resumed;
 	char mechanism[32];         /* the mechanism of the login, or empty */
 	struct smtp_extensions ext; /* at READY */
 	size_t rcpt_max; /* addresses of a transaction, as found out; 0: not */
@@ -365,8 +366,9 @@ void worker_answer(struct worker *w, const struct smtp_reply *reply);
 /* The reply for one recipient after the content; wire: which address. */
 void worker_lmtp_reply(struct worker *w, struct worker_part *part, size_t nth,
 		       const struct smtp_reply *reply);
-/* After the last one. */
-void worker_lmtp_done(struct worker_part *part);
+/* After the last one: that of everybody who had none yet. A message refused in the middle of its
+ * content has no other. */
+void worker_lmtp_done(struct worker *w, struct worker_part *part, const struct smtp_reply *last);
 
 /* worker_header.c */
 /* Rewrites the header of the message and signs it, once. -1: no memory. */

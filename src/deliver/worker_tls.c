@@ -48,6 +48,7 @@ static void make_policy(struct worker *w, const char *host) {
 	size_t names = 0;
 	t->policy = (struct tls_policy){
 		.host = host,
+		.port = w->port,
 		.verify = t->decision.level != TLSPOLICY_MAY &&
 			  t->decision.level != TLSPOLICY_ENCRYPT,
 		.priority = r->priority,

@@ -94,6 +94,8 @@ share_out() {
 		usr/share/zsh/vendor-completions/_mailq \
 		usr/share/fish/vendor_completions.d/sendmail.fish \
 		usr/share/fish/vendor_completions.d/mailq.fish
+	take nightmail-secret usr/libexec/nightmail/nightmail-secret \
+		usr/share/man/man8/nightmail-secret.8.gz
 	take nightmail etc/nightmail usr/bin/send usr/sbin usr/libexec usr/lib \
 		usr/share/doc/nightmail 'usr/share/man/man1/*send.1.gz' \
 		usr/share/man/man1/nightmail-mailq.1.gz usr/share/man/man5/nightmail-queue.5.gz \
@@ -159,7 +161,7 @@ prepare
 share_out
 cp "$debian/README.Debian" "$work/nightmail/usr/share/doc/nightmail/README.Debian"
 metadata
-for package in nightmail-tools nightmail nightmail-mta; do
+for package in nightmail-tools nightmail nightmail-secret nightmail-mta; do
 	build "$package"
 done
 rm -rf "$work"

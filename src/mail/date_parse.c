@@ -19,9 +19,10 @@ struct reading {
 };
 
 static const char names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-static const char full_names[12][10] = { "january",   "february", "march",    "april",
-					 "may",       "june",     "july",     "august",
-					 "september", "october",  "november", "december" };
+static const char full_names[12][10] = {
+	"january", "february", "march",     "april",   "may",      "june",
+	"july",    "august",   "september", "october", "november", "december"
+};
 
 /* Hours east of Greenwich; summer times have their own names. Names that mean several zones
  * stand for the most common. */
@@ -29,12 +30,13 @@ static const struct {
 	const char *name;
 	int minutes;
 } zones[] = {
-	{ "EST", -300 },  { "EDT", -240 }, { "CST", -360 },  { "CDT", -300 },  { "MST", -420 },
-	{ "MDT", -360 },  { "PST", -480 }, { "PDT", -420 },  { "AKST", -540 }, { "AKDT", -480 },
-	{ "HST", -600 },  { "AST", -240 }, { "ADT", -180 },  { "CEST", 120 },  { "CET", 60 },
-	{ "EEST", 180 },  { "EET", 120 },  { "WEST", 60 },   { "BST", 60 },    { "MSK", 180 },
-	{ "MSD", 240 },   { "JST", 540 },  { "KST", 540 },   { "AEST", 600 },  { "AEDT", 660 },
-	{ "NZST", 720 },  { "NZDT", 780 }, { "SAST", 120 },
+	{ "EST", -300 },  { "EDT", -240 },  { "CST", -360 }, { "CDT", -300 },
+	{ "MST", -420 },  { "MDT", -360 },  { "PST", -480 }, { "PDT", -420 },
+	{ "AKST", -540 }, { "AKDT", -480 }, { "HST", -600 }, { "AST", -240 },
+	{ "ADT", -180 },  { "CEST", 120 },  { "CET", 60 },   { "EEST", 180 },
+	{ "EET", 120 },   { "WEST", 60 },   { "BST", 60 },   { "MSK", 180 },
+	{ "MSD", 240 },   { "JST", 540 },   { "KST", 540 },  { "AEST", 600 },
+	{ "AEDT", 660 },  { "NZST", 720 },  { "NZDT", 780 }, { "SAST", 120 },
 };
 
 /* --- words --- */
@@ -51,7 +53,8 @@ static bool skip_gap(struct span *in) {
 			depth--;
 		else if (c == '\\' && depth && n + 1 < in->len)
 			n++;
-		else if (!depth && !chars_blank(c) && c != '\r' && c != '\n' && c != ',' && c != '_')
+		else if (!depth && !chars_blank(c) && c != '\r' && c != '\n' &&
+			 c != ',' && c != '_')
 			break;
 	}
 	*in = span_from(*in, n);
@@ -274,7 +277,8 @@ static struct span field_of(struct span s) {
 }
 
 bool date_parse(struct span text, int64_t *ret_s) {
-	struct reading r = { UNSET, UNSET, UNSET, UNSET, 0, 0, 0, false, false, false, false };
+	struct reading r = { UNSET, UNSET, UNSET, UNSET, 0,    0,
+			     0,     false, false, false, false };
 	text = behind_semicolon(field_of(text));
 	while (skip_gap(&text) && text.len > 0) {
 		struct span word = take_word(&text);
@@ -283,7 +287,7 @@ bool date_parse(struct span text, int64_t *ret_s) {
 	}
 	if (!is_complete(&r))
 		return false;
-	*ret_s = days_since_1970(r.year, r.month, r.day) * 86400 + r.hour * 3600 + r.minute * 60 +
-		 r.second - r.offset_s;
+	*ret_s = days_since_1970(r.year, r.month, r.day) * 86400 + r.hour * 3600 +
+		 r.minute * 60 + r.second - r.offset_s;
 	return true;
 }

@@ -45,8 +45,9 @@ static enum clause keyword(struct span word) {
 		struct span word;
 		enum clause clause;
 	} known[] = {
-		{ SPAN_INIT("from"), FROM }, { SPAN_INIT("by"), BY },	{ SPAN_INIT("via"), VIA },
-		{ SPAN_INIT("with"), WITH }, { SPAN_INIT("id"), ID },	{ SPAN_INIT("for"), FOR },
+		{ SPAN_INIT("from"), FROM }, { SPAN_INIT("by"), BY },
+		{ SPAN_INIT("via"), VIA },   { SPAN_INIT("with"), WITH },
+		{ SPAN_INIT("id"), ID },     { SPAN_INIT("for"), FOR },
 	};
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (span_eq_nocase(word, known[i].word))
@@ -65,7 +66,8 @@ static void set_value(struct reader *rd, struct span word) {
 			received_set(&r->from, received_bare(word));
 		break;
 	case BY:
-		received_set(&r->by, received_is_ip(word, &ip) ? ip : received_bare(word));
+		received_set(&r->by,
+			     received_is_ip(word, &ip) ? ip : received_bare(word));
 		break;
 	case VIA:
 		received_set(&r->via, word);
@@ -100,7 +102,8 @@ static void take_clause_comment(struct reader *rd) {
 	struct span comment = take_comment(&rd->in), probe = comment;
 	struct span word = received_word(&probe);
 	struct received *r = rd->r;
-	if (rd->clause == NONE && span_eq_nocase(word, SPAN("from"))) { /* (from x) by y */
+	if (rd->clause == NONE &&
+	    span_eq_nocase(word, SPAN("from"))) { /* (from x) by y */
 		struct reader inner = { .r = r, .in = comment };
 		read_clauses(&inner);
 		rd->clause = FROM;
@@ -118,10 +121,11 @@ static void take_clause_comment(struct reader *rd) {
 		received_from(r, comment);
 		rd->wants = false; /* "from ([192.0.2.1]) by": there is no name */
 	} else if (rd->clause == BY && span_find(comment, '@') < comment.len &&
-		 span_starts_nocase(comment, SPAN("envelope-from ")))
+		   span_starts_nocase(comment, SPAN("envelope-from ")))
 		received_set(&r->ident, received_bare(received_word(&probe)));
 	else if (rd->clause == BY && r->from.len == 0)
-		for (; word.len > 0; word = received_word(&probe)) /* Postfix, from userid 1002 */
+		for (; word.len > 0;
+		     word = received_word(&probe)) /* Postfix, from userid 1002 */
 			if (span_eq_nocase(word, SPAN("from")))
 				received_set(&r->from, received_word(&probe));
 }
@@ -131,7 +135,8 @@ static struct span take_top(struct span *in) {
 	size_t n = 0;
 	while (n < in->len && (in->p[n] == '\0' || !strchr(" \t;(", in->p[n])))
 		n++;
-	if (n > 0 && in->p[0] == '[' && n < in->len && in->p[n] == '(') /* [(192.0.2.1)] */
+	if (n > 0 && in->p[0] == '[' && n < in->len &&
+	    in->p[n] == '(') /* [(192.0.2.1)] */
 		while (n < in->len && in->p[n] != ' ')
 			n++;
 	struct span word = span_head(*in, n);
@@ -190,17 +195,35 @@ static void read_clauses(struct reader *rd) {
 static const struct {
 	const char *word, *protocol;
 } protocols[] = {
-	{ "SMTP", "SMTP" },	    { "ESMTP", "ESMTP" },   { "ESMTPS", "ESMTPS" },
-	{ "ESMTPA", "ESMTPA" },	    { "ESMTPSA", "ESMTPSA" }, { "LMTP", "LMTP" },
-	{ "LMTPS", "LMTPS" },	    { "LMTPA", "LMTPA" },   { "LMTPSA", "LMTPSA" },
-	{ "UTF8SMTP", "UTF8SMTP" }, { "UTF8SMTPS", "UTF8SMTPS" },
-	{ "UTF8SMTPA", "UTF8SMTPA" }, { "UTF8SMTPSA", "UTF8SMTPSA" },
-	{ "UTF8LMTP", "UTF8LMTP" }, { "UTF8LMTPS", "UTF8LMTPS" },
-	{ "HTTP", "HTTP" },	    { "HTTPS", "HTTPS" },   { "HTTPREST", "HTTP" },
-	{ "MMS", "MMS" },	    { "POP3", "POP3" },	    { "IMAP", "IMAP" },
-	{ "LOCAL", "local" },	    { "BSMTP", "SMTP" },    { "SMTPSVC", "SMTP" },
-	{ "ASMTP", "ESMTPA" },	    { "SMTPS", "ESMTPS" },  { "SMTPA", "ESMTPA" },
-	{ "SMTPSA", "ESMTPSA" },    { "ESMTP-TLS", "ESMTPS" },
+	{ "SMTP", "SMTP" },
+	{ "ESMTP", "ESMTP" },
+	{ "ESMTPS", "ESMTPS" },
+	{ "ESMTPA", "ESMTPA" },
+	{ "ESMTPSA", "ESMTPSA" },
+	{ "LMTP", "LMTP" },
+	{ "LMTPS", "LMTPS" },
+	{ "LMTPA", "LMTPA" },
+	{ "LMTPSA", "LMTPSA" },
+	{ "UTF8SMTP", "UTF8SMTP" },
+	{ "UTF8SMTPS", "UTF8SMTPS" },
+	{ "UTF8SMTPA", "UTF8SMTPA" },
+	{ "UTF8SMTPSA", "UTF8SMTPSA" },
+	{ "UTF8LMTP", "UTF8LMTP" },
+	{ "UTF8LMTPS", "UTF8LMTPS" },
+	{ "HTTP", "HTTP" },
+	{ "HTTPS", "HTTPS" },
+	{ "HTTPREST", "HTTP" },
+	{ "MMS", "MMS" },
+	{ "POP3", "POP3" },
+	{ "IMAP", "IMAP" },
+	{ "LOCAL", "local" },
+	{ "BSMTP", "SMTP" },
+	{ "SMTPSVC", "SMTP" },
+	{ "ASMTP", "ESMTPA" },
+	{ "SMTPS", "ESMTPS" },
+	{ "SMTPA", "ESMTPA" },
+	{ "SMTPSA", "ESMTPSA" },
+	{ "ESMTP-TLS", "ESMTPS" },
 };
 
 static const char *protocol_of(struct span word) {
@@ -247,9 +270,10 @@ void received_release(struct received *r) {
 
 bool received_is_tls(const struct received *r) {
 	struct span protocol = span_str(r->protocol);
-	return r->tls.len > 0 || r->cipher.len > 0 ||
-	       span_eq(protocol, SPAN("ESMTPS")) || span_eq(protocol, SPAN("ESMTPSA")) ||
-	       span_eq(protocol, SPAN("LMTPS")) || span_eq(protocol, SPAN("LMTPSA")) ||
-	       span_eq(protocol, SPAN("UTF8SMTPS")) || span_eq(protocol, SPAN("UTF8SMTPSA")) ||
+	return r->tls.len > 0 || r->cipher.len > 0 || span_eq(protocol, SPAN("ESMTPS")) ||
+	       span_eq(protocol, SPAN("ESMTPSA")) || span_eq(protocol, SPAN("LMTPS")) ||
+	       span_eq(protocol, SPAN("LMTPSA")) ||
+	       span_eq(protocol, SPAN("UTF8SMTPS")) ||
+	       span_eq(protocol, SPAN("UTF8SMTPSA")) ||
 	       span_eq(protocol, SPAN("UTF8LMTPS")) || span_eq(protocol, SPAN("HTTPS"));
 }

@@ -15,18 +15,20 @@
 #include "base/span.h"
 
 struct received {
-	struct buf text;    /* the value, unfolded: the spans point into it */
-	struct span from;   /* behind "from", without brackets: the name, as a rule that of HELO */
-	struct span helo;   /* where it is said apart */
-	struct span rdns;   /* what the address resolves to, as that server found */
-	struct span ip;     /* the peer, as it is written, without brackets, zone and port */
+	struct buf text; /* the value, unfolded: the spans point into it */
+	struct span
+		from; /* behind "from", without brackets: the name, as a rule that of HELO */
+	struct span helo; /* where it is said apart */
+	struct span rdns; /* what the address resolves to, as that server found */
+	struct span ip; /* the peer, as it is written, without brackets, zone and port */
 	struct span by;
-	struct span with;   /* as it is written, several words */
+	struct span with; /* as it is written, several words */
 	struct span via;
 	struct span id, for_;
-	struct span ident;  /* who logged in, or what ident said */
+	struct span ident; /* who logged in, or what ident said */
 	struct span tls, cipher;
-	char protocol[16];  /* of `with`, in its standard spelling (RFC 3848): "ESMTPS"; or "" */
+	char protocol
+		[16]; /* of `with`, in its standard spelling (RFC 3848): "ESMTPS"; or "" */
 	bool has_time;
 	int64_t time_s;
 };

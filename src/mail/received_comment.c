@@ -46,7 +46,8 @@ static bool is_host(struct span s) {
 	for (size_t i = 0; i < s.len; i++) {
 		dots += s.p[i] == '.' && i > 0 && i + 1 < s.len;
 		letters += span_is_alnum(s.p[i]) && (s.p[i] < '0' || s.p[i] > '9');
-		if (!chars_is(s.p[i], CHARS_LDH) && s.p[i] != '.' && (unsigned char)s.p[i] < 0x80)
+		if (!chars_is(s.p[i], CHARS_LDH) && s.p[i] != '.' &&
+		    (unsigned char)s.p[i] < 0x80)
 			return false;
 	}
 	return dots > 0 && letters > 0;
@@ -99,7 +100,8 @@ void received_tls(struct received *r, struct span comment) {
 		struct span value = word;
 		if (span_take_lit_nocase(&value, SPAN("version="))) {
 			if (is_version(value) || span_starts_nocase(value, SPAN("TLS")))
-				received_set(&r->tls, span_head(value, span_find(value, '/')));
+				received_set(&r->tls,
+					     span_head(value, span_find(value, '/')));
 		} else if (span_take_lit_nocase(&value, SPAN("cipher="))) {
 			if (r->tls.len && !span_eq_nocase(value, SPAN("OTHER")))
 				received_set(&r->cipher, value);
@@ -172,7 +174,8 @@ void received_from(struct received *r, struct span comment) {
 	struct span word, first = comment;
 	bool helo = false, user = false;
 	word = received_word(&first);
-	if (span_starts_nocase(word, SPAN("AUTH")) || span_eq_nocase(word, SPAN("SquirrelMail")) ||
+	if (span_starts_nocase(word, SPAN("AUTH")) ||
+	    span_eq_nocase(word, SPAN("SquirrelMail")) ||
 	    span_eq_nocase(word, SPAN("using"))) {
 		/* "AUTH: CRAM-MD5 user", "authenticated bits=0", "Authenticated sender: x" */
 		while ((word = received_word(&comment)).len > 0) {

@@ -4,7 +4,7 @@
  *  - TLS 1.2 and 1.3 only, keys of 112 bits of strength and more (RSA and DH 2048), whatever
  *    the system's defaults allow.
  *  - The chain is verified by hand after every handshake: the library's own hook is skipped on
- *    resumption. A server that shows no certificate is not verified.
+ *    resumption. Only sessions that were accepted are kept for others (net/tls_cache.h). A server that shows no certificate is not verified.
  *  - Trust is what was loaded, never nothing: loading no CA at all is an error.
  *  - SNI carries names only, without the trailing dot; literals match iPAddress names.
  */
@@ -24,10 +24,12 @@
 #include "base/term.h"
 #include "base/codec.h"
 #include "net/addr.h"
+#include "net/tls_cache.h"
 #include "net/tls_dane.h"
 #include "net/tls_words.h"
 
 #define CA_FILE_MAX (16u << 20)
+#define SESSION_MAX 16384u
 /* Non-fatal conditions (warnings, refused renegotiations) that one call lets pass. */
 #define QUIRKS_MAX 16
 /* Added to the system's priorities; static RSA has no forward secrecy. */
@@ -36,10 +38,13 @@
 
 struct tls_client {
 	gnutls_certificate_credentials_t credentials;
+	struct tls_cache *cache; /* NULL: nothing is resumed */
+	uint64_t serial;         /* no other one has had it, not in a parent either */
 };
 
 struct tls_server {
 	gnutls_certificate_credentials_t credentials;
+	gnutls_datum_t ticket_key; /* no data: no tickets */
 };
 
 struct tls_session {
@@ -53,6 +58,8 @@ struct tls_session {
 	bool broken;      /* a fatal error came: no goodbye */
 	bool write_open;  /* GnuTLS holds bytes of an unfinished record */
 	char *host;       /* client: without a trailing dot */
+	struct tls_cache *cache; /* where the session is kept by this key, or NULL */
+	struct tls_cache_key key;
 	struct tls_info info;
 };
 
@@ -96,6 +103,7 @@ static int load_trust_file(gnutls_certificate_credentials_t credentials, const c
 }
 
 struct tls_client *tls_client_new(const char *ca_file, struct err *err) {
+	static uint64_t serial;
 	struct tls_client *t = calloc(1, sizeof(*t));
 
 	if (!t || gnutls_certificate_allocate_credentials(&t->credentials) < 0) {
@@ -108,7 +116,12 @@ struct tls_client *tls_client_new(const char *ca_file, struct err *err) {
 		tls_client_free(t);
 		return NULL;
 	}
+	t->serial = ++serial;
 	return t;
+}
+
+void tls_client_resume(struct tls_client *t, struct tls_cache *cache) {
+	t->cache = cache;
 }
 
 void tls_client_free(struct tls_client *t) {
@@ -161,7 +174,14 @@ void tls_server_free(struct tls_server *t) {
 	if (!t)
 		return;
 	gnutls_certificate_free_credentials(t->credentials);
+	if (t->ticket_key.data)
+		explicit_bzero(t->ticket_key.data, t->ticket_key.size);
+	gnutls_free(t->ticket_key.data);
 	free(t);
+}
+
+int tls_server_tickets(struct tls_server *t, struct err *err) {
+	return gnutls_session_ticket_key_generate(&t->ticket_key) == 0 ? 0 : no_memory(err);
 }
 
 /* The library's defaults, our own limits, what the policy adds. */
@@ -196,7 +216,7 @@ int tls_priority_check(const char *priority, struct err *err) {
 
 static struct tls_session *session_new(gnutls_certificate_credentials_t credentials,
 				       const struct tls_policy *policy, unsigned flags,
-				       int fd, struct err *err) {
+				       bool tickets, int fd, struct err *err) {
 	struct tls_session *s = calloc(1, sizeof(*s));
 	int r;
 
@@ -207,7 +227,8 @@ static struct tls_session *session_new(gnutls_certificate_credentials_t credenti
 	s->credentials = credentials;
 	s->is_client = flags == GNUTLS_CLIENT;
 	r = gnutls_init(&s->gnutls,
-			flags | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS);
+			flags | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL |
+				(tickets ? 0 : GNUTLS_NO_TICKETS));
 	if (r >= 0)
 		r = set_priority(s->gnutls, policy);
 	if (r >= 0)
@@ -224,10 +245,53 @@ static struct tls_session *session_new(gnutls_certificate_credentials_t credenti
 	return s;
 }
 
+/* The session can be resumed from now on: a ticket has come with TLS 1.3, or TLS 1.2 is set up. */
+static void keep_session(struct tls_session *s) {
+	gnutls_datum_t bytes = { .data = NULL };
+
+	if (gnutls_session_get_data2(s->gnutls, &bytes) != 0)
+		return;
+	tls_cache_put(s->cache, &s->key, span_of((char *)bytes.data, bytes.size));
+	explicit_bzero(bytes.data, bytes.size);
+	gnutls_free(bytes.data);
+}
+
+/* Tickets of TLS 1.3 come with what is read after the handshake. */
+static int on_ticket(gnutls_session_t gnutls, unsigned type, unsigned when,
+		     unsigned incoming, const gnutls_datum_t *msg) {
+	struct tls_session *s = gnutls_session_get_ptr(gnutls);
+
+	(void)type;
+	(void)when;
+	(void)msg;
+	if (incoming && s->established &&
+	    gnutls_protocol_get_version(gnutls) >= GNUTLS_TLS1_3)
+		keep_session(s);
+	return 0;
+}
+
+/* What does not work here costs a whole handshake, no more. */
+static void resume(struct tls_session *s, const struct tls_client *t,
+		   const struct tls_policy *p) {
+	struct buf bytes = BUF_INIT(SESSION_MAX);
+
+	if (!t->cache || !tls_cache_key(t->serial, p, &s->key))
+		return;
+	s->cache = t->cache;
+	gnutls_session_set_ptr(s->gnutls, s);
+	gnutls_handshake_set_hook_function(s->gnutls, GNUTLS_HANDSHAKE_NEW_SESSION_TICKET,
+					   GNUTLS_HOOK_POST, on_ticket);
+	if (tls_cache_take(t->cache, &s->key, &bytes))
+		(void)gnutls_session_set_data(s->gnutls, bytes.data, bytes.len);
+	buf_wipe(&bytes);
+	buf_release(&bytes);
+}
+
 struct tls_session *tls_session_client(const struct tls_client *t,
 				       const struct tls_policy *p, int fd,
 				       struct err *err) {
-	struct tls_session *s = session_new(t->credentials, p, GNUTLS_CLIENT, fd, err);
+	struct tls_session *s = session_new(t->credentials, p, GNUTLS_CLIENT,
+					    t->cache && p->port > 0, fd, err);
 	size_t len = strlen(p->host);
 
 	if (!s)
@@ -244,12 +308,23 @@ struct tls_session *tls_session_client(const struct tls_client *t,
 		tls_session_free(s, false);
 		return NULL;
 	}
+	resume(s, t, p);
 	return s;
 }
 
 struct tls_session *tls_session_server(const struct tls_server *t, int fd,
 				       struct err *err) {
-	return session_new(t->credentials, NULL, GNUTLS_SERVER, fd, err);
+	bool tickets = t->ticket_key.data;
+	struct tls_session *s =
+		session_new(t->credentials, NULL, GNUTLS_SERVER, tickets, fd, err);
+
+	if (s && tickets &&
+	    gnutls_session_ticket_enable_server(s->gnutls, &t->ticket_key) != 0) {
+		tls_session_free(s, false);
+		no_memory(err);
+		return NULL;
+	}
+	return s;
 }
 
 void tls_session_free(struct tls_session *s, bool say_goodbye) {
@@ -271,6 +346,7 @@ static void fill_info(struct tls_session *s) {
 	snprintf(s->info.version, sizeof(s->info.version), "%s",
 		 version ? version : "TLS");
 	snprintf(s->info.cipher, sizeof(s->info.cipher), "%s", suite ? suite : "");
+	s->info.resumed = gnutls_session_is_resumed(s->gnutls) != 0;
 	if (s->is_client) {
 		time_t end = gnutls_certificate_expiration_time_peers(s->gnutls);
 
@@ -411,6 +487,8 @@ int tls_session_handshake(struct tls_session *s, struct err *err) {
 		return -1;
 	}
 	s->established = true;
+	if (s->cache && gnutls_protocol_get_version(s->gnutls) < GNUTLS_TLS1_3)
+		keep_session(s);
 	return 1;
 }
 

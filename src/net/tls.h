@@ -16,6 +16,7 @@
 
 struct tls_client; /* trust anchors and defaults */
 struct tls_server; /* certificate and key */
+struct tls_cache;  /* sessions to resume (net/tls_cache.h) */
 
 /*
  * ca_file: PEM bundle, or NULL for the system's. Errors say the file and what to do: a file
@@ -27,6 +28,9 @@ void tls_client_free(struct tls_client *t);
 /* Shows this certificate to servers that ask for one (PEM files; may be one and the same). */
 int tls_client_use(struct tls_client *t, const char *cert_file, const char *key_file,
 		   struct err *err);
+/* Resumes sessions that are kept there, and keeps those that can be, of policies with a port. The
+ * server is verified again each time. The cache outlives the client's sessions. */
+void tls_client_resume(struct tls_client *t, struct tls_cache *cache);
 
 #define TLS_PINS_MAX 8
 #define TLS_NAMES_MAX 4
@@ -36,6 +40,8 @@ int tls_client_use(struct tls_client *t, const char *cert_file, const char *key_
 struct tls_policy {
 	/* name (or IP literal) the certificate must match; SNI when a name */
 	const char *host;
+	/* of the server, for resumption only; 0: a session of its own */
+	uint16_t port;
 	/* false only for opportunistic TLS: a bad certificate is noted in info */
 	bool verify;
 	/* SHA-256 of SubjectPublicKeyInfo, one of which the server's key must have; then neither
@@ -64,6 +70,7 @@ int tls_priority_check(const char *priority, struct err *err);
 struct tls_info {
 	char version[16]; /* "TLS1.3" */
 	char cipher[64];  /* "TLS_AES_256_GCM_SHA384" or GnuTLS' suite name */
+	bool resumed; /* of an earlier connection */
 	bool verified;
 	/* by what: "pkix", "pin", "dane-ee", "dane-ta"; empty: not verified */
 	char method[TLS_METHOD_SIZE];
@@ -83,6 +90,9 @@ struct tls_info {
 struct tls_server *tls_server_new(const char *cert_file, const char *key_file,
 				  struct err *err);
 void tls_server_free(struct tls_server *t);
+/* Lets clients resume sessions, with tickets that hold as long as the object (and its copies in
+ * forked children). */
+int tls_server_tickets(struct tls_server *t, struct err *err);
 
 /* Makes a throw-away CA and a server certificate signed by it for the names (host names and IP
  * literals), valid `days`; writes ca.pem, cert.pem, key.pem (0600) into the directory. For the

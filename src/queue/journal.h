@@ -38,6 +38,8 @@ struct journal_recipient {
 #define JOURNAL_STORM "storm="
 /* The hold reason of a message whose only open recipients are names that nobody knows. */
 #define JOURNAL_LOCAL_NAME "local-name"
+/* The same of one whose route says so: both may be otherwise with another configuration. */
+#define JOURNAL_ROUTE "route"
 
 /* One address of an alias got the message, while others of it did not yet. */
 struct journal_reached {
@@ -138,7 +140,7 @@ int journal_each(struct span bytes, size_t to_count, journal_entry_fn *fn, void 
 size_t journal_notice_slots(const struct journal *j);
 /* True when that address of recipient `to` has the message already. */
 bool journal_has_reached(const struct journal *j, size_t to, struct span address);
-/* True when it is held, and for no other reason than names that nobody knows. */
+/* True when it is held for a reason of the configuration alone: names that nobody knows, a route. */
 bool journal_waits_for_name(const struct journal *j);
 /* True when it is held as part of a storm; ret (may be NULL): which. */
 bool journal_storm(const struct journal *j, struct queue_id *ret);

@@ -16,7 +16,8 @@ bool journal_has_reached(const struct journal *j, size_t to, struct span address
 }
 
 bool journal_waits_for_name(const struct journal *j) {
-	return j->held && strcmp(j->hold_reason, JOURNAL_LOCAL_NAME) == 0;
+	return j->held && (strcmp(j->hold_reason, JOURNAL_LOCAL_NAME) == 0 ||
+			   strcmp(j->hold_reason, JOURNAL_ROUTE) == 0);
 }
 
 bool journal_storm(const struct journal *j, struct queue_id *ret) {

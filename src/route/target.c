@@ -59,27 +59,44 @@ static enum host_result look_up(struct dns *d, struct target_host *h, const char
 	return unknown ? HOST_UNKNOWN : HOST_NONE;
 }
 
+/* The first host whose address cannot be known now. */
+struct unsure {
+	char name[256]; /* "": there is none */
+	unsigned preference;
+	const char *why;
+};
+
+static enum target_result fail_unsure(struct target *t, const struct unsure *u) {
+	return fail(t, 451, 4, 3, "the address of %s cannot be looked up now: %s", u->name,
+		    u->why);
+}
+
 /* Looks all hosts up and keeps those with an address. */
-static enum target_result look_up_all(struct dns *d, struct target *t, const char *domain) {
+static enum target_result look_up_all(struct dns *d, struct target *t, const char *domain,
+				      struct unsure *ret_unsure) {
 	size_t found = 0;
-	bool pending = false, unknown = false;
+	bool pending = false;
 	const char *why = "", *one = t->count > 0 ? t->host[0].name : domain;
 	char name[256];
 	snprintf(name, sizeof(name), "%s", one);
+	*ret_unsure = (struct unsure){ .why = "" };
 	for (size_t i = 0; i < t->count; i++) {
 		struct target_host h = t->host[i];
 		enum host_result r = h.addrs > 0 ? HOST_FOUND : look_up(d, &h, &why);
 		pending |= r == HOST_PENDING;
-		unknown |= r == HOST_UNKNOWN;
 		t->left_out += r == HOST_NONE;
 		if (r == HOST_FOUND)
 			t->host[found++] = h;
+		if (r != HOST_UNKNOWN || ret_unsure->name[0])
+			continue;
+		snprintf(ret_unsure->name, sizeof(ret_unsure->name), "%s", h.name);
+		ret_unsure->preference = h.preference;
+		ret_unsure->why = why;
 	}
 	if (pending)
 		return TARGET_PENDING;
-	if (found == 0 && unknown)
-		return fail(t, 451, 4, 3, "the address of %s cannot be looked up now: %s", name,
-			    why);
+	if (found == 0 && ret_unsure->name[0])
+		return fail_unsure(t, ret_unsure);
 	if (found == 0 && t->mx)
 		return fail(t, 550, 4, 4, "no mail server of %s has an address (%s: %s)", domain,
 			    name, why);
@@ -138,9 +155,9 @@ static bool is_ourselves(const struct target_self *self, const struct target_hos
 }
 
 /* Only servers that come before us may get it, or mail goes round in circles (RFC 5321 section
- * 5.1). */
+ * 5.1). That there is none is proved only when all that may come before us are known. */
 static enum target_result leave_out_us(struct target *t, const struct target_self *self,
-				       const char *domain) {
+				       const char *domain, const struct unsure *unsure) {
 	unsigned ours = UINT32_MAX;
 	size_t kept = 0;
 	for (size_t i = 0; i < t->count; i++)
@@ -150,6 +167,8 @@ static enum target_result leave_out_us(struct target *t, const struct target_sel
 		if (t->host[i].preference < ours)
 			t->host[kept++] = t->host[i];
 	t->left_out += (unsigned)(t->count - kept);
+	if (kept == 0 && unsure->name[0] && unsure->preference < ours)
+		return fail_unsure(t, unsure);
 	if (kept == 0)
 		return fail(t, 550, 4, 6,
 			    "mail for %s loops back to myself: its mail server is this machine",
@@ -212,6 +231,7 @@ static enum target_result take_mx(const struct dns_answer *a, const char *domain
 enum target_result target_mx(struct dns *d, const char *domain, const struct target_self *self,
 			     uint64_t random, struct target *ret) {
 	enum target_result r;
+	struct unsure unsure;
 	*ret = (struct target){ .count = 0 };
 	if (domain[0] == '[')
 		return literal(domain, ret);
@@ -221,8 +241,8 @@ enum target_result target_mx(struct dns *d, const char *domain, const struct tar
 	r = a->status == DNS_FOUND ? take_mx(a, domain, random, ret) : no_mx(a, domain, ret);
 	if (r != TARGET_FOUND)
 		return r;
-	r = look_up_all(d, ret, domain);
-	return r == TARGET_FOUND ? leave_out_us(ret, self, domain) : r;
+	r = look_up_all(d, ret, domain, &unsure);
+	return r == TARGET_FOUND ? leave_out_us(ret, self, domain, &unsure) : r;
 }
 
 /* --- SRV --- */
@@ -284,6 +304,7 @@ enum target_result target_srv(struct dns *d, const char *domain, unsigned which,
 		unsigned bit;
 	} services[] = { { "_submissions", TARGET_SUBMISSIONS },
 			 { "_submission", TARGET_SUBMISSION } };
+	struct unsure unsure;
 	bool pending = false, unknown = false;
 	const char *why = "";
 	*ret = (struct target){ .count = 0 };
@@ -308,7 +329,7 @@ enum target_result target_srv(struct dns *d, const char *domain, unsigned which,
 		return fail(ret, 550, 4, 4, "%s names no submission server (SRV)", domain);
 	snprintf(ret->words, sizeof(ret->words), "SRV of %s", domain);
 	ret->mx = true;
-	return look_up_all(d, ret, domain);
+	return look_up_all(d, ret, domain, &unsure);
 }
 
 /* --- lists --- */

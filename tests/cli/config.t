@@ -110,6 +110,32 @@ is 'so is one that is missing' "$code:$(without_root_warning)" \
 	"0:$dir/good.conf:6:1: warning: password: there is no file $dir/pw"
 (umask 077 && : >"$dir/pw")
 
+# A relay whose TLS was chosen by its host, and files and words that only GnuTLS can judge.
+printf '[queue]\ndir = spool\n[relay default]\nhost = mx:\nlogin = me\n' >"$dir/mx.conf"
+run config check --config "$dir/mx.conf"
+is 'a login at everybody is an error' "$code:$(printf '%s\n' "$err" | grep -c 'mx.conf:5:1: .*get no login')" 78:1
+printf '[queue]\ndir = spool\n[relay default]\nhost = a.example\n' >"$dir/tls.conf"
+printf 'cert = own.pem\npriority-string = NONSENSE\nca = ca.pem\n' >>"$dir/tls.conf"
+echo nonsense >"$dir/ca.pem"
+run config check --config "$dir/tls.conf"
+is 'a certificate of our own that is missing is told' \
+	"$(printf '%s\n' "$err" | grep -c 'tls.conf:5:1: warning: cert: there is no file .*own.pem$')" 1
+is 'so are priorities that GnuTLS does not know' \
+	"$(printf '%s\n' "$err" | grep -c 'tls.conf:6:1: warning: priority-string: .*NONSENSE')" 1
+is 'and authorities that are none' \
+	"$(printf '%s\n' "$err" | grep -c 'tls.conf:7:1: warning: ca: .*ca.pem')" 1
+(umask 077 && echo nonsense >"$dir/own.pem")
+run config check --config "$dir/tls.conf"
+is 'so is one that is none' \
+	"$(printf '%s\n' "$err" | grep -c 'tls.conf:5:1: warning: cert: .*own.pem')" 1
+for tls in none opportunistic dane; do
+	printf '[queue]\ndir = spool\n[relay default]\nhost = a.example\ntls = %s\n' $tls >"$dir/pin.conf"
+	echo 'pin = sha256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=' >>"$dir/pin.conf"
+	run config check --config "$dir/pin.conf"
+	is "a pin that tls = $tls would not look at is an error" \
+		"$code:$(printf '%s\n' "$err" | grep -c 'pin.conf:6:1: .*pin')" 78:1
+done
+
 printf '[relay office]\nhost = b.example\n' >>"$dir/good.conf"
 run config check --config "$dir/good.conf"
 is 'a relay that nothing uses is no error' "$code" 0
@@ -206,8 +232,8 @@ run config check --config "$dir/sample.conf"
 is 'the sample with every key in force has no error' "$code" 0
 # The sample shows a default as it is; its other values are examples.
 run config keys
-printf '%s' "$out" | awk '/^  / { print $1 }' | sort >"$dir/keys"
-sed -n 's/^\([a-z-]*\) = .*/\1/p' "$dir/sample.conf" | sort >"$dir/sampled"
+printf '%s' "$out" | awk '/^  / { print $1 }' | sort -u >"$dir/keys"
+sed -n 's/^\([a-z-]*\) = .*/\1/p' "$dir/sample.conf" | sort -u >"$dir/sampled"
 is 'the sample has every key' "$(diff "$dir/keys" "$dir/sampled")" ''
 "$nightmail" config keys | sed -n 's/^  \([a-z-]*\) .*(\([^()]*\))$/\1 = \2/p' >"$dir/defaults"
 is 'the sample gives the defaults as they are' \

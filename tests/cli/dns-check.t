@@ -296,6 +296,9 @@ CASES = [
                                          'default._bimi.example.org TXT "v=BIMI1; '
                                          'l=https://example.org/l.svg"\n'), [], ["bimi.no_policy"],
      "warn", ["bimi.ok"]),
+    ("BIMI and CAA that DNS does not tell", GOOD + "default._bimi.example.org TXT !timeout\n"
+     "example.org CAA !servfail\n", [], ["bimi.unknown", "caa.unknown"], "unknown",
+     ["bimi.none", "caa.none"]),
     ("BIMI with a policy", GOOD + 'default._bimi.example.org TXT "v=BIMI1; '
      'l=https://example.org/l.svg"\n', [], ["bimi.ok"], "ok", ["bimi.no_policy"]),
 ]
@@ -343,6 +346,10 @@ answer, _ = check(signed + "_25._tcp.mx1.example.org TLSA secure 1 1 1 " + 64 * 
                   "_25._tcp.mx2.example.org TLSA !bogus no proof\n")
 ok("dane.unusable" in ids(answer, "warn") and "dane.bogus" in ids(answer, "fail"),
    "records that nobody can use, and a denial that does not validate", ids(answer))
+
+answer, _ = check(signed + "_25._tcp.mx2.example.org A !bogus no proof\n")
+ok([f["subject"] for f in answer["findings"] if f["id"] == "dane.bogus"] == ["mx2.example.org"],
+   "a name server that cannot deny names below _tcp is found by another question", ids(answer))
 
 # --- domains without mail ---
 
@@ -581,6 +588,11 @@ record = os.path.join(DIR.name, "record")
 _, first, _ = run("example.org", "--plain", "--ip", "192.0.2.25", "--replay", zone, "--record", record)
 _, second, _ = run("example.org", "--plain", "--ip", "192.0.2.25", "--replay", record)
 ok(first and first == second, "what was recorded gives the same findings", second)
+
+p = subprocess.run([os.path.join(BUILD, "nightmail"), "dns", "example.org", "--plain", "--replay", zone],
+                   capture_output=True, check=False)
+ok(p.stdout.decode() == run("example.org", "--plain", "--replay", zone)[1] != "",
+   "nightmail dns is dns-check", p.stderr)
 
 # --- misuse ---
 

@@ -89,11 +89,22 @@ explain --user 4242 root 'bob@[192.0.2.1]' cat@none.example dog@x.example
 like 'a route is told with its rule' "$out" \
 	'^relay    office to \[192.0.2.1\], for bob@\[192.0.2.1\]: \[route lan\]: recipient = \*@\[192.0.2.1\]$'
 like 'and where it leads' "$out" '^hosts    192.0.2.1, port 25: 192.0.2.1$'
-like 'what is no server says what it is' "$out" '^hosts    none: error:not here$'
+like 'what is no server says what becomes of mail' "$out" '^way      returned to the sender: not here$'
+is 'and that a recipient will not get it exits 1' "$code" 1
 like 'routes may ask for the user' "$out" 'relay    none, for cat@none.example: \[route me\]'
 like 'the rest has no route' "$out" '^relay    default, for dog@x.example: no route matches$'
 explain --user 4243 root cat@none.example
 like 'another user has another relay' "$out" '^relay    default: no route matches$'
+sed 's/^host = error:.*/host = hold:ask Ann/' "$conf" >"$dir/hold.conf"
+run nightmail explain --config "$dir/hold.conf" --user 4242 root cat@none.example
+is 'what a route would hold exits 1' "$code" 1
+like 'and is told' "$out" '^way      held for a person: ask Ann$'
+is 'nothing is tried there, so nothing is said of it' "$(printf '%s\n' "$out" | grep -c ^retry)" 0
+sed "s/^host = error:.*/host = maildir:\/var\/box/" "$conf" >"$dir/hold.conf"
+run nightmail explain --config "$dir/hold.conf" --user 4242 root cat@none.example
+is 'what is kept here exits 0' "$code" 0
+like 'and is tried' "$out" '^way      kept in the Maildir /var/box$'
+like 'as other mail' "$out" '^retry '
 explain --json --user 4242 root cat@none.example 'bob@[192.0.2.1]'
 is 'in json, too' "$(jq -c '[.relay.name, (.ways[] | [.relay, .destination, .why, [.hosts[] | .addresses]])]' "$dir/out")" \
 	'["none",["none",null,"[route me]: sender = *@example.org, recipient = *@none.example, user = 4242",[]],["office","[192.0.2.1]","[route lan]: recipient = *@[192.0.2.1]",[["192.0.2.1"]]]]'

@@ -31,6 +31,7 @@ done <<-'END'
 	755 usr/libexec/nightmail/nightmail-deliver
 	755 usr/libexec/nightmail/nightmail-resolve
 	755 usr/libexec/nightmail/nightmail-fetch
+	755 usr/libexec/nightmail/nightmail-secret
 	755 usr/libexec/nightmail/nightmail-session
 	2755 usr/libexec/nightmail/nightmail-drop
 	755 etc/nightmail

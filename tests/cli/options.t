@@ -32,7 +32,8 @@ lacks() {
 for entry in send:nightmail-send.1 sendmail:sendmail.8 mailq:mailq.1 nightmaild:nightmaild.8 \
 	dns-check:dns-check.1 header-trace:header-trace.1 smtp-probe:smtp-probe.1 \
 	nightmail:nightmail.1 nightmail-deliver:nightmaild.8 \
-	nightmail-session:nightmail-session.8 nightmail-resolve:nightmail-resolve.8 nightmail-fetch:nightmail-fetch.8; do
+	nightmail-session:nightmail-session.8 nightmail-resolve:nightmail-resolve.8 nightmail-fetch:nightmail-fetch.8 \
+	nightmail-secret:nightmail-secret.8; do
 	program=${entry%:*}
 	page=man/${entry#*:}
 	words=$(options "$program")
@@ -46,7 +47,7 @@ for entry in send:nightmail-send.1 sendmail:sendmail.8 mailq:mailq.1 nightmaild:
 	words=$(printf '%s\n' $words | sort -u)
 	is "$program has a --help" "$(echo "$words" | grep -x -e --help)" --help
 	case $program in
-	nightmail-deliver | nightmail-session | nightmail-resolve | nightmail-fetch) continue ;; # started by the daemon alone
+	nightmail-deliver | nightmail-session | nightmail-resolve | nightmail-fetch | nightmail-secret) continue ;; # started by the daemon alone
 	esac
 	is "$page has every option of $program" "$(lacks "$page" in_manual "$words")" ''
 	for shell in bash zsh fish; do

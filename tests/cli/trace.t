@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import dkim_dns  # noqa: E402
 
@@ -134,6 +135,9 @@ eq(recorded(FIELD.replace('mx.dest', 'mx.evil'))[0][0][2], False, 'not that of a
 eq(recorded('Authentication-Results: spf=pass smtp.mailfrom=corp.example\n')[0],
    [('spf', 'pass', True, True)], 'one without a name counts above the boundary')
 eq(recorded('ARC-' + FIELD.replace('mx', 'i=1; mx'))[0], [], 'that of ARC is none of ours')
+eq(recorded('Received-SPF: softfail (mx.dest.example: x) client-ip=192.0.2.1;\n\tenvelope-from='
+            '"a@other.example"; receiver=mx.dest.example;\n')[0], [('spf', 'softfail', True, False)],
+   'Received-SPF is read as well')
 eq(recorded('Authentication-Results: mx.dest.example; none\n')[0], [], 'none is nothing')
 
 # --- hints

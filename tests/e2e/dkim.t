@@ -188,6 +188,9 @@ def test_no_key():
     relay.waits_because(which, r'mail from home\.example is to be signed.*later\.pem',
                         'mail that cannot be signed waits, with words')
     ok(relay.says('mail from home.example cannot be signed and waits'), 'the log says so')
+    r = relay.run('header-trace', '--json', which[-6:])
+    ok(r.returncode in (0, 1) and json.loads(r.stdout)['to'] == 'bob@example.net',
+       'header-trace looks at a message of the queue', r)
     relay.send('bob@example.net', sender='carol@other.example')
     sink.got(1, 'mail of others goes')
     os.chmod(path('rsa.pem'), 0o644)

@@ -5,6 +5,7 @@ import os
 import re
 import socket
 import sys
+import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -32,6 +33,8 @@ none    MX 10 nowhere
 _submission._tcp.srv SRV 10 0 1 mx.dead
 _submission._tcp.srv SRV 20 0 %d mx.a
 srv     A 127.0.0.4
+sts     MX 10 mx.a
+xn--bcher-kva MX 10 mx.a
 '''
 
 
@@ -118,6 +121,38 @@ def test_nameless():
     relay.stop()
 
 
+def crc32c(data):
+    crc = 0xffffffff
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
+    return crc ^ 0xffffffff
+
+
+def keep_policy(relay, domain):
+    """As if it had been fetched a moment ago: only a server that the domain has not is allowed."""
+    line = b'policy id=1 fetched=%d' % (time.time() * 1000 - 1000)
+    with open('%s/sts/%s' % (relay.spool, domain), 'wb') as f:
+        f.write(b'%08x %s\nversion: STSv1\r\nmode: enforce\r\nmx: mx.other.example\r\n'
+                b'max_age: 86400\r\n' % (crc32c(line), line))
+
+
+def test_sts():
+    home = Sink(name='home8')
+    before = len(one.received())
+    relay = Mx('mx8', home)
+    keep_policy(relay, 'sts.example')
+    keep_policy(relay, 'xn--bcher-kva.example')
+    ascii_name = relay.send('x@sts.example')
+    utf8_name = relay.send('x@b\u00fccher.example')
+    words = r'MTA-STS policy \(mode enforce\) does not name mx\.a\.example'
+    relay.waits_because(ascii_name, words, 'MTA-STS: a server that the policy does not name is not used')
+    relay.waits_because(utf8_name, words, 'MTA-STS: also where the domain is written with U-labels')
+    eq(len(one.received()), before, 'MTA-STS: nothing went there')
+    relay.stop()
+
+
 def test_failover():
     before = len(one.received())
     home = Sink(name='home2')
@@ -183,6 +218,7 @@ def test_srv():
 
 
 test_mx()
+test_sts()
 test_nameless()
 test_failover()
 test_dead()

@@ -211,7 +211,8 @@ def test_make():
     first = make_packages(1)
     before = {name: open(f, 'rb').read() for name, f in first.items()}
     again = make_packages(1, 'umask 077')
-    eq(sorted(again), ['nightmail', 'nightmail-mta', 'nightmail-tools'], 'make deb makes three packages')
+    eq(sorted(again), ['nightmail', 'nightmail-mta', 'nightmail-secret', 'nightmail-tools'],
+       'make deb makes four packages')
     ok(all(open(f, 'rb').read() == before[name] for name, f in again.items()),
        'and the same bytes again, whatever the umask')
     owners = set()

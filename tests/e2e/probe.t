@@ -151,7 +151,7 @@ a = asked(*HERE, '-f', 'a@good.lab', '-t', 'b@good.lab', '--send', path('message
 ok(a['servers'][0]['data'].startswith('250'), '--send sends', a['servers'][0])
 
 config = path('relay.conf', '\n'.join((
-    '[relay default]', 'host = localhost', 'port = %d' % sink.port, 'ca = ' + CA, 'login = alice',
+    '[relay default]', 'host = localhost*3', 'port = %d' % sink.port, 'ca = ' + CA, 'login = alice',
     'password = file:' + path('pw'), '[identity]', 'helo = client.example',
     '[queue]', 'dir = ' + path('spool'))) + '\n', 0o644)
 a = asked('--as-relay', 'default', '--config', config, '-4', code=0)

@@ -66,6 +66,27 @@ relay.run('nightmail', 'reload')
 relay.is_empty('with the right one it goes')
 relay.stop()
 
+# --- resumption
+
+
+def resumed(relay):
+    """Sends one message, by a connection of its own; which of all so far resumed a session."""
+    m = relay.send('a@x.lab')
+    until(lambda: relay.results(m, 'sent'))
+    return ['tls-resumed' in f for f in map(fields, relay.words().splitlines())
+            if f.get('status') == 'sent']
+
+
+OPEN = dict(port=sink.port, tls='starttls', ca=CA, host='localhost', per_connection=1)
+relay = Relay('resume', **OPEN)
+resumed(relay), resumed(relay)
+eq(resumed(relay), [False, True, True], 'later connections resume the session of the first')
+relay.configure(**dict(OPEN, min_tls='1.3'))
+relay.run('nightmail', 'reload')
+eq(resumed(relay)[3:], [False], 'under another policy a session begins anew')
+eq(resumed(relay)[4:], [True], 'and is resumed under that')
+relay.stop()
+
 # --- DANE
 
 if not all(shutil.which(p) or os.path.exists('/usr/sbin/' + p)

@@ -21,7 +21,7 @@ class Lmtp(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
     def __init__(self, name, says=None, cut=None):
         self.path, self.says, self.cut = path(name), says or {}, cut or {}
-        self.kept, self.commands = collections.Counter(), []
+        self.kept, self.commands, self.early = collections.Counter(), [], []
         os.makedirs(os.path.dirname(self.path), exist_ok=True)
         super().__init__(self.path, Session)
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -59,6 +59,10 @@ class Session(socketserver.StreamRequestHandler):
                 self.say('250 fine')
 
     def content(self, to):
+        if self.server.early:
+            self.say(self.server.early.pop())
+            self.rfile.read()
+            return False
         while self.rfile.readline() not in (b'.\r\n', b''):
             pass
         for address in to:
@@ -114,6 +118,21 @@ def test_lmtp_cut():
        'LMTP: who had a reply has it once, the others get it then')
     eq([f['status'] for f in relay.results(one) if f['to'] == 'a@x.example'], ['sent'],
        'LMTP: the first reply counts')
+    relay.stop()
+
+
+def test_lmtp_early():
+    """One reply in the middle of the content, and nothing more: nobody has the message, also of an
+    alias."""
+    server = Lmtp('l3/sock')
+    aliases = path('l3/aliases', 'team: a@x.example, b@x.example\n', 0o644)
+    server.early = ['452 4.3.1 no room for so much']
+    relay = Relay('e', host='lmtp:' + server.path, tls=None, port=None,
+                  identity='aliases = ' + aliases)
+    relay.send('team', 'c@x.example', 'd@x.example', body='0123456789\n' * 500000)
+    relay.is_empty('LMTP: refused in the middle of the message')
+    eq(sorted(server.kept.items()), [(a + '@x.example', 1) for a in 'abcd'],
+       'LMTP: everybody gets it later, once')
     relay.stop()
 
 
@@ -191,6 +210,7 @@ relay = none
 
 test_lmtp()
 test_lmtp_cut()
+test_lmtp_early()
 test_maildir()
 test_killed()
 done()

@@ -14,9 +14,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const char zone[] =
-	"s._domainkey.example.org TXT \"k=ed25519; "
-	"p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\"\n";
+static const char zone[] = "s._domainkey.example.org TXT \"k=ed25519; "
+			   "p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\"\n";
 
 static void need(bool held) {
 	if (!held)

@@ -29,8 +29,9 @@ static void check_received(struct span in) {
 	struct received r;
 	if (received_parse(in, &r) == 0) {
 		struct span text = buf_span(&r.text);
-		const struct span all[] = { r.from, r.helo, r.rdns, r.ip,    r.by,  r.with,
-					    r.via,  r.id,   r.for_, r.ident, r.tls, r.cipher };
+		const struct span all[] = { r.from, r.helo,  r.rdns, r.ip,
+					    r.by,   r.with,  r.via,  r.id,
+					    r.for_, r.ident, r.tls,  r.cipher };
 		struct inet_addr a;
 		for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 			inside(all[i], text);

@@ -17,24 +17,31 @@
 #include "mail/header.h"
 #include "net/dns_table.h"
 
-static const char fields[] = "From: Alice <alice@example.org>\r\nTo: bob@example.net\r\n"
-			     "Subject: a message\r\nDate: Tue, 1 Jul 2025 10:00:00 +0000\r\n"
-			     "Message-ID: <1@example.org>\r\n";
+static const char fields[] =
+	"From: Alice <alice@example.org>\r\nTo: bob@example.net\r\n"
+	"Subject: a message\r\nDate: Tue, 1 Jul 2025 10:00:00 +0000\r\n"
+	"Message-ID: <1@example.org>\r\n";
 
 static void add_body(struct buf *out, size_t octets) {
 	for (unsigned i = 0; out->len < octets; i++)
-		buf_addf(out, "line %u of a body, with words as long as words of a mail are\r\n", i);
+		buf_addf(
+			out,
+			"line %u of a body, with words as long as words of a mail are\r\n",
+			i);
 }
 
 static int sign(const struct crypto_private *key, struct span body, struct buf *out) {
-	struct dkim_signing how = { .domain = SPAN("example.org"), .selector = SPAN("s"),
-				    .key = key, .header = CANON_RELAXED, .body = CANON_RELAXED };
+	struct dkim_signing how = { .domain = SPAN("example.org"),
+				    .selector = SPAN("s"),
+				    .key = key,
+				    .header = CANON_RELAXED,
+				    .body = CANON_RELAXED };
 	struct dkim_signer *s = dkim_signer_new(&how, 1, NULL);
 	if (!s)
 		return -1;
 	dkim_signer_feed(s, body);
-	int r = dkim_signer_finish(s, span_of(fields, sizeof(fields) - 1), 1700000000, "\r\n", out,
-				   NULL);
+	int r = dkim_signer_finish(s, span_of(fields, sizeof(fields) - 1), 1700000000,
+				   "\r\n", out, NULL);
 	dkim_signer_free(s);
 	return r;
 }
@@ -68,7 +75,8 @@ static struct dns *open_zone(const struct crypto_private *key) {
 	AUTO_BUF struct buf record = BUF_INIT(8192), zone = BUF_INIT(8192);
 	dkim_key_record(key, &record, NULL);
 	buf_adds(&zone, "s._domainkey.example.org TXT");
-	for (struct span rest = buf_span(&record); rest.len; rest = span_from(rest, 200)) {
+	for (struct span rest = buf_span(&record); rest.len;
+	     rest = span_from(rest, 200)) {
 		struct span piece = span_head(rest, 200);
 		buf_addf(&zone, " \"%.*s\"", (int)piece.len, piece.p);
 	}
@@ -93,8 +101,8 @@ int main(int argc, char **argv) {
 	add_body(&body, (size_t)octets);
 	struct dns *dns = open_zone(key);
 	crypto_private_public(key, &public, NULL);
-	struct crypto_public *pub =
-		crypto_public_read(crypto_private_kind(key), buf_span(&public), NULL);
+	struct crypto_public *pub = crypto_public_read(crypto_private_kind(key),
+						       buf_span(&public), NULL);
 	took[0] = now_ns();
 	for (uint64_t i = 0; i < rounds; i++) {
 		buf_reset(&header);

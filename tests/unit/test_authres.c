@@ -17,8 +17,9 @@ static void describe(const struct authres *a, struct buf *out) {
 		buf_add(out, m->result);
 		for (size_t k = 0; k < m->props; k++)
 			buf_addf(out, " %.*s.%.*s=%.*s", (int)m->prop[k].type.len,
-				 m->prop[k].type.p, (int)m->prop[k].name.len, m->prop[k].name.p,
-				 (int)m->prop[k].value.len, m->prop[k].value.p);
+				 m->prop[k].type.p, (int)m->prop[k].name.len,
+				 m->prop[k].name.p, (int)m->prop[k].value.len,
+				 m->prop[k].value.p);
 		if (m->reason.len)
 			buf_addf(out, " [%.*s]", (int)m->reason.len, m->reason.p);
 	}
@@ -45,14 +46,16 @@ static const struct {
 	  "for it) fail\n policy (A dot can go here) . (like that) expired\n (this surprised me) = "
 	  "(as I wasn't expecting it) 1362471462",
 	  "foo.example.net" },
-	{ "no authserv-id", "spf=pass (sender IP is 1.2.3.4) smtp.mailfrom=a.example; dkim=none",
+	{ "no authserv-id",
+	  "spf=pass (sender IP is 1.2.3.4) smtp.mailfrom=a.example; dkim=none",
 	  "|spf=pass smtp.mailfrom=a.example|dkim=none" },
 	{ "a semicolon in a comment", "mx; dkim=pass (a; b=c) header.d=x.example",
 	  "mx|dkim=pass header.d=x.example" },
 	{ "a semicolon in quotes", "mx; dkim=pass header.i=\"a;b\"@x; spf=none",
 	  "mx|dkim=pass header.i=a;b|spf=none" },
 	{ "a version of a method", "mx; dkim/1=pass", "mx|dkim=pass" },
-	{ "what cannot be read is passed over", "mx; ?!; =; dkim; spf=pass", "mx|spf=pass" },
+	{ "what cannot be read is passed over", "mx; ?!; =; dkim; spf=pass",
+	  "mx|spf=pass" },
 	{ "a last semicolon", "mx; spf=pass;", "mx|spf=pass" },
 	{ "a comment without end", "mx; spf=pass (x", "mx|spf=pass" },
 	{ "quotes without end", "mx; spf=pass reason=\"x", "mx|spf=pass [x]" },
@@ -70,7 +73,8 @@ static void test_parse(void) {
 			   "read: %s", cases[i].label);
 		else
 			is_str(buf_str(&got), cases[i].want, "read: %s", cases[i].label);
-		is_int(said, cases[i].want[0] != '\0', "says something: %s", cases[i].label);
+		is_int(said, cases[i].want[0] != '\0', "says something: %s",
+		       cases[i].label);
 	}
 }
 
@@ -89,16 +93,19 @@ static void test_write(void) {
 					       .result = SPAN("fail"),
 					       .reason = SPAN("a \"b\"; c\r\nX: y"),
 					       .props = 1 };
-	a.method[0].prop[0] = (struct authres_prop){ SPAN("header"), SPAN("d"), SPAN("x.example") };
+	a.method[0].prop[0] = (struct authres_prop){ SPAN("header"), SPAN("d"),
+						     SPAN("x.example") };
 	authres_write(&a, "\r\n", &out);
-	ok(span_starts(buf_span(&out), SPAN("Authentication-Results: mx.example;\r\n\tdkim=fail")),
+	ok(span_starts(buf_span(&out),
+		       SPAN("Authentication-Results: mx.example;\r\n\tdkim=fail")),
 	   "a field is written");
 	ok(!strstr(buf_str(&out), "\nX:"), "no line end of a value comes out");
 	struct span value = buf_span(&out);
 	value = span_from(value, span_find(value, ':') + 1);
 	authres_parse(value, &back);
 	describe(&back, &got);
-	is_str(buf_str(&got), "mx.example|dkim=fail header.d=x.example [a \\\"b\\\"; cX: y]",
+	is_str(buf_str(&got),
+	       "mx.example|dkim=fail header.d=x.example [a \\\"b\\\"; cX: y]",
 	       "and reads back");
 	struct authres none = { .server = SPAN("mx") };
 	buf_reset(&out);
@@ -111,10 +118,13 @@ static void test_bounds(void) {
 	struct authres a;
 	buf_adds(&many, "mx");
 	for (int i = 0; i < 100; i++)
-		buf_adds(&many, "; dkim=pass a.b=c a.b=c a.b=c a.b=c a.b=c a.b=c a.b=c a.b=c a.b=c "
-				"a.b=c a.b=c a.b=c a.b=c a.b=c");
+		buf_adds(
+			&many,
+			"; dkim=pass a.b=c a.b=c a.b=c a.b=c a.b=c a.b=c a.b=c a.b=c a.b=c "
+			"a.b=c a.b=c a.b=c a.b=c a.b=c");
 	authres_parse(buf_span(&many), &a);
-	ok(a.count == AUTHRES_METHODS_MAX && a.cut, "more methods than fit are cut, and it is told");
+	ok(a.count == AUTHRES_METHODS_MAX && a.cut,
+	   "more methods than fit are cut, and it is told");
 	is_int(a.method[0].props, AUTHRES_PROPS_MAX, "so are properties");
 }
 

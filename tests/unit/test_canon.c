@@ -8,11 +8,13 @@ static const struct {
 	const char *label, *input, *simple, *relaxed;
 } fields[] = {
 	{ "RFC 6376 section 3.4.5", "A: X\r\n", "A: X\r\n", "a:X\r\n" },
-	{ "and its second field", "B : Y\t\r\n\tZ  \r\n", "B : Y\t\r\n\tZ  \r\n", "b:Y Z\r\n" },
+	{ "and its second field", "B : Y\t\r\n\tZ  \r\n", "B : Y\t\r\n\tZ  \r\n",
+	  "b:Y Z\r\n" },
 	{ "LF counts as CRLF", "A: x\n y\n", "A: x\r\n y\r\n", "a:x y\r\n" },
 	{ "no line end", "A: x", "A: x\r\n", "a:x\r\n" },
 	{ "nothing behind the colon", "Subject:\r\n", "Subject:\r\n", "subject:\r\n" },
-	{ "blanks alone behind it", "Subject:  \t \r\n", "Subject:  \t \r\n", "subject:\r\n" },
+	{ "blanks alone behind it", "Subject:  \t \r\n", "Subject:  \t \r\n",
+	  "subject:\r\n" },
 	{ "8-bit bytes stay", "A: \xc3\xbc \xff\r\n", "A: \xc3\xbc \xff\r\n",
 	  "a:\xc3\xbc \xff\r\n" },
 	{ "a CR alone is no line end", "A: x\ry\r\n", "A: x\ry\r\n", "a:x\ry\r\n" },
@@ -24,8 +26,10 @@ static void test_fields(void) {
 		AUTO_BUF struct buf s = BUF_INIT(4096), r = BUF_INIT(4096);
 		canon_field(&s, CANON_SIMPLE, span_str(fields[i].input));
 		canon_field(&r, CANON_RELAXED, span_str(fields[i].input));
-		is_str(buf_str(&s), fields[i].simple, "simple field: %s", fields[i].label);
-		is_str(buf_str(&r), fields[i].relaxed, "relaxed field: %s", fields[i].label);
+		is_str(buf_str(&s), fields[i].simple, "simple field: %s",
+		       fields[i].label);
+		is_str(buf_str(&r), fields[i].relaxed, "relaxed field: %s",
+		       fields[i].label);
 	}
 }
 
@@ -103,7 +107,8 @@ static void test_limit(void) {
 	for (uint64_t limit = 0; limit < 12; limit++) {
 		AUTO_BUF struct buf out = BUF_INIT(4096);
 		uint64_t total = run(CANON_SIMPLE, SPAN("ab\ncd\n\n"), 3, 1, limit, &out);
-		is_int(out.len, limit < 8 ? limit : 8, "l=%d lets so much through", (int)limit);
+		is_int(out.len, limit < 8 ? limit : 8, "l=%d lets so much through",
+		       (int)limit);
 		is_int((int64_t)total, 8, "and the whole is counted");
 	}
 }

@@ -19,6 +19,7 @@
 #include "base/codec.h"
 #include "base/file.h"
 #include "net/crypto.h"
+#include "net/tls_cache.h"
 #include "tap.h"
 
 #define WAIT_MS 10000
@@ -152,11 +153,15 @@ static void test_clear(void) {
 	conn_free(NULL);
 }
 
+/* Shared by all that begin while it is set, so that they know each other's tickets. */
+static struct tls_server *with_tickets;
+
 /* The far side of a TLS test, in a process of its own: echoes everything, then leaves. */
 static void echo_server(int fd, size_t total) {
 	struct err err = ERR_INIT;
-	struct tls_server *t = tls_server_new(path_of("cert.pem"), path_of("key.pem"),
-					      &err);
+	struct tls_server *t = with_tickets ? with_tickets
+					    : tls_server_new(path_of("cert.pem"),
+							     path_of("key.pem"), &err);
 	struct conn *c = adopt(fd);
 	AUTO_BUF struct buf held = BUF_INIT(BIG);
 	size_t seen = 0;
@@ -566,6 +571,171 @@ static void test_binding(const struct tls_client *tls) {
 	}
 }
 
+/* One connection and an echo, with which tickets come. */
+static int shake_and_talk(const struct tls_client *tls, const struct tls_policy *p,
+			  struct tls_info *ret, struct err *err) {
+	int fd;
+	pid_t pid = start_echo(&fd, 1);
+	struct conn *c = adopt(fd);
+	int r = conn_start_tls(c, tls, p, WAIT_MS, err);
+	char byte;
+	*ret = (struct tls_info){ .version = "" };
+	if (r == 0) {
+		*ret = *conn_tls_info(c);
+		conn_write(c, SPAN("x"), err);
+		for (int i = 0; i < 100 && conn_read(c, &byte, 1, err) == 0; i++) {
+			struct pollfd ready = { .fd = fd, .events = POLLIN };
+			poll(&ready, 1, 100);
+		}
+	}
+	conn_free(c);
+	exit_of(pid);
+	return r;
+}
+
+/* Puts the session that is kept for one policy where the other looks: what must never happen by
+ * itself must still not be believed. */
+static bool confuse(struct tls_cache *cache, const struct tls_policy *from,
+		    const struct tls_policy *to, uint64_t serial) {
+	AUTO_BUF struct buf session = BUF_INIT(65536);
+	struct tls_cache_key a, b;
+	if (!tls_cache_key(serial, from, &a) || !tls_cache_key(serial, to, &b) ||
+	    !tls_cache_take(cache, &a, &session))
+		return false;
+	tls_cache_put(cache, &b, buf_span(&session));
+	return true;
+}
+
+/* Which trust it is: that under which the cache has a session. */
+static uint64_t serial_of(struct tls_cache *cache, const struct tls_policy *p) {
+	for (uint64_t serial = 1; serial < 100; serial++) {
+		AUTO_BUF struct buf session = BUF_INIT(65536);
+		struct tls_cache_key k;
+		if (tls_cache_key(serial, p, &k) && tls_cache_take(cache, &k, &session)) {
+			tls_cache_put(cache, &k, buf_span(&session));
+			return serial;
+		}
+	}
+	return 0;
+}
+
+static void test_resumption_with(struct tls_client *tls, struct tls_cache *cache,
+				 const char *priority, const char *version) {
+	const struct tls_policy good = { .host = "mail.test",
+					 .port = 25,
+					 .verify = true,
+					 .priority = priority };
+	struct tls_policy changed = good;
+	struct err err = ERR_INIT;
+	struct tls_info info;
+	ok(shake_and_talk(tls, &good, &info, &err) == 0 && !info.resumed &&
+		   strcmp(info.version, version) == 0,
+	   "%s: the first connection begins anew %s", version, err.msg);
+	for (int i = 0; i < 2; i++)
+		ok(shake_and_talk(tls, &good, &info, &err) == 0 && info.resumed &&
+			   info.verified && strcmp(info.method, "pkix") == 0,
+		   "%s: the next resumes, and is verified %s", version, err.msg);
+	uint64_t serial = serial_of(cache, &good);
+	changed.port = 26;
+	ok(shake_and_talk(tls, &changed, &info, &err) == 0 && !info.resumed,
+	   "%s: another port has no session", version);
+	changed.port = 0;
+	ok(shake_and_talk(tls, &changed, &info, &err) == 0 && !info.resumed,
+	   "%s: nor has a policy without one", version);
+	changed = good;
+	changed.verify = false;
+	ok(shake_and_talk(tls, &changed, &info, &err) == 0 && !info.resumed,
+	   "%s: nor another policy", version);
+	changed = good;
+	changed.host = "other.test";
+	ok(confuse(cache, &good, &changed, serial), "%s: a session under another name", version);
+	ok(shake_and_talk(tls, &changed, &info, &err) == -1 && err.kind == ERR_DENIED &&
+		   strstr(err.msg, "not for other.test"),
+	   "%s: is refused: %s", version, err.msg);
+	shake_and_talk(tls, &good, &info, &err);
+	changed = good;
+	changed.pins = 1;
+	ok(confuse(cache, &good, &changed, serial), "%s: a session under a new pin", version);
+	ok(shake_and_talk(tls, &changed, &info, &err) == -1 && err.kind == ERR_DENIED &&
+		   strstr(err.msg, "not pinned"),
+	   "%s: is refused: %s", version, err.msg);
+	shake_and_talk(tls, &good, &info, &err);
+	changed = good;
+	changed.verify = false;
+	confuse(cache, &good, &changed, serial);
+	ok(shake_and_talk(tls, &changed, &info, &err) == 0 && info.resumed,
+	   "%s: a session found in the wrong place would be resumed", version);
+}
+
+static void test_resumption(void) {
+	struct err err = ERR_INIT;
+	struct tls_client *tls = tls_client_new(path_of("ca.pem"), &err);
+	struct tls_client *other = tls_client_new(path_of("ca.pem"), &err);
+	struct tls_cache *cache = tls_cache_new();
+	const struct tls_policy good = { .host = "mail.test", .port = 25, .verify = true };
+	struct tls_info info;
+	with_tickets = tls_server_new(path_of("cert.pem"), path_of("key.pem"), &err);
+	if (!ok(tls && other && cache && with_tickets && tls_server_tickets(with_tickets, &err) == 0,
+		"a server with tickets %s", err.msg))
+		return;
+	shake_and_talk(tls, &good, &info, &err);
+	ok(shake_and_talk(tls, &good, &info, &err) == 0 && !info.resumed,
+	   "without a cache nothing is resumed");
+	tls_client_resume(tls, cache);
+	tls_client_resume(other, cache);
+	test_resumption_with(tls, cache, NULL, "TLS1.3");
+	test_resumption_with(tls, cache, "-VERS-TLS1.3", "TLS1.2");
+	shake_and_talk(tls, &good, &info, &err);
+	ok(shake_and_talk(other, &good, &info, &err) == 0 && !info.resumed,
+	   "other authorities, though of the same file, have other sessions");
+	tls_server_free(with_tickets);
+	with_tickets = tls_server_new(path_of("cert.pem"), path_of("key.pem"), &err);
+	tls_server_tickets(with_tickets, &err);
+	ok(shake_and_talk(tls, &good, &info, &err) == 0 && !info.resumed && info.verified,
+	   "a server that forgot its tickets costs a whole handshake");
+	tls_server_free(with_tickets);
+	with_tickets = NULL;
+	ok(shake_and_talk(tls, &good, &info, &err) == 0 && !info.resumed,
+	   "and so does one that has none");
+	tls_client_free(tls);
+	tls_client_free(other);
+	tls_cache_free(cache);
+}
+
+static void test_cache(void) {
+	struct tls_cache *cache = tls_cache_new();
+	struct tls_policy p = { .host = "a.test", .port = 25 };
+	struct tls_cache_key k, first;
+	AUTO_BUF struct buf out = BUF_INIT(65536);
+	unsigned found = 0;
+	p.host = "a.test";
+	tls_cache_key(1, &p, &first);
+	for (unsigned i = 0; i < 6; i++)
+		tls_cache_put(cache, &first, SPAN("session"));
+	while (tls_cache_take(cache, &first, &out))
+		found++;
+	is_int(found, 4, "a server has four sessions, each taken once");
+	tls_cache_put(cache, &first, span_of(path_of("x"), 0));
+	ok(!tls_cache_take(cache, &first, &out), "an empty one is none");
+	tls_cache_put(cache, &first, SPAN("first"));
+	for (unsigned i = 1; i <= 100; i++) {
+		p.port = (uint16_t)(1000 + i);
+		tls_cache_key(1, &p, &k);
+		tls_cache_put(cache, &k, SPAN("later"));
+	}
+	ok(!tls_cache_take(cache, &first, &out), "the oldest go first");
+	buf_reset(&out);
+	ok(tls_cache_take(cache, &k, &out) && span_eq(buf_span(&out), SPAN("later")),
+	   "the newest is there");
+	tls_cache_put(cache, &k, SPAN("shared"));
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(tls_cache_take(cache, &k, &out) ? 0 : 1);
+	is_int(exit_of(pid), 0, "a child has it too");
+	ok(!tls_cache_take(cache, &k, &out), "and took it");
+	tls_cache_free(cache);
+}
+
 int main(void) {
 	static const char *const names[] = { "mail.test", "127.0.0.1", "::1" };
 	struct err err = ERR_INIT;
@@ -593,6 +763,8 @@ int main(void) {
 		test_binding(tls);
 	}
 	tls_client_free(tls);
+	test_cache();
+	test_resumption();
 	test_trust();
 	if (fork() == 0)
 		execlp("rm", "rm", "-rf", dir, (char *)NULL);

@@ -45,7 +45,7 @@ static void test_parse(void) {
 		{ "a credential", "credential:smarthost", CREDS_CREDENTIAL, "smarthost" },
 		{ "a literal password", "hunter2", -1, NULL },
 		{ "a literal with a colon", "abc:def", -1, NULL },
-		{ "an unknown scheme", "keyring:x", -1, NULL },
+		{ "an unknown scheme", "wallet:x", -1, NULL },
 		{ "upper case", "FILE:/etc/pw", -1, NULL },
 		{ "nothing behind the colon", "file:", -1, NULL },
 		{ "empty", "", -1, NULL },

@@ -252,7 +252,7 @@ static void test_tls(void) {
 	start_sink(&b, options);
 	snprintf(ca, sizeof(ca), "%s/ca.pem", b.tls);
 	run(&b, &w, b.good, ca);
-	has(&b.reports, "auth=SCRAM-SHA-256 verified=1",
+	has(&b.reports, "auth=SCRAM-SHA-256-PLUS verified=1",
 	    "a worker logs in under verified TLS");
 	has(&b.reports, "\ndone ", "and delivers");
 	w.relay.host[0] = host_name;
@@ -282,7 +282,7 @@ static void test_tls(void) {
 	has(&b.reports, "are%20left%20would%20show%20the%20password", "and says so");
 	w.relay.auth = NULL;
 	run(&b, &w, b.good, buf_str(&cert));
-	has(&b.reports, "auth=SCRAM-SHA-256 verified=0",
+	has(&b.reports, "auth=SCRAM-SHA-256-PLUS verified=0",
 	    "SCRAM shows none, and may be used");
 	is_int(close_bench(&b), 0, "the program leaves");
 }

@@ -26,23 +26,25 @@ static void test_tags(void) {
 		const char *input;
 		int count; /* -1: refused */
 	} cases[] = {
-		{ "a=b", 1 },		 { "a=b;", 1 },		{ " a = b ; c = d e ", 2 },
-		{ "a=;b=", 2 },		 { "a=b; ", 1 },	{ "a=b;;c=d", -1 },
-		{ "a", -1 },		 { "=b", -1 },		{ "a=b; a=c", -1 },
-		{ "a=b; A=c", 2 },	 { "1a=b", -1 },	{ "a_1=b", 1 },
-		{ "a=b\r\n\tc", 1 },	 { "a=\x01", -1 },	{ "a=\xc3\xbc", 1 },
-		{ "", -1 },		 { ";", -1 },		{ "a-b=c", -1 },
+		{ "a=b", 1 },        { "a=b;", 1 },    { " a = b ; c = d e ", 2 },
+		{ "a=;b=", 2 },      { "a=b; ", 1 },   { "a=b;;c=d", -1 },
+		{ "a", -1 },         { "=b", -1 },     { "a=b; a=c", -1 },
+		{ "a=b; A=c", 2 },   { "1a=b", -1 },   { "a_1=b", 1 },
+		{ "a=b\r\n\tc", 1 }, { "a=\x01", -1 }, { "a=\xc3\xbc", 1 },
+		{ "", -1 },          { ";", -1 },      { "a-b=c", -1 },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct tags t;
 		int r = tags_parse(span_str(cases[i].input), &t, NULL);
-		is_int(r == 0 ? (int)t.count : -1, cases[i].count, "tags: %s", cases[i].input);
+		is_int(r == 0 ? (int)t.count : -1, cases[i].count, "tags: %s",
+		       cases[i].input);
 	}
 	struct tags t;
 	tags_parse(SPAN("a= x y ;b=1"), &t, NULL);
 	ok(span_eq(tags_value(&t, "a"), SPAN("x y")), "a value has no blanks around it");
 	ok(span_eq(tags_find(&t, "a")->whole, SPAN(" x y ")), "the whole of it does");
-	ok(tags_has_item(SPAN(" a : B:c"), SPAN("b")) && !tags_has_item(SPAN("ab"), SPAN("b")),
+	ok(tags_has_item(SPAN(" a : B:c"), SPAN("b")) &&
+		   !tags_has_item(SPAN("ab"), SPAN("b")),
 	   "lists have items");
 }
 
@@ -94,7 +96,8 @@ struct recipe {
 	const char *fields; /* of the message; NULL: `plain` */
 	const char *tags;   /* between "DKIM-Signature: " and "; bh=" */
 	const char *body;   /* as it arrives; NULL: as signed */
-	const char *record; /* flags of the key's record, before "p="; NULL: not published */
+	const char
+		*record; /* flags of the key's record, before "p="; NULL: not published */
 	enum dkim_verdict want;
 	const char *words; /* in the reason; NULL: none */
 };
@@ -107,71 +110,85 @@ static const char plain[] = "From: a@example.org\r\nTo: b@example.net\r\nSubject
 static const struct recipe recipes[] = {
 	{ "a plain one", NULL, TAGS "h=from:to", NULL, KEY, DKIM_PASS, NULL },
 	{ "relaxed", NULL, TAGS "c=relaxed; h=from:to", NULL, KEY, DKIM_PASS, NULL },
-	{ "relaxed/relaxed", NULL, TAGS "c=relaxed/relaxed; h=from", NULL, KEY, DKIM_PASS, NULL },
-	{ "an unknown form", NULL, TAGS "c=loose; h=from", NULL, KEY, DKIM_PERMERROR, "c=" },
+	{ "relaxed/relaxed", NULL, TAGS "c=relaxed/relaxed; h=from", NULL, KEY, DKIM_PASS,
+	  NULL },
+	{ "an unknown form", NULL, TAGS "c=loose; h=from", NULL, KEY, DKIM_PERMERROR,
+	  "c=" },
 	{ "no version", NULL, "a=ed25519-sha256; d=example.org; s=sel; h=from", NULL, KEY,
 	  DKIM_PERMERROR, "no v=" },
-	{ "version 2", NULL, "v=2; a=ed25519-sha256; d=example.org; s=sel; h=from", NULL, KEY,
-	  DKIM_PERMERROR, "v= is not 1" },
-	{ "rsa-sha1", NULL, "v=1; a=rsa-sha1; d=example.org; s=sel; h=from", NULL, "", DKIM_PERMERROR,
-	  "too weak" },
-	{ "an unknown algorithm", NULL, "v=1; a=rsa-md5; d=example.org; s=sel; h=from", NULL, KEY,
-	  DKIM_PERMERROR, "no algorithm" },
-	{ "no algorithm", NULL, "v=1; d=example.org; s=sel; h=from", NULL, KEY, DKIM_PERMERROR,
-	  "no a=" },
-	{ "no domain", NULL, "v=1; a=ed25519-sha256; s=sel; h=from", NULL, KEY, DKIM_PERMERROR,
-	  "no d=" },
+	{ "version 2", NULL, "v=2; a=ed25519-sha256; d=example.org; s=sel; h=from", NULL,
+	  KEY, DKIM_PERMERROR, "v= is not 1" },
+	{ "rsa-sha1", NULL, "v=1; a=rsa-sha1; d=example.org; s=sel; h=from", NULL, "",
+	  DKIM_PERMERROR, "too weak" },
+	{ "an unknown algorithm", NULL, "v=1; a=rsa-md5; d=example.org; s=sel; h=from",
+	  NULL, KEY, DKIM_PERMERROR, "no algorithm" },
+	{ "no algorithm", NULL, "v=1; d=example.org; s=sel; h=from", NULL, KEY,
+	  DKIM_PERMERROR, "no a=" },
+	{ "no domain", NULL, "v=1; a=ed25519-sha256; s=sel; h=from", NULL, KEY,
+	  DKIM_PERMERROR, "no d=" },
 	{ "no selector", NULL, "v=1; a=ed25519-sha256; d=example.org; h=from", NULL, KEY,
 	  DKIM_PERMERROR, "no s=" },
-	{ "a domain that is none", NULL, "v=1; a=ed25519-sha256; d=example..org; s=sel; h=from", NULL,
-	  KEY, DKIM_PERMERROR, "d=" },
-	{ "From not signed", NULL, TAGS "h=to:subject", NULL, KEY, DKIM_PERMERROR, "lacks From" },
+	{ "a domain that is none", NULL,
+	  "v=1; a=ed25519-sha256; d=example..org; s=sel; h=from", NULL, KEY,
+	  DKIM_PERMERROR, "d=" },
+	{ "From not signed", NULL, TAGS "h=to:subject", NULL, KEY, DKIM_PERMERROR,
+	  "lacks From" },
 	{ "no fields", NULL, "v=1; a=ed25519-sha256; d=example.org; s=sel", NULL, KEY,
 	  DKIM_PERMERROR, "no h=" },
 	{ "a tag twice", NULL, TAGS "h=from; s=sel", NULL, KEY, DKIM_PERMERROR, "twice" },
 	{ "an unknown tag", NULL, TAGS "h=from; zz=top", NULL, KEY, DKIM_PASS, NULL },
-	{ "expired", NULL, TAGS "h=from; t=1600000000; x=1600000001", NULL, KEY, DKIM_PERMERROR,
-	  "expired" },
-	{ "not yet expired", NULL, TAGS "h=from; x=1800000000", NULL, KEY, DKIM_PASS, NULL },
-	{ "expired before it was made", NULL, TAGS "h=from; t=1600000001; x=1600000000", NULL, KEY,
-	  DKIM_PERMERROR, "x= is not later" },
-	{ "a time that is none", NULL, TAGS "h=from; t=soon", NULL, KEY, DKIM_PERMERROR, "t= is no" },
-	{ "made in the future", NULL, TAGS "h=from; t=1800000000", NULL, KEY, DKIM_PASS, "future" },
-	{ "another way to the key", NULL, TAGS "h=from; q=http", NULL, KEY, DKIM_PERMERROR, "q=" },
-	{ "two ways", NULL, TAGS "h=from; q=http:dns/txt", NULL, KEY, DKIM_PASS, NULL },
-	{ "an identity below the domain", NULL, TAGS "h=from; i=x@sub.example.org", NULL, KEY,
-	  DKIM_PASS, NULL },
-	{ "an identity elsewhere", NULL, TAGS "h=from; i=x@example.net", NULL, KEY, DKIM_PERMERROR,
-	  "i=" },
-	{ "an identity that ends alike", NULL, TAGS "h=from; i=x@anexample.org", NULL, KEY,
-	  DKIM_PERMERROR, "i=" },
-	{ "t=s and an identity below", NULL, TAGS "h=from; i=@sub.example.org", NULL, KEY "t=s; ",
-	  DKIM_PERMERROR, "t=s" },
-	{ "t=s and the same", NULL, TAGS "h=from; i=@example.org", NULL, KEY "t=y:s; ", DKIM_PASS,
+	{ "expired", NULL, TAGS "h=from; t=1600000000; x=1600000001", NULL, KEY,
+	  DKIM_PERMERROR, "expired" },
+	{ "not yet expired", NULL, TAGS "h=from; x=1800000000", NULL, KEY, DKIM_PASS,
 	  NULL },
-	{ "a key for something else", NULL, TAGS "h=from", NULL, KEY "s=other; ", DKIM_PERMERROR,
-	  "s= lacks" },
-	{ "a key for everything", NULL, TAGS "h=from", NULL, KEY "s=*; ", DKIM_PASS, NULL },
-	{ "a key for sha1", NULL, TAGS "h=from", NULL, KEY "h=sha1; ", DKIM_PERMERROR, "h= lacks" },
-	{ "no key is published", NULL, TAGS "h=from", NULL, NULL, DKIM_PERMERROR, "no key" },
-	{ "the body is another", NULL, TAGS "h=from", "hallo\r\nworld\r\n", KEY, DKIM_FAIL,
-	  "the body is not what was signed; the header is" },
-	{ "something follows what is signed", NULL, TAGS "h=from; l=14", "hello\r\nworld\r\nspam\r\n",
-	  KEY, DKIM_PASS, "6 octets" },
-	{ "the body is shorter", NULL, TAGS "h=from; l=14", "hello\r\n", KEY, DKIM_FAIL, "body" },
-	{ "nothing of the body is signed", NULL, TAGS "h=from; l=0", "spam\r\n", KEY, DKIM_PASS,
-	  "6 octets" },
-	{ "a second From", "From: b@evil.example\r\nFrom: a@example.org\r\n", TAGS "h=from", NULL, KEY,
-	  DKIM_POLICY, "another From" },
-	{ "two signed Froms", "From: b@evil.example\r\nFrom: a@example.org\r\n", TAGS "h=from:from",
-	  NULL, KEY, DKIM_PASS, NULL },
+	{ "expired before it was made", NULL, TAGS "h=from; t=1600000001; x=1600000000",
+	  NULL, KEY, DKIM_PERMERROR, "x= is not later" },
+	{ "a time that is none", NULL, TAGS "h=from; t=soon", NULL, KEY, DKIM_PERMERROR,
+	  "t= is no" },
+	{ "made in the future", NULL, TAGS "h=from; t=1800000000", NULL, KEY, DKIM_PASS,
+	  "future" },
+	{ "another way to the key", NULL, TAGS "h=from; q=http", NULL, KEY,
+	  DKIM_PERMERROR, "q=" },
+	{ "two ways", NULL, TAGS "h=from; q=http:dns/txt", NULL, KEY, DKIM_PASS, NULL },
+	{ "an identity below the domain", NULL, TAGS "h=from; i=x@sub.example.org", NULL,
+	  KEY, DKIM_PASS, NULL },
+	{ "an identity elsewhere", NULL, TAGS "h=from; i=x@example.net", NULL, KEY,
+	  DKIM_PERMERROR, "i=" },
+	{ "an identity that ends alike", NULL, TAGS "h=from; i=x@anexample.org", NULL,
+	  KEY, DKIM_PERMERROR, "i=" },
+	{ "t=s and an identity below", NULL, TAGS "h=from; i=@sub.example.org", NULL,
+	  KEY "t=s; ", DKIM_PERMERROR, "t=s" },
+	{ "t=s and the same", NULL, TAGS "h=from; i=@example.org", NULL, KEY "t=y:s; ",
+	  DKIM_PASS, NULL },
+	{ "a key for something else", NULL, TAGS "h=from", NULL, KEY "s=other; ",
+	  DKIM_PERMERROR, "s= lacks" },
+	{ "a key for everything", NULL, TAGS "h=from", NULL, KEY "s=*; ", DKIM_PASS,
+	  NULL },
+	{ "a key for sha1", NULL, TAGS "h=from", NULL, KEY "h=sha1; ", DKIM_PERMERROR,
+	  "h= lacks" },
+	{ "no key is published", NULL, TAGS "h=from", NULL, NULL, DKIM_PERMERROR,
+	  "no key" },
+	{ "the body is another", NULL, TAGS "h=from", "hallo\r\nworld\r\n", KEY,
+	  DKIM_FAIL, "the body is not what was signed; the header is" },
+	{ "something follows what is signed", NULL, TAGS "h=from; l=14",
+	  "hello\r\nworld\r\nspam\r\n", KEY, DKIM_PASS, "6 octets" },
+	{ "the body is shorter", NULL, TAGS "h=from; l=14", "hello\r\n", KEY, DKIM_FAIL,
+	  "body" },
+	{ "nothing of the body is signed", NULL, TAGS "h=from; l=0", "spam\r\n", KEY,
+	  DKIM_PASS, "6 octets" },
+	{ "a second From", "From: b@evil.example\r\nFrom: a@example.org\r\n",
+	  TAGS "h=from", NULL, KEY, DKIM_POLICY, "another From" },
+	{ "two signed Froms", "From: b@evil.example\r\nFrom: a@example.org\r\n",
+	  TAGS "h=from:from", NULL, KEY, DKIM_PASS, NULL },
 	{ "a second Subject", "Subject: y\r\nFrom: a@example.org\r\nSubject: x\r\n",
 	  TAGS "h=from:subject", NULL, KEY, DKIM_PASS, "another Subject" },
-	{ "a short RSA key", NULL, "v=1; a=rsa-sha256; d=example.org; s=weak; h=from", NULL, "",
-	  DKIM_POLICY, "fewer than 1024" },
-	{ "RSA", NULL, "v=1; a=rsa-sha256; d=example.org; s=rsa; h=from", NULL, "", DKIM_PASS, NULL },
-	{ "a key of another kind", NULL, "v=1; a=rsa-sha256; d=example.org; s=sel; h=from", NULL, KEY,
-	  DKIM_PERMERROR, "another algorithm" },
+	{ "a short RSA key", NULL, "v=1; a=rsa-sha256; d=example.org; s=weak; h=from",
+	  NULL, "", DKIM_POLICY, "fewer than 1024" },
+	{ "RSA", NULL, "v=1; a=rsa-sha256; d=example.org; s=rsa; h=from", NULL, "",
+	  DKIM_PASS, NULL },
+	{ "a key of another kind", NULL,
+	  "v=1; a=rsa-sha256; d=example.org; s=sel; h=from", NULL, KEY, DKIM_PERMERROR,
+	  "another algorithm" },
 };
 
 static const struct crypto_private *key_of(const char *tags) {
@@ -196,7 +213,8 @@ static void add_signature(struct buf *out, const char *tags, struct span fields)
 	struct crypto_digest digest;
 	struct tags t;
 	bool relaxed = strstr(tags, "c=relaxed") != NULL;
-	int n = dkim_bodies_want(&bodies, strstr(tags, "/relaxed") ? CANON_RELAXED : CANON_SIMPLE,
+	int n = dkim_bodies_want(&bodies,
+				 strstr(tags, "/relaxed") ? CANON_RELAXED : CANON_SIMPLE,
 				 limit_of(tags));
 	dkim_bodies_feed(&bodies, span_str(body_text));
 	dkim_bodies_end(&bodies);
@@ -230,7 +248,8 @@ static void add_record(struct buf *zone, const char *selector, const char *flags
 	buf_addf(zone, "%s._domainkey.example.org TXT \"%sp=", selector, flags);
 	for (struct span rest = buf_span(&text); rest.len; rest = span_from(rest, 200)) {
 		struct span piece = span_head(rest, 200);
-		buf_addf(zone, "%.*s%s", (int)piece.len, piece.p, rest.len > 200 ? "\" \"" : "\"\n");
+		buf_addf(zone, "%.*s%s", (int)piece.len, piece.p,
+			 rest.len > 200 ? "\" \"" : "\"\n");
 	}
 }
 
@@ -290,11 +309,11 @@ static void test_dns(void) {
 	for (size_t i = 0; i < 3; i++) {
 		AUTO_BUF struct buf zone = BUF_INIT(4096);
 		buf_addf(&zone, "sel._domainkey.example.org TXT %s\n", temporary[i]);
-		is_int(verdict_with(buf_str(&zone), &reason), DKIM_TEMPERROR, "%s is temporary",
-		       temporary[i]);
+		is_int(verdict_with(buf_str(&zone), &reason), DKIM_TEMPERROR,
+		       "%s is temporary", temporary[i]);
 	}
-	is_int(verdict_with("sel._domainkey.example.org A 192.0.2.1\n", &reason), DKIM_PERMERROR,
-	       "no TXT is no key");
+	is_int(verdict_with("sel._domainkey.example.org A 192.0.2.1\n", &reason),
+	       DKIM_PERMERROR, "no TXT is no key");
 	is_int(verdict_with("sel._domainkey.example.org TXT \"v=DKIM1; p=\"\n", &reason),
 	       DKIM_PERMERROR, "a revoked key is no error of the message");
 	ok(strstr(reason, "revoked"), "and named so");
@@ -307,7 +326,8 @@ static void test_dns(void) {
 	buf_reset(&two);
 	add_record(&two, "sel", KEY, ed);
 	buf_adds(&two, "sel._domainkey.example.org TXT \"v=spf1 -all\"\n");
-	is_int(verdict_with(buf_str(&two), &reason), DKIM_PASS, "what is no key is passed over");
+	is_int(verdict_with(buf_str(&two), &reason), DKIM_PASS,
+	       "what is no key is passed over");
 	buf_reset(&two);
 	add_record(&two, "other", KEY, ed);
 	buf_adds(&two, "sel._domainkey.example.org CNAME other._domainkey.example.org\n");
@@ -322,7 +342,8 @@ static void test_bounds(void) {
 	for (int i = 0; i < 60; i++)
 		buf_adds(&many, "DKIM-Signature: v=1\r\n");
 	struct dkim_verify *v = dkim_verify_new(buf_span(&many), NOW, &err);
-	is_int((int64_t)dkim_verify_count(v), DKIM_VERIFY_MAX, "so many signatures are looked at");
+	is_int((int64_t)dkim_verify_count(v), DKIM_VERIFY_MAX,
+	       "so many signatures are looked at");
 	dkim_verify_free(v);
 	for (unsigned i = 0; i < DKIM_FIELDS_MAX; i++)
 		buf_adds(&many, "A: b\r\n");
@@ -347,7 +368,8 @@ static void test_signer(void) {
 	   "without From nothing is signed");
 	dkim_signer_free(s);
 	s = dkim_signer_new(&how, 1, &err);
-	is_int(dkim_signer_finish(s, span_str(plain), NOW, "\r\n", &out, &err), 0, "it signs");
+	is_int(dkim_signer_finish(s, span_str(plain), NOW, "\r\n", &out, &err), 0,
+	       "it signs");
 	ok(strstr(buf_str(&out), "d=xn--bcher-kva.example;"), "U-labels become A-labels");
 	ok(strstr(buf_str(&out), "t=1700000000; x=1700000060;"), "x= is t= and so much");
 	bool folded = true;

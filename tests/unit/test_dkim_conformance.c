@@ -91,10 +91,12 @@ static void check_expected(const struct dkim_verify *v, const json_t *expect,
 	json_array_foreach((json_t *)(uintptr_t)expect, i, want) {
 		const char *result = json_string_value(json_object_get(want, "result"));
 		const char *domain = json_string_value(json_object_get(want, "domain"));
-		const char *selector = json_string_value(json_object_get(want, "selector"));
-		const struct dkim_result *r = find(v, span_str(domain), span_str(selector));
-		is_str(r ? dkim_verdict_name(r->verdict) : "not there", result, "%s: %s of %s",
-		       file, selector, domain);
+		const char *selector = json_string_value(
+			json_object_get(want, "selector"));
+		const struct dkim_result *r = find(v, span_str(domain),
+						   span_str(selector));
+		is_str(r ? dkim_verdict_name(r->verdict) : "not there", result,
+		       "%s: %s of %s", file, selector, domain);
 	}
 }
 
@@ -105,7 +107,8 @@ static struct tally count(const struct dkim_verify *v, const char *file) {
 		t.passed += r->verdict == DKIM_PASS;
 		t.expired += strstr(r->reason, "expired") != NULL;
 		if (r->verdict != DKIM_PASS)
-			printf("# %s: %s: %s\n", file, dkim_verdict_name(r->verdict), r->reason);
+			printf("# %s: %s: %s\n", file, dkim_verdict_name(r->verdict),
+			       r->reason);
 	}
 	return t;
 }
@@ -131,8 +134,8 @@ static void check_dkim(const json_t *suite, const json_t *c, const char *dir) {
 		ok(false, "%s: %s", file, err.msg);
 		return;
 	}
-	struct dns *dns =
-		open_zone(json_object_get(suite, "zone"), json_object_get(c, "zone"));
+	struct dns *dns = open_zone(json_object_get(suite, "zone"),
+				    json_object_get(c, "zone"));
 	struct dkim_verify *v = dns ? verify(buf_span(&message), dns) : NULL;
 	if (ok(v != NULL, "%s is read", file)) {
 		struct tally t = count(v, file);
@@ -163,7 +166,8 @@ static void test_dkim(void) {
 static void check_arc(const json_t *scenario, const json_t *test) {
 	const char *name = json_string_value(json_object_get(test, "name"));
 	const char *want = json_string_value(json_object_get(test, "cv"));
-	struct span message = span_str(json_string_value(json_object_get(test, "message")));
+	struct span message = span_str(
+		json_string_value(json_object_get(test, "message")));
 	struct span header = span_head(message, header_block_len(message));
 	struct span body = span_from(message, header.len);
 	struct err err = ERR_INIT;
@@ -178,10 +182,12 @@ static void check_arc(const json_t *scenario, const json_t *test) {
 		;
 	const char *got = arc_verdict_name(arc_run(a, dns));
 	if (want && !is_str(got, want, "ARC %s", name))
-		printf("# %s\n# %s\n", json_string_value(json_object_get(test, "description")),
+		printf("# %s\n# %s\n",
+		       json_string_value(json_object_get(test, "description")),
 		       arc_reason(a));
 	else if (!want)
-		ok(strcmp(got, "fail") == 0, "ARC %s (no result given): a chain that says it failed", name);
+		ok(strcmp(got, "fail") == 0,
+		   "ARC %s (no result given): a chain that says it failed", name);
 	arc_free(a);
 	dns_close(dns);
 }

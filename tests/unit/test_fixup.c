@@ -52,6 +52,11 @@ static const struct {
 	  SPAN_INIT("From bob Mon\nFrom: a@x\nDate: d\nMessage-ID: <3@x>\n"),
 	  RECEIVED "From: a@x\r\nDate: d\r\nMessage-ID: <3@x>\r\n\r\n", "", "<3@x>",
 	  false, false },
+	{ "what a message wishes for itself goes with its folds",
+	  SPAN_INIT("From: a@x\nDate: d\nMessage-ID: <1@x>\nX-NIGHTMAIL: priority=low\n\trelay=office\n"
+		    "X-Priority: 1\n"),
+	  RECEIVED "From: a@x\r\nDate: d\r\nMessage-ID: <1@x>\r\nX-Priority: 1\r\n\r\n", "", "<1@x>",
+	  false, false },
 	{ "Bcc goes with its folds, and counts",
 	  SPAN_INIT(
 		  "From: a@x\nDate: d\nMessage-ID: <4@x>\nTo: b@x, root\nbCC: c@x,\n d@x\nCc: e@x\n"),
@@ -298,6 +303,26 @@ static void test_recipients(void) {
 	fixup_recipients_release(&to);
 }
 
+/* Where the message goes on to who reads them, the wishes stay; and they are told. */
+static void test_wishes(void) {
+	struct span in = SPAN("From: a@x\nX-Nightmail: priority=high relay=office\n");
+	struct fixup_params p = usual;
+	struct fixup_recipients none = { .count = 0 };
+	struct fixup_result seen = { .received = 0 };
+	struct err err = ERR_INIT;
+	AUTO_BUF struct buf out = BUF_INIT(4096);
+	p.keep_wishes = true;
+	is_int(fixup_header(in, &p, &none, &out, &seen, &err), 0, "wishes are read %s", err.msg);
+	ok(seen.wishes.has_priority && seen.wishes.priority == PRIORITY_HIGH, "a priority is told");
+	is_str(seen.wishes.relay, "office", "and a relay");
+	ok(strstr(buf_str(&out), "X-Nightmail: priority=high relay=office\r\n"),
+	   "they stay for who reads them");
+	is_int(fixup_header(SPAN("X-Nightmail: soon\n"), &p, &none, &out, &seen, &err), -1,
+	       "what is not understood is refused");
+	ok(strstr(err.msg, "X-Nightmail"), "with the name of the field");
+	fixup_recipients_release(&none);
+}
+
 int main(void) {
 	setenv("TZ", "UTC", 1);
 	tzset();
@@ -308,5 +333,6 @@ int main(void) {
 	test_errors();
 	test_ceiling();
 	test_recipients();
+	test_wishes();
 	return done_testing();
 }

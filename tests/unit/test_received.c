@@ -10,8 +10,10 @@
 
 /* "from|ip|helo|rdns|by|protocol|id|for|ident|tls" */
 static void describe(const struct received *r, struct buf *out) {
-	const struct span parts[] = { r->from, r->ip, r->helo,  r->rdns,  r->by,
-				      span_str(r->protocol), r->id, r->for_, r->ident, r->tls };
+	const struct span parts[] = { r->from, r->ip,   r->helo,
+				      r->rdns, r->by,   span_str(r->protocol),
+				      r->id,   r->for_, r->ident,
+				      r->tls };
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		if (i)
 			buf_addc(out, '|');
@@ -36,24 +38,28 @@ static const struct {
 	{ "Postfix, a user of the machine",
 	  "by b.example (Postfix, from userid 1000)\n\tid 7; Tue, 1 Jul 2025 08:00:00 GMT",
 	  "userid||||b.example||7|||", 1751356800 },
-	{ "Exim", "from [192.0.2.1] (port=40000 helo=a.example) by b.example with esmtpsa "
-		  "(TLS1.3) tls TLS_AES (Exim 4.96) (envelope-from <x@y>) id 1x-2y-3z for bob@b; "
-		  "Tue, 01 Jul 2025 08:00:00 +0000",
+	{ "Exim",
+	  "from [192.0.2.1] (port=40000 helo=a.example) by b.example with esmtpsa "
+	  "(TLS1.3) tls TLS_AES (Exim 4.96) (envelope-from <x@y>) id 1x-2y-3z for bob@b; "
+	  "Tue, 01 Jul 2025 08:00:00 +0000",
 	  "192.0.2.1||a.example||b.example|ESMTPSA|1x-2y-3z|bob@b||TLS1.3", 1751356800 },
 	{ "Gmail, IPv6",
 	  "by 2002:a05:6402:1::1 with SMTP id x9;\r\n        Tue, 1 Jul 2025 01:00:00 -0700 (PDT)",
 	  "||||2002:a05:6402:1::1|SMTP|x9|||", 1751356800 },
-	{ "Exchange", "from A.example (2603:10a6::1) by B.example (2603:10a6::2) with Microsoft SMTP "
-		      "Server (version=TLS1_2, cipher=TLS_ECDHE) id 15.20; Tue, 1 Jul 2025 "
-		      "08:00:00 +0000",
+	{ "Exchange",
+	  "from A.example (2603:10a6::1) by B.example (2603:10a6::2) with Microsoft SMTP "
+	  "Server (version=TLS1_2, cipher=TLS_ECDHE) id 15.20; Tue, 1 Jul 2025 "
+	  "08:00:00 +0000",
 	  "A.example|2603:10a6::1|||B.example|SMTP|15.20|||TLS1_2", 1751356800 },
-	{ "Sendmail", "from a (a.example [192.0.2.1] (may be forged)) by b.example (8.17/8.17) with "
-		      "ESMTP id 561x for <c@d>; Tue, 1 Jul 2025 08:00:00 GMT",
+	{ "Sendmail",
+	  "from a (a.example [192.0.2.1] (may be forged)) by b.example (8.17/8.17) with "
+	  "ESMTP id 561x for <c@d>; Tue, 1 Jul 2025 08:00:00 GMT",
 	  "a|192.0.2.1||a.example|b.example|ESMTP|561x|c@d||", 1751356800 },
 	{ "qmail", "(qmail 123 invoked from network); 1 Jul 2025 08:00:00 -0000",
 	  "network|||||||||", 1751356800 },
-	{ "an address literal with IPv6", "from x ([IPv6:2001:db8::1]) by y with LMTP; Tue, 1 Jul 2025 "
-					  "08:00:00 +0000",
+	{ "an address literal with IPv6",
+	  "from x ([IPv6:2001:db8::1]) by y with LMTP; Tue, 1 Jul 2025 "
+	  "08:00:00 +0000",
 	  "x|2001:db8::1|||y|LMTP||||", 1751356800 },
 	{ "no date", "from a by b with ESMTP id 1", "a||||b|ESMTP|1|||", 0 },
 	{ "a date that is none", "from a by b; soon", "a||||b|||||", 0 },
@@ -71,7 +77,8 @@ static void test_received(void) {
 		received_parse(input, &r);
 		describe(&r, &got);
 		is_str(buf_str(&got), cases[i].want, "%s", cases[i].label);
-		is_int(r.has_time ? r.time_s : 0, cases[i].time_s, "its time: %s", cases[i].label);
+		is_int(r.has_time ? r.time_s : 0, cases[i].time_s, "its time: %s",
+		       cases[i].label);
 		received_release(&r);
 	}
 }

@@ -19,7 +19,8 @@ static json_t *load(const char *name) {
 	buf_addf(&path, "%s/conformance/headers/%s", dir ? dir : "../shared", name);
 	json_t *suite = json_load_file(buf_str(&path), 0, NULL);
 	if (!suite) {
-		printf("ok %u - %s # SKIP not found: %s\n", ++tap_run, name, buf_str(&path));
+		printf("ok %u - %s # SKIP not found: %s\n", ++tap_run, name,
+		       buf_str(&path));
 		fprintf(stderr, "SKIPPED: %s is not there\n", buf_str(&path));
 	}
 	return suite;
@@ -31,7 +32,8 @@ static int64_t number(const json_t *o, const char *key) {
 
 /* Days since 1970, the slow way. */
 static int64_t days(int64_t year, int64_t month, int64_t day) {
-	static const int before[12] = { 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334 };
+	static const int before[12] = { 0,   31,  59,  90,  120, 151,
+					181, 212, 243, 273, 304, 334 };
 	int64_t n = 0;
 	for (int64_t y = 1970; y < year; y++)
 		n += 365 + (y % 4 == 0 && (y % 100 != 0 || y % 400 == 0));
@@ -46,7 +48,8 @@ static int64_t seconds(const json_t *d) {
 	if (json_is_true(json_object_get(d, "tz_before_gmt")))
 		zone = -zone;
 	return days(number(d, "year"), number(d, "month"), number(d, "day")) * 86400 +
-	       number(d, "hour") * 3600 + number(d, "minute") * 60 + number(d, "second") - zone;
+	       number(d, "hour") * 3600 + number(d, "minute") * 60 + number(d, "second") -
+	       zone;
 }
 
 /* Counted apart. Dates: six numbers are none (RFC 5322 section 3.3: a month has a name; 4.3 does
@@ -93,7 +96,8 @@ static const struct {
 static bool counts(const char *header, const char *field) {
 	for (size_t i = 0; i < sizeof(apart) / sizeof(apart[0]); i++) {
 		if (strstr(header, apart[i].text) && strcmp(field, apart[i].field) == 0) {
-			printf("# apart: %s of %s: %s\n", field, apart[i].text, apart[i].why);
+			printf("# apart: %s of %s: %s\n", field, apart[i].text,
+			       apart[i].why);
 			return false;
 		}
 	}
@@ -142,8 +146,10 @@ static void check_received(const char *header, const json_t *want) {
 	check(header, "for_", r.for_, json_string_value(json_object_get(want, "for_")));
 	check(header, "via", r.via, json_string_value(json_object_get(want, "via")));
 	if (with)
-		ok(span_eq_nocase(span_str(r.protocol), span_str(with)), "with of %s", header);
-	if (json_is_object(date) && counts(header, "time") && ok(r.has_time, "time of %s", header))
+		ok(span_eq_nocase(span_str(r.protocol), span_str(with)), "with of %s",
+		   header);
+	if (json_is_object(date) && counts(header, "time") &&
+	    ok(r.has_time, "time of %s", header))
 		is_int(r.time_s, seconds(date), "which time of %s", header);
 	received_release(&r);
 }

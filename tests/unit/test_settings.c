@@ -347,6 +347,17 @@ static const struct {
 	  "FILE:5:1: [relay default]: a socket of this machine has no TLS\n" },
 	{ "a source of each kind", DEFAULT "source = 192.0.2.1 192.0.2.2\n",
 	  "FILE:5:20: source: one IPv4 address and one IPv6 address, not more\n" },
+	{ "a domain that signs needs a key and its name", DEFAULT "[dkim a.example]\n",
+	  "FILE:5:2: [dkim a.example] needs selector = NAME and key = FILE\n" },
+	{ "each selector has its own key",
+	  DEFAULT "[dkim a.example]\nselector = a b\nkey = /k\n",
+	  "FILE:7:1: [dkim a.example] has 2 selectors and 1 keys: each selector has its own key\n" },
+	{ "a selector is a name", DEFAULT "[dkim a.example]\nselector = a/b\nkey = /k\n",
+	  "FILE:6:12: selector: \"a/b\" is no selector; take letters, digits and -\n" },
+	{ "what signs is a domain", DEFAULT "[dkim a_b!]\nselector = a\n",
+	  "FILE:5:7: \"a_b!\" is no domain\n" },
+	{ "there is an end to keys", DEFAULT "[dkim a.example]\nselector = a b c d e\nkey = /k\n",
+	  "FILE:6:20: selector: more than 4\n" },
 	{ "a route leads somewhere", DEFAULT "[route a]\nsender = *@b.example\n",
 	  "FILE:5:2: [route a] leads nowhere; add relay = NAME\n" },
 	{ "to a relay that there is", DEFAULT "[route a]\nsender = *@b.example\nrelay = defualt\n",
@@ -380,11 +391,8 @@ static const struct {
 	{ "a TLS mode is told with the nearest", DEFAULT "tls = startls\n",
 	  "FILE:5:7: tls: \"startls\" is no TLS mode; did you mean \"starttls\"?\n" },
 	{ "other TLS modes are listed", DEFAULT "tls = yes\n",
-	  "FILE:5:7: tls: \"yes\" is no TLS mode; there are starttls, implicit, opportunistic "
-	  "and none\n" },
-	{ "dane is for another version", DEFAULT "tls = dane\n",
-	  "FILE:5:7: tls: this version of nightmail cannot do \"dane\"; use starttls or "
-	  "implicit\n" },
+	  "FILE:5:7: tls: \"yes\" is no TLS mode; there are starttls, implicit, dane, "
+	  "opportunistic and none\n" },
 	{ "a login needs a password", DEFAULT "login = a\n",
 	  "FILE:5:1: [relay default] has a login but no password; add password = file:PATH\n" },
 	{ "a password needs a login", DEFAULT "password = file:/x\n",
@@ -392,11 +400,17 @@ static const struct {
 	{ "a literal password is refused and not repeated",
 	  DEFAULT "login = a\npassword = hunter2\n",
 	  "FILE:6:12: password: a password may not stand in this file, which everybody may read; "
-	  "put it into a file of its own and write file:PATH, or command:COMMAND, or "
-	  "credential:NAME\n" },
-	{ "keyring is for another version", DEFAULT "login = a\npassword = keyring\n",
-	  "FILE:6:12: password: this version of nightmail cannot take a password from "
-	  "\"keyring\"; use file:PATH, command:COMMAND or credential:NAME\n" },
+	  "put it into a file of its own and write file:PATH, or command:COMMAND, "
+	  "credential:NAME, keyring or oauth2\n" },
+	{ "tokens have no place of their own", DEFAULT "login = a\npassword = oauth2:/x\n",
+	  "FILE:6:19: password: oauth2 stands alone; nightmail login gets the tokens\n" },
+	{ "tokens need a server and a name", DEFAULT "login = a\npassword = oauth2\n",
+	  "FILE:6:1: [relay default] has no server that gives tokens; add provider = google, "
+	  "microsoft or yahoo, or token-url = URL\n"
+	  "FILE:6:1: [relay default] has no client-id; register a program at the provider and add "
+	  "client-id = ID\n" },
+	{ "a provider is one that is known", DEFAULT "provider = gogle\n",
+	  "FILE:5:12: provider: \"gogle\" is no provider; did you mean \"google\"?\n" },
 	{ "a password file needs a path", DEFAULT "login = a\npassword = file:\n",
 	  "FILE:6:17: password: there is no path\n" },
 	{ "a command needs words", DEFAULT "login = a\npassword = command:\n",
@@ -508,7 +522,7 @@ static const struct {
 	  "FILE:6:11: webhook: http:// is for 127.0.0.1 and localhost; write https://\n" },
 	{ "all errors come in one pass", DEFAULT "prot = 1\ntls = x\nlogin = y\n[nix]\n",
 	  "FILE:5:1: unknown key \"prot\" in [relay default]; did you mean \"port\"?\n"
-	  "FILE:6:7: tls: \"x\" is no TLS mode; there are starttls, implicit, opportunistic and "
+	  "FILE:6:7: tls: \"x\" is no TLS mode; there are starttls, implicit, dane, opportunistic and "
 	  "none\n"
 	  "FILE:8:2: unknown section \"nix\"; this version of nightmail knows [relay NAME], "
 	  "[route NAME], [dkim DOMAIN], [identity], [queue], [listen] and [notify]\n"

@@ -38,6 +38,10 @@ static const char records[] =
 	"circle.example MX 10 WE.example\n"
 	"address.example MX 10 other.example\n"
 	"other.example A 192.0.2.99\n"
+	"backup.example MX 10 later-host.example\n"
+	"backup.example MX 20 we.example\n"
+	"stale.example MX 10 nowhere.example\n"
+	"stale.example MX 20 we.example\n"
 	"signed.example MX secure 10 signed-host.example\n"
 	"signed-host.example A secure 192.0.2.7\n"
 	"_submissions._tcp.mail.example SRV 10 0 465 a.good.example\n"
@@ -116,6 +120,11 @@ static const struct {
 	  "machine" },
 	{ "no circle, by address", "address.example",
 	  "550 4.6 mail for address.example loops back to myself: its mail server is this "
+	  "machine" },
+	{ "a circle only because a better server is not known now", "backup.example",
+	  "later 451 4.3 the address of later-host.example cannot be looked up now: timeout" },
+	{ "a circle because the better one has no address", "stale.example",
+	  "550 4.6 mail for stale.example loops back to myself: its mail server is this "
 	  "machine" },
 	{ "an address literal", "[192.0.2.5]", "192.0.2.5[192.0.2.5]" },
 	{ "an IPv6 literal", "[IPv6:2001:db8::5]", "2001:db8::5[2001:db8::5]" },

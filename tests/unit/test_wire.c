@@ -43,6 +43,37 @@ static struct wire_worker sample(void) {
 	};
 }
 
+/* The rules by which a worker tells what is its own. */
+static void test_routes(void) {
+	static char lan[] = "lan", office[] = "office", pattern[] = "*@*.lan.example  a%b@c",
+		    alice[] = "alice 4242", relays[] = "default office", there[] = "example.org";
+	struct route_rule rules[] = {
+		{ .name = lan, .relay = office, .recipient = pattern },
+		{ .name = office, .relay = office, .sender = pattern, .user = alice,
+		  .uid = { 1000, 4242 }, .uid_count = 2 },
+	};
+	AUTO_BUF struct buf out = BUF_INIT(65536);
+	struct wire_worker w = sample(), r;
+	struct err err = ERR_INIT;
+	w.route = rules;
+	w.route_count = 2;
+	w.relays = relays;
+	w.destination = there;
+	is_int(wire_worker_write(&out, &w), 0, "rules can be written");
+	is_int(wire_worker_parse(buf_span(&out), &r, &err), 0, "and read again: %s", err.msg);
+	is_int((int64_t)r.route_count, 2, "all of them arrive");
+	is_str(r.route[0].recipient, pattern, "a pattern arrives");
+	ok(!r.route[0].sender && !r.route[0].user, "what a rule does not have is not there");
+	ok(r.route[1].uid_count == 2 && r.route[1].uid[1] == 4242, "users arrive");
+	is_str(r.route[1].relay, office, "the relay arrives");
+	is_str(r.relays, relays, "the names of all arrive");
+	is_str(r.destination, there, "the destination arrives");
+	wire_worker_release(&r);
+	ok(wire_worker_parse(SPAN("worker slot=1 dir=/a helo=h relay=r host=h route=a%09b\n"), &r,
+			     &err) != 0,
+	   "half a rule is none");
+}
+
 static void test_worker(void) {
 	AUTO_BUF struct buf out = BUF_INIT(65536);
 	struct wire_worker w = sample(), r;
@@ -120,8 +151,9 @@ static void test_reports(void) {
 				      .host = "mx[192.0.2.1]",
 				      .tls = "TLS1.3",
 				      .auth = "PLAIN",
-				      .verified = true });
-	ok(r.verified && strcmp(r.host, "mx[192.0.2.1]") == 0 && r.cipher[0] == '\0',
+				      .verified = true,
+				      .resumed = true });
+	ok(r.verified && r.resumed && strcmp(r.host, "mx[192.0.2.1]") == 0 && r.cipher[0] == '\0',
 	   "up tells host and security");
 	r = back_and_forth((struct wire_report){ .kind = WIRE_DOWN,
 						 .code = 535,
@@ -196,6 +228,7 @@ static void test_long_text(void) {
 }
 
 int main(void) {
+	test_routes();
 	test_worker();
 	test_bad_worker();
 	test_reports();

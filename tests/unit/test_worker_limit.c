@@ -93,6 +93,21 @@ static void test_session(void) {
 	delivery_close(&d);
 }
 
+/* A message that takes more transactions than a session may have. */
+static void test_short_sessions(void) {
+	struct delivery d;
+	char *list = many(7, 1);
+	unsigned runs = 0;
+	delivery_open(&d, ALL "\nLIMITS MAILMAX=1 RCPTMAX=2", NULL);
+	delivery_queue(&d, list, NULL);
+	for (; runs < 6 && !delivery_gone(&d, 0); runs++)
+		delivery_run(&d, 0, 1, DELIVERY_ANSWERED, NULL, NULL);
+	is_int(missing(&d, 7, 1), 0, "one transaction a session: everybody has it once");
+	is_int(d.peer.seen->connections, d.peer.seen->messages, "none had two");
+	free(list);
+	delivery_close(&d);
+}
+
 /* The rest of the recipients comes with the next transaction of the same attempt. */
 static void too_many(const char *reply, bool stream) {
 	const struct peer_rule rules[] = {
@@ -159,6 +174,7 @@ static void test_not_too_many(void) {
 int main(void) {
 	test_said();
 	test_session();
+	test_short_sessions();
 	test_refused();
 	test_not_too_many();
 	return done_testing();
