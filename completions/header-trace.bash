@@ -3,10 +3,10 @@
 _nightmail_header_trace() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
 	local words='--verify --dkim-verify --arc-verify --resolver --trust --structure --headers
-		--original --config --json --plain --help --version'
+		--original --config --explain --json --plain --help --version'
 	COMPREPLY=()
 	case $prev in
-	--resolver | --trust)
+	--resolver | --trust | --explain)
 		return
 		;;
 	esac

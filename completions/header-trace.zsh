@@ -12,6 +12,7 @@ _arguments \
 	'--original[the message inside a bounce]' \
 	'--config[where the queue is]:file:_files' \
 	'--json[one JSON object]' \
+	'--explain[what a finding means]:id:' \
 	'--plain[lines with tabs, nothing cut]' \
 	'--help[print the options]' \
 	'--version[print the version]' \

@@ -98,7 +98,7 @@ _nightmail() {
 		;;
 	trace)
 		words='--verify --dkim-verify --arc-verify --resolver --trust --structure --headers
-			--original --config --json --plain --help --version'
+			--original --config --explain --json --plain --help --version'
 		if [[ $cur != -* ]]; then
 			compopt -o filenames
 			COMPREPLY=($(compgen -f -- "$cur"))
@@ -108,7 +108,7 @@ _nightmail() {
 	sink)
 		words='--listen --name --tls --cert --key --implicit-tls --require-tls --auth
 			--require-auth --dir --reply --close-at --delay --max --size --connections
-			--busy-beyond --no-pipelining --chunking --json --help'
+			--busy-beyond --no-pipelining --chunking --requiretls --json --help'
 		;;
 	esac
 	COMPREPLY=($(compgen -W "$words" -- "$cur"))

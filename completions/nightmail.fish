@@ -129,5 +129,6 @@ complete -c nightmail -n $sink -l connections -x -d 'connections at the same tim
 complete -c nightmail -n $sink -l busy-beyond -x -d 'answer 421 to more connections than this'
 complete -c nightmail -n $sink -l no-pipelining -d 'do not offer PIPELINING'
 complete -c nightmail -n $sink -l chunking -d 'offer CHUNKING'
+complete -c nightmail -n $sink -l requiretls -d 'offer REQUIRETLS'
 complete -c nightmail -n $sink -l json -d 'one JSON object a line'
 complete -c nightmail -n $sink -l help -d 'print the options'

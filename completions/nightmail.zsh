@@ -145,6 +145,7 @@ _nightmail() {
 			'--busy-beyond[answer 421 to more connections than this]:number:' \
 			'--no-pipelining[do not offer PIPELINING]' \
 			'--chunking[offer CHUNKING]' \
+			'--requiretls[offer REQUIRETLS]' \
 			'--json[one JSON object a line]' \
 			'--help[print the options]'
 		;;

@@ -24,7 +24,7 @@ _nightmail_send() {
 	if [[ $cur == -* ]]; then
 		COMPREPLY=($(compgen -W '-s --subject --to --cc --bcc --from --reply-to --header
 			-a --attach --html --inline --unsubscribe --receipt -t -f -r -F -i --template
-			--data --yes --at --priority --relay --wait --timeout --dry-run -v --verbose --json --config --help --version' -- "$cur"))
+			--data --yes --at --priority --relay --require-tls --wait --timeout --dry-run -v --verbose --json --config --help --version' -- "$cur"))
 	else
 		COMPREPLY=($(compgen -u -- "$cur"))
 	fi

@@ -20,6 +20,7 @@ _arguments -S \
 	'--at=[not before this time]:time:(2h 18\:30 tomorrow\ 08\:00)' \
 	'--priority=[who goes first]:priority:(high normal low)' \
 	'--relay=[the relay that takes it]:relay:' \
+	'--require-tls[over verified TLS alone]' \
 	'--wait[follow the delivery]' \
 	'--timeout=[how long to follow it]:time:(30s 5m 2h)' \
 	'--dry-run[show what would go out, queue nothing]' \

@@ -3,6 +3,8 @@
 #
 #     build/peers/root      Postfix, Dovecot, bsd-mailx and msmtp, unpacked: Debian's MTA
 #                           packages exclude each other and would take over the machine's mail
+#     build/peers/exim      Exim and OpenSMTPD, each by itself for the same reason; their files
+#     build/peers/opensmtpd lie over those of root when they run
 #     build/peers/debian    a small system with another MTA and programs that send mail, for
 #                           the test of our packages; only root can make it
 #
@@ -11,7 +13,6 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
-peers="postfix dovecot-core dovecot-gssapi bsd-mailx msmtp"
 # What our packages depend on, and programs that call sendmail.
 libraries=libgnutls30,libgsasl18,libidn2-0,libjansson4,libncursesw6,adduser,procps
 callers="cron at bsd-mailx mailutils php8.2-cli sudo logwatch s-nail mutt smartmontools"
@@ -21,36 +22,45 @@ without() {
 	echo "peers: $1; $2 will be skipped"
 }
 
-# What apt would install, were it asked to: the peers and the libraries missing here.
+# What apt would install, were it asked to: the packages and the libraries missing here.
 closure() {
 	# shellcheck disable=SC2086
-	apt-get -s -o Debug::NoLocking=1 install --no-install-recommends $peers 2>/dev/null |
+	apt-get -s -o Debug::NoLocking=1 install --no-install-recommends $packages 2>/dev/null |
 		sed -n 's/^Inst \([^ ]*\) .*/\1/p'
 }
 
 fetch() {
 	# shellcheck disable=SC2086,SC2046
-	(cd "$dir/debs" && apt-get -q download $(printf '%s\n' $peers $(closure) | sort -u)) \
+	(cd "$new/debs" && apt-get -q download $(printf '%s\n' $packages $(closure) | sort -u)) \
 		>"$dir/log" 2>&1
 }
 
-unpack_peers() {
-	rm -rf "$dir/debs" "$dir/root"
-	mkdir -p "$dir/debs" "$dir/root" || exit 1
+# unpack NAME PACKAGE...: into build/peers/NAME, unless these are there already. What was there
+# before stays until the new is complete.
+unpack() {
+	name=$1
+	shift
+	packages=$*
+	[ "$(cat "$dir/$name.ready" 2>/dev/null)" != "$packages" ] || return 0
+	new=$dir/$name.new
+	rm -rf "$new"
+	mkdir -p "$new/debs" || exit 1
 	if [ -z "$(closure)" ] || ! fetch; then
 		[ "$(id -u)" -ne 0 ] || apt-get -q update >"$dir/log" 2>&1 </dev/null
 		fetch || {
 			tail -n 5 "$dir/log"
-			without "apt cannot be reached" "the tests that need $peers"
+			without "apt cannot be reached" "the tests that need $packages"
+			rm -rf "$new"
 			return
 		}
 	fi
-	for deb in "$dir"/debs/*.deb; do
-		dpkg-deb -x "$deb" "$dir/root" || exit 1
+	for deb in "$new"/debs/*.deb; do
+		dpkg-deb -x "$deb" "$new" || exit 1
 	done
-	rm -rf "$dir/debs" "$dir/log"
-	echo "$peers" >"$dir/ready"
-	echo "peers: $peers unpacked in build/peers"
+	rm -rf "$new/debs" "$dir/log" "${dir:?}/$name" "$dir/$name.ready"
+	mv "$new" "$dir/$name"
+	echo "$packages" >"$dir/$name.ready"
+	echo "peers: $packages unpacked in build/peers/$name"
 }
 
 # A package that is a mail server for dpkg's purposes: its sendmail keeps the mail in a file.
@@ -131,5 +141,7 @@ command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || {
 	without "no apt here" "the tests with Debian's programs"
 	exit 0
 }
-[ "$(cat "$dir/ready" 2>/dev/null)" = "$peers" ] || unpack_peers
+unpack root postfix dovecot-core dovecot-gssapi dovecot-lmtpd bsd-mailx msmtp
+unpack exim exim4-daemon-light
+unpack opensmtpd opensmtpd
 [ "$(cat "$dir/debian.ready" 2>/dev/null)" = "$libraries $callers" ] || make_debian

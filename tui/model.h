@@ -148,6 +148,7 @@ struct model_relay {
 	int64_t last_success, last_failure;
 	char failure[256];    /* what was said at the last failure */
 	char words[128];      /* held: why, in short */
+	char waits[256];      /* for which rate or quota, if it does */
 	char reason[256];     /* held: why, in full */
 	int64_t since, next;  /* held: since when, and when it is tried again */
 };

@@ -156,6 +156,7 @@ static void read_relay(struct model_relay *ret, const json_t *r) {
 	COPY(ret->auth, r, "auth");
 	COPY(ret->failure, r, "failure");
 	COPY(ret->words, r, "words");
+	COPY(ret->waits, r, "waits");
 	COPY(ret->reason, r, "reason");
 	ret->last_success = model_json_time(r, "last_success");
 	ret->last_failure = model_json_time(r, "last_failure");

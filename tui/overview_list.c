@@ -111,7 +111,17 @@ static struct relay_columns relay_columns(int w) {
 	return c;
 }
 
+/* "waits for the quota of relay default: 10 a day": which relay it is, the row says. */
+static void add_waits(struct buf *out, const struct model_relay *r) {
+	const char *colon = strstr(r->waits, ": ");
+	buf_addf(out, "waits%s", colon ? colon : "");
+}
+
 static void add_failure(struct buf *out, const struct model_relay *r, int64_t now) {
+	if (r->waits[0] && !r->words[0]) {
+		add_waits(out, r);
+		return;
+	}
 	if (r->last_failure == NO_TIME && !r->words[0]) {
 		buf_addc(out, '-');
 		return;
@@ -148,7 +158,10 @@ static void draw_relay(const struct overview *v, const struct draw_area *in, int
 	put_cell(in, y, &c.success, buf_span(&success), look(is_selected, ROLE_NORMAL),
 		 DRAW_LEFT);
 	put_cell(in, y, &c.failure, buf_span(&failure),
-		 look(is_selected, held ? ROLE_BAD : ROLE_NORMAL), DRAW_LEFT);
+		 look(is_selected, held		? ROLE_BAD
+				   : r->waits[0] ? ROLE_WAIT
+						 : ROLE_NORMAL),
+		 DRAW_LEFT);
 }
 
 static void head_relays(const struct overview *v, const struct draw_area *in) {

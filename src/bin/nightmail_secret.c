@@ -52,7 +52,8 @@ static SecretService *connect_service(struct err *err) {
 	SecretService *s;
 	if (!bus) {
 		err_set(err, ERR_SYSTEM,
-			"there is no session bus, where a keyring could be asked (%.150s)",
+			"there is no session bus, where a keyring could be asked (%.100s); "
+			"without a desktop write password = file:PATH",
 			e->message);
 		g_error_free(e);
 		return NULL;

@@ -42,6 +42,7 @@ static const char help[] =
 	"  --yes                   do not ask before the messages of --data are queued\n"
 	"  --at TIME               not before 18:30, 'tomorrow 08:00', 2h (from now), ...\n"
 	"  --priority WORD; --relay NAME   high, normal, low; by this relay\n"
+	"  --require-tls           over verified TLS all the way, or not at all\n"
 	"  --wait, --timeout TIME  follow the delivery, at most 5m or TIME\n"
 	"  --dry-run               show what would go out and where, queue nothing\n"
 	"  -v, --verbose; --json   print the queue ID; print a JSON object\n"
@@ -64,6 +65,7 @@ enum {
 	OPT_AT,
 	OPT_PRIORITY,
 	OPT_RELAY,
+	OPT_REQUIRE_TLS,
 	OPT_WAIT,
 	OPT_TIMEOUT,
 	OPT_DRY_RUN,
@@ -94,6 +96,7 @@ static const struct option longs[] = {
 	{ "at", required_argument, NULL, OPT_AT },
 	{ "priority", required_argument, NULL, OPT_PRIORITY },
 	{ "relay", required_argument, NULL, OPT_RELAY },
+	{ "require-tls", no_argument, NULL, OPT_REQUIRE_TLS },
 	{ "wait", no_argument, NULL, OPT_WAIT },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "verbose", no_argument, NULL, OPT_VERBOSE },
@@ -214,6 +217,9 @@ static int take_option(struct send_call *c, int opt, const char *arg, char **arg
 		return send_take_priority(c, arg);
 	case OPT_RELAY:
 		return send_take_relay(c, arg);
+	case OPT_REQUIRE_TLS:
+		c->s.wishes.require_tls = true;
+		return 0;
 	case OPT_WAIT:
 		c->wait = true;
 		return 0;

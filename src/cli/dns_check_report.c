@@ -103,8 +103,9 @@ void dns_check_print(const struct dns_check_result *r) {
 		finding_print_nagios(stdout, r->findings, r->check->domain, took_ms);
 	} else {
 		dnscheck_chain(r->check->dns, &rounds, &questions, &slowest_ms);
-		printf("%s  (%u questions in %u rounds, %lld.%01lld s)\n",
-		       r->check->domain, questions, rounds, (long long)took_ms / 1000,
+		printf("%s  (%u question%s in %u round%s, %lld.%01lld s)\n",
+		       r->check->domain, questions, questions == 1 ? "" : "s", rounds,
+		       rounds == 1 ? "" : "s", (long long)took_ms / 1000,
 		       (long long)took_ms % 1000 / 100);
 		finding_print(stdout, r->findings, &style);
 	}

@@ -11,6 +11,7 @@
 #include <sysexits.h>
 
 #include "base/buf.h"
+#include "check/finding.h"
 #include "cli/cli.h"
 #include "cli/trace_input.h"
 #include "cli/trace_parts.h"
@@ -40,11 +41,11 @@ static const char help[] =
 	"  --config FILE     where the queue is\n"
 	"  --json            one JSON object\n"
 	"  --plain           lines of fields with tabs between them, nothing cut\n"
-	"  --help, --version\n"
+	"  --explain ID      what a finding means; --help, --version\n"
 	"exit 0: nothing is wrong, 1: warnings, 2: something failed\n";
 
 struct call {
-	const char *what, *resolver, *config;
+	const char *what, *resolver, *config, *explain;
 	struct trace_options report;
 	unsigned want; /* --dkim-verify, --arc-verify: enum trace_want */
 	bool verify, structure, headers, original, json;
@@ -123,6 +124,14 @@ static int run(const struct call *c) {
 	return run_report(c, buf_span(&message));
 }
 
+static int explain(const char *id) {
+	const char *near = finding_nearest(span_str(id));
+	if (finding_explain(stdout, span_str(id)))
+		return 0;
+	return cli_usage(program, "%s: no such finding%s%s%s", id, near ? "; did you mean " : "",
+			 near ? near : "", near ? "?" : "");
+}
+
 static int add_trust(struct call *c, const char *host) {
 	if (c->report.trusted == TRACE_TRUST_MAX)
 		return cli_usage(program, "more than %u times --trust", TRACE_TRUST_MAX);
@@ -163,6 +172,9 @@ static int take_option(struct call *c, int opt, char *value) {
 	case 'c':
 		c->config = value;
 		return 0;
+	case 'e':
+		c->explain = value;
+		return 0;
 	case 'j':
 		c->json = true;
 		return 0;
@@ -183,6 +195,7 @@ int header_trace(int argc, char **argv) {
 		{ "headers", no_argument, NULL, 'H' },
 		{ "original", no_argument, NULL, 'o' },
 		{ "config", required_argument, NULL, 'c' },
+		{ "explain", required_argument, NULL, 'e' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "plain", no_argument, NULL, 'p' },
 		{ "help", no_argument, NULL, 'h' },
@@ -204,6 +217,8 @@ int header_trace(int argc, char **argv) {
 		if (r != 0)
 			return r;
 	}
+	if (c.explain)
+		return explain(c.explain);
 	if (optind + 1 < argc)
 		return cli_usage(program, "one message at a time, not also %s",
 				 argv[optind + 1]);

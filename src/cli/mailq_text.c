@@ -265,6 +265,11 @@ void mailq_text_details(const struct mailq_text *t, struct span json_line) {
 	       number_of(m, "size"), number_of(m, "attempts"));
 	print_address(text_of(m, "from"));
 	putchar('\n');
+	if (text_of(m, "relay").len > 0)
+		print_line(t, "relay", text_of(m, "relay"));
+	if (span_eq(text_of(m, "priority"), SPAN("high")) ||
+	    span_eq(text_of(m, "priority"), SPAN("low")))
+		print_line(t, "priority", text_of(m, "priority"));
 	json_array_foreach(json_object_get(m, "recipients"), i, r)
 		print_recipient_details(r);
 	print_history(t, json_object_get(m, "journal"));

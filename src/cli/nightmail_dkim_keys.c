@@ -266,8 +266,11 @@ int nightmail_dkim_check(const struct dkim_call *c) {
 		return cli_usage(program,
 				 "check takes --domain, --selector and --key together, "
 				 "or none of them");
-	if (config_load(c->config, &s, &complaints) != 0)
+	/* keys that were named need no configuration */
+	if (config_load(c->config, &s, &complaints) != 0 && (c->keys == 0 || c->config))
 		cli_complaints(program, &complaints);
+	if (!o.server)
+		o.server = s.resolver;
 	struct round r = { .call = c, .dns = dns_unbound_open(&o, &err), .json = &j };
 	if (!r.dns) {
 		config_release(&s);

@@ -175,6 +175,8 @@ static void print_login(const struct config_relay *r) {
 		term_print(stdout, span_str(r->ca));
 		fputc('\n', stdout);
 	}
+	if (r->pin && r->tls != CONFIG_TLS_NONE)
+		puts("         trusting the keys of pin alone");
 	fputs("login    ", stdout);
 	term_print(stdout, r->login ? span_str(r->login) : SPAN("none"));
 	if (r->login && r->password && creds_is_token(span_str(r->password))) {

@@ -154,6 +154,8 @@ static void print_wishes(const struct mail_wishes *w) {
 		printf("  priority %s\n", priority_name(w->priority));
 	if (w->relay[0])
 		printf("  by relay %s\n", w->relay);
+	if (w->require_tls)
+		puts("  over verified TLS alone");
 }
 
 static void print_envelope(const struct dry *d) {
@@ -210,6 +212,7 @@ static void print_json(const struct dry *d, const struct buf *route) {
 		json_null(&j, "at");
 	json_str_or_null(&j, "relay",
 			 d->p.wishes.relay[0] ? span_str(d->p.wishes.relay) : span_of(NULL, 0));
+	json_bool(&j, "require_tls", d->p.wishes.require_tls);
 	json_str(&j, "header",
 		 span_head(buf_span(&d->header), header_block_len(buf_span(&d->header))));
 	json_raw(&j, "parts", buf_span(&d->parts));

@@ -47,7 +47,7 @@ struct sink_options {
 	struct net_addr listen;
 	const char *name;
 	const char *tls_dir, *cert_file, *key_file;
-	bool implicit_tls, require_tls, require_auth, no_pipelining, chunking, json, help;
+	bool implicit_tls, require_tls, require_auth, no_pipelining, chunking, requiretls, json, help;
 	char login[256]; /* empty: no AUTH */
 	const char *password_file;
 	const char *dir;
@@ -95,7 +95,7 @@ struct sink_recipient {
 };
 struct sink_message {
 	char *from, *ret, *envid;
-	bool body_8bit, smtputf8;
+	bool body_8bit, smtputf8, requiretls;
 	struct sink_recipient *to;
 	size_t to_count, to_room;
 	uint64_t size;      /* bytes of content on the wire */

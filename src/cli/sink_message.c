@@ -50,6 +50,7 @@ int sink_message_begin(struct sink_message *m, const struct smtp_server_note *no
 	m->from = span_dup(note->path);
 	m->body_8bit = note->body_8bit;
 	m->smtputf8 = note->smtputf8;
+	m->requiretls = note->requiretls;
 	return m->from && copy(note->ret, &m->ret) == 0 &&
 			       copy(note->envid, &m->envid) == 0
 		       ? 0
@@ -120,6 +121,7 @@ static void put_message(struct buf *out, const struct sink_message *m,
 	put_text(&j, "mechanism", facts->mechanism);
 	json_bool(&j, "8bitmime", m->body_8bit);
 	json_bool(&j, "smtputf8", m->smtputf8);
+	json_bool(&j, "requiretls", m->requiretls);
 	put_text(&j, "ret", m->ret);
 	put_text(&j, "envid", m->envid);
 	json_end(&j);

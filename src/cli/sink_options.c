@@ -47,6 +47,7 @@ static const char help[] =
 	"  --busy-beyond N        more than N at once are answered 421 and closed\n"
 	"  --no-pipelining        do not offer PIPELINING\n"
 	"  --chunking             offer CHUNKING (BDAT)\n"
+	"  --requiretls           offer REQUIRETLS under TLS\n"
 	"  --json                 print events as JSON, one a line\n"
 	"  --help                 this text\n"
 	"\n"
@@ -73,6 +74,7 @@ enum option_id {
 	OPT_BUSY_BEYOND,
 	OPT_NO_PIPELINING,
 	OPT_CHUNKING,
+	OPT_REQUIRETLS,
 	OPT_JSON,
 	OPT_HELP,
 };
@@ -97,6 +99,7 @@ static const struct option long_options[] = {
 	{ "busy-beyond", required_argument, NULL, OPT_BUSY_BEYOND },
 	{ "no-pipelining", no_argument, NULL, OPT_NO_PIPELINING },
 	{ "chunking", no_argument, NULL, OPT_CHUNKING },
+	{ "requiretls", no_argument, NULL, OPT_REQUIRETLS },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ NULL, 0, NULL, 0 },
@@ -223,6 +226,9 @@ static int set_option(struct sink_options *o, enum option_id id, const char *arg
 		return 0;
 	case OPT_CHUNKING:
 		o->chunking = true;
+		return 0;
+	case OPT_REQUIRETLS:
+		o->requiretls = true;
 		return 0;
 	case OPT_JSON:
 		o->json = true;

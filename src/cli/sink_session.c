@@ -166,6 +166,7 @@ static struct smtp_server *new_machine(const struct sink *sink) {
 		.smtputf8 = true,
 		.dsn = true,
 		.chunking = o->chunking,
+		.requiretls = o->requiretls,
 	};
 
 	return smtp_server_new(&params);

@@ -108,15 +108,15 @@ static void judge_ehlo(struct judge *j) {
 		finding_add(j->f, "size.small", FINDING_NOTICE, j->name,
 			    "messages over %llu bytes are refused",
 			    (unsigned long long)e->ext.size_max);
-	if (!strchr(j->run->p->helo, '.') && j->run->p->helo[0] != '[')
-		finding_add(j->f, "ehlo.our_name", FINDING_WARN, j->name,
-			    "we call ourselves %s, which is no full host name", j->run->p->helo);
 }
 
 /* --- TLS --- */
 
-/* Whoever the sender is, would it mind a certificate that it cannot verify? */
+/* Whoever the sender is, would it mind a certificate that it cannot verify? Where a TLSA record
+ * names it, nobody asks who signed it (RFC 7672 section 3.1). */
 static enum finding_severity certificate_matters(const struct judge *j) {
+	if (j->t->has_dane && j->t->dane.status == DANE_RECORDS && j->r->dane_matched)
+		return FINDING_INFO;
 	if (!j->mx || j->t->decision.level == TLSPOLICY_VERIFY)
 		return FINDING_FAIL;
 	return FINDING_INFO;
@@ -415,11 +415,24 @@ static void judge_time(struct smtp_probe_run *run) {
 			    (double)run->took_ms / 1000);
 }
 
+/* Ours, not a server's: told once. */
+static void judge_our_name(struct smtp_probe_run *run) {
+	bool said = false;
+	for (size_t i = 0; i < run->count; i++)
+		said |= run->target[i].r.banner.code == 220 &&
+			run->p->stop > PROBE_STOP_BANNER;
+	if (said && !strchr(run->p->helo, '.') && run->p->helo[0] != '[')
+		finding_add(&run->findings, "ehlo.our_name", FINDING_WARN,
+			    run->p->mx ? run->p->mx : run->relay ? run->relay->name : run->p->host,
+			    "we call ourselves %s, which is no full host name", run->p->helo);
+}
+
 void smtp_probe_judge(struct smtp_probe_run *run) {
 	for (size_t i = 0; i < run->count; i++)
 		if (run->target[i].tried)
 			judge_one(run, &run->target[i]);
 	judge_families(run);
+	judge_our_name(run);
 	judge_blocked(run);
 	judge_time(run);
 }

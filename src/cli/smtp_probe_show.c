@@ -62,8 +62,9 @@ static const char *policy_words(const struct smtp_probe_target *t) {
 	return "-";
 }
 
-static void print_row(const struct smtp_probe_target *t, const char *above) {
-	char connect[16], banner[16], tls[32];
+/* mx: it has a preference. */
+static void print_row(const struct smtp_probe_target *t, const char *above, bool mx) {
+	char connect[16], banner[16], tls[32], preference[12] = "";
 	AUTO_BUF struct buf host = BUF_INIT(2048);
 	bool same = strcmp(t->host, above) == 0;
 	add_ms(connect, t->r.ms[PROBE_CONNECT]);
@@ -71,8 +72,9 @@ static void print_row(const struct smtp_probe_target *t, const char *above) {
 	tls_words(&t->r, tls, sizeof(tls));
 	if (!same)
 		term_safe(&host, span_str(t->host));
-	printf("  %-4.0d %-22s %-20s %7s %7s %-13s %s\n", same ? 0 : (int)t->preference,
-	       buf_str(&host), t->where,
+	if (mx && !same)
+		snprintf(preference, sizeof(preference), "%u", (unsigned)t->preference);
+	printf("  %-4s %-22s %-20s %7s %7s %-13s %s\n", preference, buf_str(&host), t->where,
 	       !t->tried		? "-"
 	       : t->r.connected ? connect
 	       : t->r.timed_out ? "timeout"
@@ -84,10 +86,10 @@ static void print_table(const struct smtp_probe_run *run) {
 	const char *above = "";
 	if (run->count == 0)
 		return;
-	printf("  %-4s %-22s %-20s %7s %7s %-13s %s\n", "PREF", "HOST", "ADDRESS", "CONNECT",
+	printf("  %-4s %-22s %-20s %7s %7s %-13s %s\n", run->p->mx ? "PREF" : "", "HOST", "ADDRESS", "CONNECT",
 	       "BANNER", "TLS", "POLICY");
 	for (size_t i = 0; i < run->count; i++) {
-		print_row(&run->target[i], above);
+		print_row(&run->target[i], above, run->p->mx != NULL);
 		above = run->target[i].host;
 	}
 }
@@ -191,7 +193,8 @@ static void print_people(struct smtp_probe_run *run) {
 	const struct finding_style style = { .subject = subject,
 					     .color = term_use_color(p->color, stdout),
 					     .verbose = p->verbose };
-	printf("%s, port %u\n", subject, p->port);
+	term_print(stdout, span_str(subject));
+	printf(", port %u\n", p->port);
 	if (p->mx || run->count > 1)
 		print_table(run);
 	if (!p->mx || p->verbose)

@@ -105,6 +105,7 @@ static void grant(const struct job *j, struct envelope *e) {
 	e->priority = said->has_priority ? said->priority : seen->priority;
 	e->at_ms = said->at_ms > 0 ? said->at_ms : seen->at_ms;
 	e->relay = span_str(said->relay[0] ? said->relay : seen->relay);
+	e->requiretls = said->require_tls || seen->require_tls;
 }
 
 static int fill_envelope(const struct job *j, struct envelope *ret) {
@@ -279,7 +280,9 @@ static int measure(struct job *j, struct submission_preview *ret, struct err *er
 	}
 	ret->smtputf8 = e.smtputf8;
 	ret->body_8bit = e.body_8bit;
-	ret->wishes = (struct mail_wishes){ .priority = e.priority, .at_ms = e.at_ms };
+	ret->wishes = (struct mail_wishes){ .priority = e.priority,
+					    .at_ms = e.at_ms,
+					    .require_tls = e.requiretls };
 	snprintf(ret->wishes.relay, sizeof(ret->wishes.relay), "%.*s", (int)e.relay.len,
 		 e.relay.p);
 	snprintf(ret->from, sizeof(ret->from), "%.*s", (int)e.from.len, e.from.p);

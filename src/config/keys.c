@@ -41,9 +41,10 @@ const struct config_key config_keys[] = {
 	{ CONFIG_TOP, "trust-anchor", &config_type_anchor, GLOBAL(trust_anchor), NULL, 0, 0,
 	  "file with the keys that DNSSEC begins with, or none" },
 	{ CONFIG_RELAY, "host", &config_type_hosts, RELAY(host), NULL, 0, 0,
-	  "servers that take the mail, tried in this order" },
+	  "servers that take the mail, tried in this order; or one of mx: srv: lmtp: maildir: "
+	  "discard: hold: error:" },
 	{ CONFIG_RELAY, "port", &config_type_port, RELAY(port), NULL, 1, 65535,
-	  "TCP port; 587, or 465 with tls = implicit" },
+	  "TCP port; 587, 465 with tls = implicit, 25 with host = mx:" },
 	{ CONFIG_RELAY, "tls", &config_type_tls, RELAY(tls), "starttls", 0, 0,
 	  "starttls, implicit, dane, opportunistic or none" },
 	{ CONFIG_RELAY, "login", &config_type_login, RELAY(login), NULL, 0, 0,

@@ -9,6 +9,9 @@
 #include "base/user.h"
 #include "config/source.h"
 
+/* What all routes may take of the order that a worker gets (deliver/wire.h), which has them all. */
+#define ROUTES_TEXT_MAX 32768u
+
 static const struct config_origin *place_of(const struct settings *s, size_t i,
 					    const char *key) {
 	const struct config_section *section = &s->source->route[i];
@@ -38,9 +41,29 @@ static void check_relay(struct config_load *l, size_t i) {
 		config_complain(l, at, "there is no [relay %s]", r->relay);
 }
 
+/* Bytes of a text in that order: blanks and the like are encoded. */
+static size_t text_size(const char *s) {
+	size_t n = 1;
+	for (; s && *s; s++)
+		n += *s > ' ' && *s < 0x7f && *s != '%' && *s != '=' ? 1 : 3;
+	return n;
+}
+
+static size_t route_size(const struct route_rule *r) {
+	return text_size(r->name) + text_size(r->relay) + text_size(r->sender) +
+	       text_size(r->recipient) + text_size(r->user) + ROUTE_USERS_MAX * 13u + 32u;
+}
+
 void config_check_routes(struct config_load *l) {
+	size_t size = 0;
 	for (size_t i = 0; i < l->s->route_count; i++) {
 		const struct route_rule *r = &l->s->route[i];
+		size += route_size(r);
+		if (size > ROUTES_TEXT_MAX) {
+			config_complain(l, &l->s->source->route[i].opened,
+					"all [route] sections are too long together");
+			return;
+		}
 		if (!l->incomplete)
 			check_relay(l, i);
 		if (!r->sender && !r->recipient && !r->user &&

@@ -65,6 +65,8 @@ static bool decode_query(struct span value, struct buf *out) {
 			buf_addc(out, (char)octet);
 			continue;
 		}
+		if (*value.p <= ' ' || *value.p > '~')
+			return false;
 		buf_addc(out, *value.p == '+' ? ' ' : *value.p);
 		value = span_from(value, 1);
 	}

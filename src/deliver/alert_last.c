@@ -18,6 +18,7 @@
 #include "deliver/state.h"
 
 #define MAILBOX_MAX (20u << 20) /* bytes; then it is full */
+#define MESSAGE_MAX (MAILBOX_MAX / 4) /* one that is larger must not keep the others out */
 #define PIECE 65536u
 #define FROM_LINE "From "
 
@@ -137,7 +138,8 @@ void alert_last_resort(struct manager *m) {
 		struct err err = ERR_INIT;
 		if (queue_read(m->queue, &list.id[i], false, &q, NULL, &err) != 0)
 			continue;
-		bool mine = is_for_root(m, &q);
+		bool large = q.content_len > MESSAGE_MAX;
+		bool mine = !large && is_for_root(m, &q);
 		int r = mine ? keep(m, &q, &err) : 0;
 		queue_message_release(&q);
 		if (r != 0) {

@@ -12,6 +12,7 @@
 #include "deliver/verb.h"
 #include "mail/date.h"
 #include "mail/status.h"
+#include "mail/wishes.h"
 
 #define WHY_MAX 4096u
 #define REPLY_SHOWN 300u
@@ -358,6 +359,7 @@ static int write_view(struct json *j, const struct view *v) {
 	add_next_time(j, v);
 	json_str_or_null(j, "relay",
 			 relay[0] ? span_str(relay) : (struct span){ NULL, 0 });
+	json_str(j, "priority", span_str(priority_name(m->env.priority)));
 	json_str_or_null(j, "reason", hold_reason(v));
 	json_str(j, "why", buf_span(&why));
 	json_array(j, "flags");

@@ -16,6 +16,7 @@
 #define REFILL_AT (WIRE_BATCH / 2)
 #define BUSY_CLAIM_MS 1000
 #define CARE_MS 20
+#define LONG_MS 10000 /* a wait that mail which has other lanes, too, is placed anew for */
 #define FULL_PATIENCE_MS 8000 /* pauses of 1, 2, 4 and 8 s */
 
 static int64_t lifetime_ms(const struct manager *m, const struct message *msg) {
@@ -165,7 +166,10 @@ static int64_t dispatch_lane(void *ctx, struct lane *lane, bool *ret_dropped) {
 	if (top->due_ms > now->boot_ms)
 		return top->due_ms;
 	int64_t wait = throttling_wait_ms(m, lane, now);
+	bool begins = wait >= LONG_MS && lane->limited_ms < now->boot_ms + LONG_MS;
 	lane->limited_ms = now->boot_ms + wait;
+	if (begins)
+		place_lane_waits(m, lane);
 	if (waits)
 		return lane->limited_ms;
 	start_more(m, lane, now->boot_ms);

@@ -32,6 +32,23 @@ static int make_folder(int dirfd, const char *name, const char *path, struct err
 	return err_sys(err, "cannot make the folder %s of the maildir %s", name, path);
 }
 
+/* The folder above it, for its name in there. One that we may not read is not ours to make durable. */
+static int sync_above(const char *path, struct err *err) {
+	struct span above = span_str(path);
+	while (above.len > 1 && above.p[above.len - 1] == '/')
+		above.len--;
+	while (above.len > 1 && above.p[above.len - 1] != '/')
+		above.len--;
+	AUTO_FREE char *name = span_dup(above);
+	AUTO_FD int dir = name ? file_opendir(AT_FDCWD, name) : -1;
+	if (dir < 0 && name && errno == EACCES)
+		return 0;
+	return dir >= 0 && file_fsync(dir) == 0
+		       ? 0
+		       : err_sys(err, "cannot sync the folder of the maildir %s", path);
+}
+
+/* All is synced each time: what is there may have been made just before a crash. */
 int maildir_make(const char *path, struct err *err) {
 	static const char *const folders[] = { "tmp", "new", "cur" };
 	if (geteuid() == 0)
@@ -47,7 +64,9 @@ int maildir_make(const char *path, struct err *err) {
 	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
 		if (make_folder(dir, folders[i], path, err) != 0)
 			return -1;
-	return 0;
+	if (file_fsync(dir) != 0)
+		return err_sys(err, "cannot sync the maildir %s", path);
+	return sync_above(path, err);
 }
 
 static int open_folders(struct maildir *m, const char *path, struct err *err) {

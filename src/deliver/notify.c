@@ -172,6 +172,7 @@ static int make_report(struct queue *q, struct queue_claim *c,
 		.origin = SPAN("bounce"),
 		.body_8bit = m->env.body_8bit || m->env.smtputf8,
 		.smtputf8 = m->env.smtputf8,
+		.requiretls = m->env.requiretls, /* RFC 8689 section 5 */
 		.to = &to,
 		.to_count = 1,
 	};

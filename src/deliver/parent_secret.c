@@ -59,7 +59,7 @@ struct secrets *secrets_new(struct loop *loop, secrets_ready_fn *fn, void *ctx) 
 		return NULL;
 	buf_init(&s->frame, PROC_FRAME_MAX);
 	s->memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (s->memory == MAP_FAILED || madvise(s->memory, size, MADV_NORMAL) != 0 ||
+	if (s->memory == MAP_FAILED || madvise(s->memory, size, MADV_WIPEONFORK) != 0 ||
 	    madvise(s->memory, size, MADV_DONTDUMP) != 0 ||
 	    !buf_room(&s->frame, PROC_FRAME_MAX)) {
 		if (s->memory != MAP_FAILED)

@@ -32,7 +32,7 @@ struct search {
 	struct span sender; /* as it is on the wire */
 	struct place_target best, first;
 	bool any, multi;
-	bool spared; /* some lane is a relay's own, and held */
+	bool spared; /* some lane is a relay's own and held, or holds what comes for a person */
 };
 
 /* --- the rules --- */
@@ -142,9 +142,13 @@ static void consider(struct search *s, size_t recipient, struct span address) {
 	t.time_ms = t.due_ms;
 	if (t.lane && lane_is_held(t.lane) && t.lane->breaker.probe_at_ms > t.time_ms)
 		t.time_ms = t.lane->breaker.probe_at_ms;
+	if (t.lane && t.lane->limited_ms > t.time_ms)
+		t.time_ms = t.lane->limited_ms;
 	s->spared |= t.lane && lane_is_held(t.lane) && !lane_is_direct(t.lane);
-	if (config && config_way(config, NULL) == CONFIG_WAY_HOLD)
+	if (config && config_way(config, NULL) == CONFIG_WAY_HOLD) {
 		t.time_ms = LAST_MS; /* holding the message is for when all others are done */
+		s->spared = true;
+	}
 	if (!s->any)
 		s->first = t;
 	s->multi |= !same_target(&t, &s->first);
@@ -275,9 +279,15 @@ static void expire(struct manager *m, struct lane *lane) {
 void place_lane_failed(struct manager *m, struct lane *lane) {
 	if (lane_is_direct(lane))
 		expire(m, lane);
+	place_lane_waits(m, lane);
+}
+
+void place_lane_waits(struct manager *m, struct lane *lane) {
 	for (size_t i = 0; i < lane->heap.count; i++)
 		if (heap_nth(&lane->heap, i)->multi)
 			place_again(m, heap_nth(&lane->heap, i));
+	if (m->placing.again.count > 0)
+		manager_kick(m);
 }
 
 static void place_multi(void *ctx, struct message *msg) {

@@ -34,7 +34,7 @@ static void set_name(char *out, size_t size, const char *name) {
 static void settle(struct lane *lane, const struct config_relay *config) {
 	lane->config = config;
 	lane->refused = 0;
-	lane->restart_at_ms = lane->restart_delay_ms = 0;
+	lane->restart_at_ms = lane->restart_delay_ms = lane->limited_ms = 0;
 	lane->host[0] = lane->tls[0] = lane->cipher[0] = lane->auth[0] = '\0';
 	breaker_init(&lane->breaker, config ? config->connections : 1,
 		     config ? config->probe_ms : 0);
@@ -49,9 +49,11 @@ static void move_messages(struct lane *from, struct lane *to) {
 	while ((msg = heap_top(&from->heap)) != NULL) {
 		heap_remove(&from->heap, msg);
 		msg->lane = to->number;
-		if (heap_push(&to->heap, msg) != 0)
-			log_error("out of memory: id=%s waits until the next start",
-				  queue_id_text(&msg->id).s);
+		if (heap_push(&to->heap, msg) == 0)
+			continue;
+		msg->state = MESSAGE_HELD; /* it is in no heap */
+		log_error("out of memory: id=%s waits until the next start",
+			  queue_id_text(&msg->id).s);
 	}
 }
 

@@ -194,6 +194,8 @@ bool place_step(struct manager *m);
 /* Messages with several lanes go to another one, and those behind a destination that is down
  * may be too old now. */
 void place_lane_failed(struct manager *m, struct lane *lane);
+/* Those with several lanes alone: this one has to wait for its quota. */
+void place_lane_waits(struct manager *m, struct lane *lane);
 /* A lane is held no more. */
 void place_lane_works(struct manager *m);
 

@@ -147,7 +147,7 @@ static void add_relay(struct json *j, const struct lane *lane, const struct surv
 		json_int(j, "next", wall_s_of(&s->now, lane->breaker.probe_at_ms));
 	}
 	AUTO_BUF struct buf waits = BUF_INIT(1024);
-	if (throttling_words(s->manager, lane, NULL, &waits))
+	if (lane->heap.count > 0 && throttling_words(s->manager, lane, NULL, &waits))
 		json_str(j, "waits", buf_span(&waits));
 	add_some(j, "tls", lane->tls);
 	add_some(j, "cipher", lane->cipher);

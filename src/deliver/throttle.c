@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/term.h"
+
 #define MS_US 1000
 #define SECOND_MS 1000
 #define HOUR_MS (3600 * SECOND_MS)
@@ -247,7 +249,7 @@ void throttle_words(const struct throttle *t, const struct config_limits *l,
 		break;
 	case THROTTLE_RATE:
 		buf_addf(out, "%u every ", l->rate.count);
-		buf_addf(out, "%lld s", (long long)(l->rate.per_ms / 1000));
+		term_duration(out, l->rate.per_ms);
 		break;
 	case THROTTLE_HOUR:
 		buf_addf(out, "%llu an hour", (unsigned long long)l->hour);

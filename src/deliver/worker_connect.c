@@ -182,8 +182,11 @@ void worker_ready(struct worker *w) {
 	const char *mechanism = smtp_client_auth_mechanism(w->client);
 	struct wire_report r = { .kind = WIRE_UP, .verified = tls && tls->verified,
 				 .resumed = tls && tls->resumed };
-	w->ready = true;
 	w->ext = *smtp_client_extensions(w->client);
+	if (!worker_strict_accepts(w))
+		return;
+	w->strict.on = false;
+	w->ready = true;
 	w->rcpt_max = 0;
 	w->connected_ms = clock_boot_ms();
 	snprintf(w->tls_version, sizeof(w->tls_version), "%s",
@@ -275,6 +278,11 @@ static void hold_session(struct worker *w) {
 	}
 }
 
+/* The configuration itself names the host, and what is asked for is DANE. */
+static bool is_named_for_dane(const struct config_relay *r) {
+	return r->tls == CONFIG_TLS_DANE && config_way(r, NULL) == CONFIG_WAY_HOSTS;
+}
+
 /* True when the session is ready; else w->fault says why not. */
 static bool try_host(struct worker *w, const struct target_host *t, bool in_clear) {
 	const char *host = t->name;
@@ -284,7 +292,7 @@ static bool try_host(struct worker *w, const struct target_host *t, bool in_clea
 	name_peer(w, host, NULL);
 	w->port = t->name[0] == '/' ? 0 : t->port ? t->port : port_of(&w->params->relay);
 	w->implicit = t->implicit || (!t->plain && w->params->relay.tls == CONFIG_TLS_IMPLICIT);
-	if (!worker_tls_plan(w, host, t->secure || w->params->relay.tls == CONFIG_TLS_DANE))
+	if (!worker_tls_plan(w, host, t->secure || is_named_for_dane(&w->params->relay)))
 		return false;
 	worker_may_die(true);
 	int result = open_stream(w, t, &err);
@@ -299,7 +307,11 @@ static bool try_host(struct worker *w, const struct target_host *t, bool in_clea
 		worker_disconnect(w);
 		return false;
 	}
+	w->strict.lacks_here = false;
 	hold_session(w);
+	if (w->strict.lacks_here)
+		set_fault(w, SMTP_STAGE_EHLO,
+			  smtp_reply_local(451, 7, 30, "%s does not offer REQUIRETLS", w->peer));
 	w->connect_took_ms = clock_boot_ms() - begun;
 	return w->ready;
 }
@@ -324,12 +336,18 @@ static void give_up_destination(struct worker *w, const struct worker_fault *wor
 	worker_answer(w, &reply);
 }
 
+static bool leave(struct worker *w) {
+	w->over = true;
+	return false;
+}
+
 bool worker_connect(struct worker *w) {
 	struct worker_fault worst = { .set = false };
 	if (worker_local(w))
 		return false;
 	if (w->dns)
 		dns_forget(w->dns); /* asked anew; what still holds is in the cache of its resolver */
+	w->sts_asked = w->has_sts;
 	if (!worker_targets(w, &w->targets))
 		worst = w->fault;
 	for (size_t i = 0; i < w->targets.count && !w->over; i++) {
@@ -347,10 +365,11 @@ bool worker_connect(struct worker *w) {
 	w->fault.set = false;
 	if (w->has_answer)
 		worker_answer(w, &w->answer);
+	else if (w->strict.on && !w->over)
+		return worker_strict_failed(w, &worst) ? worker_connect(w) : leave(w);
 	else
 		give_up_destination(w, &worst);
 	if (!w->fault.set)
 		w->fault = worst;
-	w->over = true;
-	return false;
+	return leave(w);
 }

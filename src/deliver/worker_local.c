@@ -157,7 +157,8 @@ static void serve_window(struct worker *w) {
 		worker_finish(w, job);
 	}
 	worker_keep_jobs(w);
-	if (!w->fault.set && !w->gave_up && win->kept == 0)
+	bool unreachable = w->has_answer && w->answer.code < 500;
+	if (!w->fault.set && !w->gave_up && !unreachable && win->kept == 0)
 		worker_report(w, &clean);
 	w->window_size = w->window_size < WIRE_WINDOW / 2 ? w->window_size * 2 : WIRE_WINDOW;
 }

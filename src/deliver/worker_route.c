@@ -352,6 +352,7 @@ static void make_transactions(struct worker *w, struct worker_job *job) {
 			.size = worker_size(job),
 			.body_8bit = m->env.body_8bit || head_8bit,
 			.smtputf8 = utf8 && w->ext.smtputf8,
+			.requiretls = m->env.requiretls,
 			.ret = m->env.ret,
 			.envid = m->env.envid,
 			.user = p,

@@ -97,7 +97,11 @@ int worker_slice(struct worker *w, struct worker_job *job, size_t max) {
 	worker_slice_clear(job);
 	if (take_unsettled(w, job, max) != 0 || worker_header(w, job) != 0)
 		return -1;
-	if (job->unsent_why[0]) {
+	if (worker_needs_strict(w, job)) { /* the connection changed under it */
+		why = smtp_reply_local(451, 7, 10, "the message requires TLS (RFC 8689), and %s "
+				       "is not verified now", w->peer);
+		refuse_all(job, &why);
+	} else if (job->unsent_why[0]) {
 		why = smtp_reply_local(554, 6, job->unsent_detail, "%s", job->unsent_why);
 		refuse_all(job, &why);
 	} else if (job->unsigned_why[0]) {

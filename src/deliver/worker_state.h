@@ -154,9 +154,18 @@ struct worker_fault {
 
 /* How the connection to w->host must be protected (worker_tls.c). */
 struct worker_tls {
+	char domain[256]; /* whose MX records led there, as the DNS has it; "": none did */
 	struct tlspolicy_decision decision;
 	struct dane_result dane;
 	struct tls_policy policy;
+	bool trusted; /* verified by a name that is not just what DNS said */
+};
+
+/* A connection for messages with REQUIRETLS (worker_requiretls.c). */
+struct worker_strict {
+	bool on;          /* the next one, for the message in front of the inbox */
+	bool lacks_here;  /* this server is verified, and does not offer it */
+	unsigned lacking; /* of the servers that were tried */
 };
 
 struct worker_auth; /* worker_connect.c */
@@ -192,6 +201,7 @@ struct worker {
 	struct worker_auth *auth;
 	const char *host;               /* as configured */
 	struct worker_tls tls_plan;     /* for that host */
+	struct worker_strict strict;
 	/* worker_sts.c: the policy of the destination */
 	bool sts_asked, has_sts;
 	struct sts_policy sts;
@@ -288,6 +298,19 @@ const struct sts_policy *worker_sts(struct worker *w, const char *domain);
  * administrator, or from DNS that was validated. False: it is not to be used now, w->fault says
  * why. */
 bool worker_tls_plan(struct worker *w, const char *host, bool signed_name);
+
+/* worker_requiretls.c */
+/* May messages with REQUIRETLS go by this connection? */
+bool worker_carries_requiretls(const struct worker *w);
+/* True when the message must not go by this connection. */
+bool worker_needs_strict(const struct worker *w, const struct worker_job *job);
+/* Puts such a message in front of the inbox again, and ends the connection for it if nothing else
+ * was claimed before. */
+void worker_put_back(struct worker *w, struct worker_job *job);
+/* The session is ready. False: it is not strict enough for what it was made for, and is ended. */
+bool worker_strict_accepts(struct worker *w);
+/* No server will do: answers the message in front. True when there is other mail. */
+bool worker_strict_failed(struct worker *w, const struct worker_fault *worst);
 
 /* worker_io.c */
 /* Blocks SIGTERM except while waiting, where it means worker_stop(). */

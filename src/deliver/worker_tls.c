@@ -34,12 +34,22 @@ static bool ask_dane(struct worker *w, const char *host) {
 	return true;
 }
 
-/* The domain whose MX records led here; "": none did. */
-static const char *mx_domain(const struct worker *w) {
+/* Takes the domain whose MX records led here; "": none did. */
+static void take_domain(struct worker *w) {
+	struct worker_tls *t = &w->tls_plan;
+	AUTO_BUF struct buf name = BUF_INIT(1024);
 	const char *domain = "";
 	if (w->params->destination)
-		return w->params->destination;
-	return config_way(&w->params->relay, &domain) == CONFIG_WAY_MX ? domain : "";
+		domain = w->params->destination;
+	else if (config_way(&w->params->relay, &domain) != CONFIG_WAY_MX)
+		domain = "";
+	t->domain[0] = '\0';
+	if (domain[0] == '[' || addr_domain_ascii(span_str(domain), &name, NULL) != 0 ||
+	    name.len >= sizeof(t->domain))
+		return; /* it has no MX */
+	for (size_t i = 0; i < name.len; i++)
+		t->domain[i] = span_lower(name.data[i]);
+	t->domain[name.len] = '\0';
 }
 
 static void make_policy(struct worker *w, const char *host) {
@@ -61,23 +71,40 @@ static void make_policy(struct worker *w, const char *host) {
 	t->policy.tlsa = t->dane.record;
 	t->policy.tlsa_count = t->dane.count;
 	t->policy.names[names++] = t->dane.base;
-	if (mx_domain(w)[0])
-		t->policy.names[names++] = mx_domain(w);
+	if (t->domain[0])
+		t->policy.names[names++] = t->domain;
+}
+
+/* Names of MX records are as good as DNS, unless DNSSEC or MTA-STS vouches for them (RFC 8689
+ * section 4.2.1). */
+static bool is_trusted(const struct worker *w, const struct tlspolicy_decision *d,
+		       bool signed_name) {
+	bool vouched = signed_name || !w->tls_plan.domain[0] || d->source == TLSPOLICY_BY_DANE ||
+		       (d->source == TLSPOLICY_BY_STS && !d->testing);
+	return vouched && tlspolicy_is_verified(d->level);
 }
 
 bool worker_tls_plan(struct worker *w, const char *host, bool signed_name) {
 	struct worker_tls *t = &w->tls_plan;
 	struct tlspolicy_query q = { .wish = wish_of(&w->params->relay),
+				     .requiretls = w->strict.on,
 				     .host = span_str(host) };
 	bool open = q.wish == TLSPOLICY_WISH_OPPORTUNISTIC || q.wish == TLSPOLICY_WISH_DANE;
 	t->dane = (struct dane_result){ .status = DANE_NONE };
+	take_domain(w);
 	if (open && signed_name && ask_dane(w, host))
 		q.dane = &t->dane;
-	if (q.wish == TLSPOLICY_WISH_OPPORTUNISTIC && mx_domain(w)[0])
-		q.sts = worker_sts(w, mx_domain(w));
+	if (q.wish == TLSPOLICY_WISH_OPPORTUNISTIC && t->domain[0])
+		q.sts = worker_sts(w, t->domain);
 	t->decision = tlspolicy_decide(&q);
 	make_policy(w, host);
-	if (t->decision.level != TLSPOLICY_WAIT && t->decision.level != TLSPOLICY_REFUSE)
+	t->trusted = is_trusted(w, &t->decision, signed_name);
+	bool usable = t->decision.level != TLSPOLICY_WAIT && t->decision.level != TLSPOLICY_REFUSE;
+	if (usable && w->strict.on && !t->trusted)
+		snprintf(t->decision.reason, sizeof(t->decision.reason),
+			 "the message requires TLS (RFC 8689), and neither DNSSEC nor MTA-STS "
+			 "vouches for the name of the server");
+	if (usable && (t->trusted || !w->strict.on))
 		return true;
 	w->fault = (struct worker_fault){
 		true, SMTP_STAGE_TLS,

@@ -192,8 +192,13 @@ void worker_next_window(struct worker *w) {
 		struct worker_handed h = w->inbox[w->inbox_first];
 		w->inbox_first = (w->inbox_first + 1) % WIRE_BATCH;
 		w->inbox_count--;
-		if (claim(w, &h, &win->job[win->count]))
-			enter(w, &win->job[win->count]);
+		if (!claim(w, &h, &win->job[win->count]))
+			continue;
+		if (worker_needs_strict(w, &win->job[win->count])) {
+			worker_put_back(w, &win->job[win->count]);
+			break;
+		}
+		enter(w, &win->job[win->count]);
 	}
 	w->progress_ms = clock_boot_ms();
 	if (write_intents(w))

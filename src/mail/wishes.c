@@ -81,8 +81,13 @@ static int take_word(struct mail_wishes *w, struct span key, struct span value,
 				 value.p);
 		return 0;
 	}
+	if (span_eq_nocase(key, SPAN("tls")) && span_eq_nocase(value, SPAN("required"))) {
+		w->require_tls = true;
+		return 0;
+	}
 	return err_set(err, ERR_SYNTAX,
-		       "it takes priority=high, normal or low, at=TIME and relay=NAME");
+		       "it takes priority=high, normal or low, at=TIME, relay=NAME and "
+		       "tls=required");
 }
 
 static int take_own(struct mail_wishes *w, struct span value, int64_t now_ms,
@@ -125,7 +130,7 @@ int wishes_take(struct mail_wishes *w, struct span name, struct span value,
 }
 
 bool wishes_any(const struct mail_wishes *w) {
-	return w->has_priority || w->at_ms > 0 || w->relay[0];
+	return w->has_priority || w->at_ms > 0 || w->relay[0] || w->require_tls;
 }
 
 int wishes_add_field(struct buf *out, const struct mail_wishes *w) {
@@ -138,5 +143,7 @@ int wishes_add_field(struct buf *out, const struct mail_wishes *w) {
 	}
 	if (w->relay[0])
 		buf_addf(out, " relay=%s", w->relay);
+	if (w->require_tls)
+		buf_adds(out, " tls=required");
 	return buf_adds(out, "\r\n");
 }

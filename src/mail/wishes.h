@@ -6,7 +6,7 @@
  * (Priority, X-Priority, X-MSMail-Priority, Importance; Precedence: bulk, list and junk are low
  * whatever the others say), and our own field, which no message keeps that leaves us:
  *
- *   X-Nightmail: priority=high at=2026-11-23T08:00:00+01:00 relay=office
+ *   X-Nightmail: priority=high at=2026-11-23T08:00:00+01:00 relay=office tls=required
  */
 
 #include <stdbool.h>
@@ -27,6 +27,7 @@ struct mail_wishes {
 	enum mail_priority priority;
 	int64_t at_ms; /* wall time before which it does not go; 0: at once */
 	char relay[WISHES_RELAY_SIZE]; /* "": by the routes */
+	bool require_tls; /* over verified TLS alone, all the way (RFC 8689) */
 };
 
 const char *priority_name(enum mail_priority p); /* "high", "normal", "low" */

@@ -74,7 +74,7 @@ struct tls_info {
 	bool verified;
 	/* by what: "pkix", "pin", "dane-ee", "dane-ta"; empty: not verified */
 	char method[TLS_METHOD_SIZE];
-	char why_not[160]; /* verified is false: the reason in words */
+	char why_not[320]; /* verified is false: the reason in words */
 	int64_t not_after_s; /* end of the leaf certificate's validity, seconds since 1970, 0 unknown */
 };
 

@@ -6,7 +6,7 @@
  *   created wall_ms=N boot_ms=N boot_id=HEX
  *   uid N
  *   origin WORD [replaces=ID]
- *   from PATH [ret=FULL|HDRS] [envid=TEXT] [body=8BITMIME] [smtputf8]
+ *   from PATH [ret=FULL|HDRS] [envid=TEXT] [body=8BITMIME] [smtputf8] [requiretls]
  *        [priority=high|low] [at=WALL_MS] [relay=NAME]
  *   to ADDRESS [notify=WORD[,WORD...]] [orcpt=TEXT]          one or more
  *   (empty line)
@@ -83,6 +83,8 @@ int envelope_write(const struct envelope *e, struct buf *out) {
 		codec_word_add(out, "body", SPAN("8BITMIME"));
 	if (e->smtputf8)
 		buf_adds(out, " smtputf8");
+	if (e->requiretls)
+		buf_adds(out, " requiretls");
 	if (e->priority != PRIORITY_NORMAL)
 		codec_word_add(out, "priority", span_str(priority_name(e->priority)));
 	if (e->at_ms > 0)
@@ -161,6 +163,10 @@ static int read_submitter_lines(struct reader *r) {
 static bool read_from_word(struct reader *r, struct span key, struct span value) {
 	if (!value.p && span_eq(key, SPAN("smtputf8")) && !r->e.smtputf8) {
 		r->e.smtputf8 = true;
+		return true;
+	}
+	if (!value.p && span_eq(key, SPAN("requiretls")) && !r->e.requiretls) {
+		r->e.requiretls = true;
 		return true;
 	}
 	if (!value.p || !words_decode(r->base, &value))

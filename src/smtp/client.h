@@ -80,7 +80,7 @@ const char *smtp_stage_name(enum smtp_stage s);
 /* Extension keywords of EHLO that matter to a caller. */
 struct smtp_extensions {
 	bool esmtp, pipelining, eightbitmime, smtputf8, dsn, starttls, size, enhanced,
-		chunking;
+		chunking, requiretls;
 	uint64_t size_max; /* bytes, 0: none given */
 	/* LIMITS (RFC 9422): transactions of a session, recipients and their domains of a
 	 * transaction; 0: no limit given */
@@ -126,6 +126,7 @@ struct smtp_transaction {
 	uint64_t size;     /* bytes of the message in wire form, for SIZE= and BDAT */
 	bool body_8bit;    /* BODY=8BITMIME when offered */
 	bool smtputf8;     /* the caller checked that it is offered */
+	bool requiretls;   /* the caller checked that it is offered and TLS verified */
 	struct span ret;   /* "FULL", "HDRS" or empty */
 	struct span envid; /* decoded or empty */
 	void *user;        /* the caller's */

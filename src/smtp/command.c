@@ -28,6 +28,8 @@ int smtp_mail_add(struct buf *out, const struct smtp_transaction *t,
 		buf_adds(out, " BODY=8BITMIME");
 	if (ext->smtputf8 && t->smtputf8)
 		buf_adds(out, " SMTPUTF8");
+	if (ext->requiretls && t->requiretls)
+		buf_adds(out, " REQUIRETLS");
 	if (ext->dsn && t->ret.len > 0) {
 		buf_adds(out, " RET=");
 		buf_add(out, t->ret);

@@ -25,6 +25,7 @@ static const struct {
 	{ "SIZE", offsetof(struct smtp_extensions, size) },
 	{ "ENHANCEDSTATUSCODES", offsetof(struct smtp_extensions, enhanced) },
 	{ "CHUNKING", offsetof(struct smtp_extensions, chunking) },
+	{ "REQUIRETLS", offsetof(struct smtp_extensions, requiretls) },
 };
 
 /* Mechanism names are letters, digits, "-" and "_" (RFC 4422 section 3.1). A list too long

@@ -130,6 +130,7 @@ static void answer_hello(struct smtp_server *s) {
 	put_extension(s, p->dsn, "DSN");
 	put_extension(s, p->chunking, "CHUNKING");
 	put_extension(s, p->offer_starttls && !s->tls, "STARTTLS");
+	put_extension(s, p->requiretls && s->tls, "REQUIRETLS");
 	if (smtp_server_mechanisms(s))
 		buf_addf(&s->out, "250-AUTH %s\r\n", smtp_server_mechanisms(s));
 	smtp_server_reply(s, "250 ENHANCEDSTATUSCODES");

@@ -3,7 +3,7 @@
 
 /*
  * The server side of SMTP as a machine without I/O (RFC 5321, 1870, 2920, 3207, 3461, 4954,
- * 6152, 6531, and CHUNKING of 3030 without BINARYMIME). Bytes from the client go in, bytes for the client come out, events ask the
+ * 6152, 6531, 8689, and CHUNKING of 3030 without BINARYMIME). Bytes from the client go in, bytes for the client come out, events ask the
  * caller, who decides what is accepted:
  *
  *     s = smtp_server_new(&params)
@@ -41,6 +41,7 @@ struct smtp_server_params {
 	const char *auth_clear, *auth_tls;
 	bool tls; /* the connection is TLS from the start */
 	bool pipelining, eightbitmime, smtputf8, dsn, chunking; /* extensions to offer */
+	bool requiretls; /* offers REQUIRETLS (RFC 8689) under TLS */
 	bool lenient_newlines; /* a bare CR or LF in content is no flaw (and ends nothing) */
 	bool local_names; /* MAIL and RCPT may have a name without a domain */
 };
@@ -86,7 +87,7 @@ struct smtp_server_note {
 	struct span data;
 	struct span path; /* MAIL, RCPT: without brackets; empty: null */
 	uint64_t size;    /* MAIL SIZE=, 0 none */
-	bool esmtp, body_8bit, smtputf8;
+	bool esmtp, body_8bit, smtputf8, requiretls;
 	struct span ret, envid, notify, orcpt; /* decoded xtext; empty: none */
 	enum smtp_server_flaw flaw;
 };

@@ -1,5 +1,5 @@
 /*
- * Parameters of MAIL and RCPT (RFC 1870, 6152, 6531, 3461, 4954): a table for each command.
+ * Parameters of MAIL and RCPT (RFC 1870, 6152, 6531, 3461, 4954, 8689): a table for each command.
  * A parameter of an extension that was not offered is as unknown as any other.
  */
 
@@ -33,6 +33,9 @@ static bool with_smtputf8(const struct smtp_server *s) {
 static bool with_dsn(const struct smtp_server *s) {
 	return s->params.dsn;
 }
+static bool with_requiretls(const struct smtp_server *s) {
+	return s->params.requiretls && s->tls;
+}
 static bool with_auth(const struct smtp_server *s) {
 	return smtp_server_mechanisms(s) != NULL;
 }
@@ -60,6 +63,13 @@ static const char *take_smtputf8(struct smtp_server *s, struct span value,
 	(void)s;
 	note->smtputf8 = true;
 	return value.p ? "501 5.5.4 SMTPUTF8 has no value" : NULL;
+}
+
+static const char *take_requiretls(struct smtp_server *s, struct span value,
+				   struct smtp_server_note *note) {
+	(void)s;
+	note->requiretls = true;
+	return value.p ? "501 5.5.4 REQUIRETLS has no value" : NULL;
 }
 
 static const char *take_ret(struct smtp_server *s, struct span value,
@@ -121,6 +131,7 @@ static const struct param mail_params[] = {
 	{ "SIZE", always, take_size },
 	{ "BODY", with_8bitmime, take_body },
 	{ "SMTPUTF8", with_smtputf8, take_smtputf8 },
+	{ "REQUIRETLS", with_requiretls, take_requiretls },
 	{ "RET", with_dsn, take_ret },
 	{ "ENVID", with_dsn, take_envid },
 	{ "AUTH", with_auth, take_auth },

@@ -106,6 +106,7 @@ int incoming_sender(struct incoming *m, const struct envelope *e, struct err *er
 							  : SPAN("HDRS");
 	own->body_8bit = e->body_8bit;
 	own->smtputf8 = e->smtputf8 || addr_is_utf8(e->from);
+	own->requiretls = e->requiretls;
 	return 0;
 }
 
@@ -144,6 +145,7 @@ static void grant(struct incoming *m, const struct mail_wishes *w) {
 	struct envelope *e = &m->envelope;
 	e->priority = w->priority;
 	e->at_ms = w->at_ms;
+	e->requiretls |= w->require_tls;
 	snprintf(m->relay, sizeof(m->relay), "%s", m->host->client ? "" : w->relay);
 	e->relay = span_str(m->relay);
 }

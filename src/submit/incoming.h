@@ -48,7 +48,7 @@ void incoming_init(struct incoming *m, const struct submit_host *host, struct wa
 void incoming_release(struct incoming *m);
 /* Forgets the envelope and the content, and takes a new ID. */
 void incoming_clear(struct incoming *m);
-/* Copies from, ret, envid, body_8bit and smtputf8 of the envelope. */
+/* Copies from, ret, envid, body_8bit, smtputf8 and requiretls of the envelope. */
 int incoming_sender(struct incoming *m, const struct envelope *e, struct err *err);
 /* Adds a recipient; its spans are copied. */
 int incoming_recipient(struct incoming *m, const struct envelope_recipient *to,

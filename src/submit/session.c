@@ -237,6 +237,7 @@ static struct smtp_server *new_machine(const struct session_params *p) {
 		.smtputf8 = true,
 		.dsn = true,
 		.chunking = true,
+		.requiretls = true,
 		.lenient_newlines = p->lenient_newlines,
 	};
 	return smtp_server_new(&machine);

@@ -82,6 +82,7 @@ static void on_mail(struct session *s, const struct smtp_server_note *note) {
 		.envid = note->envid,
 		.body_8bit = note->body_8bit,
 		.smtputf8 = note->smtputf8,
+		.requiretls = note->requiretls,
 	};
 	session_forget(s);
 	session_client_known(s);

@@ -97,13 +97,13 @@ static struct tlspolicy_decision by_wish(const struct tlspolicy_query *q) {
 	return by_destination(q);
 }
 
-static bool is_verified(enum tlspolicy_level level) {
+bool tlspolicy_is_verified(enum tlspolicy_level level) {
 	return level == TLSPOLICY_VERIFY || level == TLSPOLICY_DANE || level == TLSPOLICY_PIN;
 }
 
 struct tlspolicy_decision tlspolicy_decide(const struct tlspolicy_query *q) {
 	struct tlspolicy_decision d = by_wish(q);
-	if (!q->requiretls || is_verified(d.level) || d.level == TLSPOLICY_WAIT ||
+	if (!q->requiretls || tlspolicy_is_verified(d.level) || d.level == TLSPOLICY_WAIT ||
 	    d.level == TLSPOLICY_REFUSE)
 		return d;
 	if (d.level == TLSPOLICY_CLEAR)

@@ -53,6 +53,8 @@ struct tlspolicy_decision {
 };
 
 struct tlspolicy_decision tlspolicy_decide(const struct tlspolicy_query *q);
+/* True when it says who the server must be. */
+bool tlspolicy_is_verified(enum tlspolicy_level level);
 /* "verified TLS", "no TLS" ... */
 const char *tlspolicy_level_name(enum tlspolicy_level level);
 const char *tlspolicy_source_name(enum tlspolicy_source source);

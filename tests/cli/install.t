@@ -25,6 +25,9 @@ done <<-'END'
 	755 usr/bin/send
 	755 usr/bin/mailq
 	755 usr/bin/nightmail
+	755 usr/bin/dns-check
+	755 usr/bin/header-trace
+	755 usr/bin/smtp-probe
 	755 usr/sbin/nightmaild
 	755 usr/sbin/sendmail
 	755 usr/libexec/nightmail
@@ -43,10 +46,15 @@ done <<-'END'
 	644 usr/share/doc/nightmail/nightmail.conf
 	644 usr/share/doc/nightmail/nightmail.apparmor
 	644 usr/share/man/man8/nightmaild.8
+	644 usr/share/man/man8/nightmail-resolve.8
+	644 usr/share/man/man1/smtp-probe.1
 	644 usr/share/man/man5/nightmail.conf.5
 	644 usr/share/bash-completion/completions/nightmail
 	644 usr/share/zsh/site-functions/_send
 	644 usr/share/fish/vendor_completions.d/mailq.fish
+	644 usr/share/bash-completion/completions/dns-check
+	644 usr/share/zsh/site-functions/_smtp-probe
+	644 usr/share/fish/vendor_completions.d/header-trace.fish
 END
 is "every manual page is there" \
 	"$(find "$root/usr/share/man" -type f | wc -l)" "$(find man -type f | wc -l)"

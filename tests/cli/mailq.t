@@ -33,7 +33,7 @@ ask() {
 	mq --json
 	is "$1: an object a line, with the members documented" \
 		"$(jq -c '(keys | join(" ")) + " / " + (.recipients[0] | keys | join(" "))' "$dir/out" | sort -u)" \
-		'"attempts created flags from id next reason recipients relay size state why / address reply state status"'
+		'"attempts created flags from id next priority reason recipients relay size state why / address reply state status"'
 	mq "$ending"
 	is "$1: an ending of an ID lists one" "$code $(printf '%s\n' "$out" | grep -c '^[0-9A-Z]')" '0 1'
 	mq list "$(echo "$ending" | tr 'A-V' 'a-v')"

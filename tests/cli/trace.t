@@ -278,6 +278,11 @@ ok(r.returncode in (0, 1, 2), 'a line of a megabyte is a hop like another', r.st
 r = trace('--json', text=b'Received: x\n' * 100000 + b'\n')
 ok(len(json.loads(r.stdout)['hops']) == 200, 'of a hundred thousand hops so many are shown')
 
+r = subprocess.run([TRACE, '--explain', 'tls.expired'], stdout=subprocess.PIPE)
+ok(r.returncode == 0 and b'expired' in r.stdout, '--explain tells what a finding means', r.stdout)
+r = subprocess.run([TRACE, '--explain', 'tls.expire'], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+ok(r.returncode == 64 and b'did you mean tls.expired' in r.stderr, 'or which one is near', r.stderr)
+
 # --- suites that other people wrote
 
 

@@ -239,7 +239,7 @@ def test_smtp_source():
 
 def test_postfix():
     import peers
-    if os.geteuid() != 0 or not os.path.exists(PEERS + '/ready'):
+    if os.geteuid() != 0 or not os.path.exists(PEERS + '/root.ready'):
         skip('Postfix', 'needs root and the peers')
         return
     peers.need()

@@ -209,6 +209,14 @@ def test_check():
     r = relay.run('nightmail', 'dkim', 'check', '--resolver', '127.0.0.1@%d' % server.port)
     ok(r.returncode == 0 and r.stdout.count(b'\nok') + r.stdout.startswith(b'ok') == 2,
        'dkim check compares the keys of the configuration with what is published', r)
+    path('r5/nightmail.conf', 'resolver = 127.0.0.1:%d\n' % server.port + read(relay.config), 0o644)
+    r = relay.run('nightmail', 'dkim', 'check')
+    ok(r.returncode == 0, 'and asks the resolver of the configuration', r)
+    relay.env['NIGHTMAIL_CONFIG'] = '/nonexistent/x.conf'
+    r = relay.run('nightmail', 'dkim', 'check', '--domain', 'home.example', '--selector', 'rsa', '--key',
+                  path('rsa.pem'), '--resolver', '127.0.0.1@%d' % server.port)
+    eq((r.returncode, r.stderr), (0, b''), 'keys that are named need no configuration')
+    relay.env['NIGHTMAIL_CONFIG'] = relay.config
     relay.configure(more=section(rsa=path('rsa.pem')).replace('selector = rsa', 'selector = rsa ed'))
     r = relay.run('nightmail', 'config', 'check')
     ok(r.returncode == 78 and b'2 selectors and 1 keys' in r.stderr,

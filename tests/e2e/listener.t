@@ -240,11 +240,13 @@ def test_rights():
     relay = Listening('login', tls, trust='no', port=sink.port)
     c = relay.client()
     ok('STARTTLS' in c.extensions and 'AUTH' not in c.extensions, 'in clear no login is offered')
+    ok('REQUIRETLS' not in c.extensions, 'nor REQUIRETLS')
     eq(c.ask('MAIL FROM:<a@b.c>'), (530, '5.7.0 STARTTLS first'), 'and nothing taken')
     eq(c.code('AUTH PLAIN AHByaW50ZXIAc2VjcmV0'), 502, 'nor a password')
     eq(c.starttls(), 220, 'TLS')
     eq(confined(relay, 'nightmail-sessi'), ['2'], 'the process behind it is confined')
-    ok('AUTH SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN' in c.extensions and 'STARTTLS' not in c.extensions,
+    ok('AUTH SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN' in c.extensions and 'STARTTLS' not in c.extensions and
+       'REQUIRETLS' in c.extensions,
        'offers logins', c.extensions)
     eq(c.ask('MAIL FROM:<a@b.c>'), (530, '5.7.0 AUTH first'), 'wants one')
     eq(c.code('AUTH PLAIN AHByaW50ZXIAd3Jvbmc='), 535, 'a wrong password')

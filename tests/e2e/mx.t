@@ -150,6 +150,7 @@ def test_sts():
     relay.waits_because(ascii_name, words, 'MTA-STS: a server that the policy does not name is not used')
     relay.waits_because(utf8_name, words, 'MTA-STS: also where the domain is written with U-labels')
     eq(len(one.received()), before, 'MTA-STS: nothing went there')
+    ok('works again' not in relay.words(), 'MTA-STS: and what does not work is not said to', relay.tail)
     relay.stop()
 
 

@@ -164,6 +164,7 @@ def days():
     more = '[notify]\ncommand = %s\nlast-resort = 3d\nqueue-age = 2d' % told.script
     relay.configure(port=1, queue='lifetime = 30d', more=more)
     relay.start()
+    relay.sendmail('root', text='Subject: Dump\n\n' + ('x' * 70 + '\n') * 300000)
     relay.sendmail('root', text='Subject: Disk\n\nFrom here on\nit fails.\n')
     relay.send('a@example.org')
     ok(until(lambda: told.of('relay-held')), 'the relay is held', relay.tail)
@@ -183,7 +184,7 @@ def days():
     relay.start()
     ok(relay.says('started'), 'once more')
     eq(open(box).read(), text, 'nothing is written twice')
-    eq(len(relay.files()), 2, 'and the messages wait on')
+    eq(len(relay.files()), 3, 'and the messages wait on, also one that no mailbox takes')
     relay.reported(relay.stop())
 
 

@@ -1,39 +1,53 @@
-"""Debian's Postfix and Dovecot, unpacked by tests/peers.sh, as the smarthost of a test. They run
-in a mount namespace of their own where their files lie over /usr, with users of their own in a
-private passwd; queue, sockets and log are in the test's directory, ports on 127.0.0.1 are chosen
-by the kernel. Nothing of the machine is changed."""
+"""Debian's Postfix and Dovecot, unpacked by tests/peers.sh, as the smarthost of a test; others lie
+beside them and are described by the test that has them. They run in a mount namespace of their
+own where their files lie over /usr, with users of their own in a private passwd; queue, sockets
+and log are in the test's directory, ports on 127.0.0.1 are chosen by the kernel. Nothing of the
+machine is changed."""
 import base64
 import email.policy
+import json
 import os
 import pwd
 import subprocess
 import time
 
-from system import DIR, PATIENCE, PEERS, Process, free_port, own_ca, path, read, skip_all, until
+from system import BUILD, DIR, PATIENCE, PEERS, Process, free_port, ok, own_ca, path, read, \
+    skip_all, until
 
-USERS = {'postfix': 64101, 'postdrop': 64102, 'dovecot': 64103, 'dovenull': 64104}
+USERS = {'postfix': 64101, 'postdrop': 64102, 'dovecot': 64103, 'dovenull': 64104,
+         'Debian-exim': 64105, 'opensmtpd': 64106, 'opensmtpq': 64107}
 QUEUES = 'active bounce corrupt defer deferred flush hold incoming maildrop private public saved trace'
 ENTER = '''set -e
-mount -t overlay overlay -o lowerdir="$1/root/usr:/usr" /usr
+mount -t overlay overlay -o lowerdir="$1:/usr" /usr
 mount --bind "$2/passwd" /etc/passwd
 mount --bind "$2/group" /etc/group
 shift 2
+while [ "$1" != -- ]; do
+	mount --bind "$1" "$2"
+	shift 2
+done
+shift
 exec "$@"
 '''
 
 
-def within(*command):
-    """The command line of a program that sees the peers' files."""
-    return ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', ENTER, 'sh', PEERS,
-            path('etc')] + list(command)
+def within(*command, peer='root', binds=()):
+    """The command line of a program that sees the peers' files, those of this one uppermost;
+    binds: (what, where) of more folders to lie over the machine's."""
+    layers = ':'.join('%s/%s/usr' % (PEERS, name) for name in dict.fromkeys((peer, 'root')))
+    return ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', ENTER, 'sh', layers,
+            path('etc')] + [p for bind in binds for p in bind] + ['--'] + list(command)
 
 
-def need():
-    """Skips the test where the peers cannot run."""
-    if not os.path.exists(PEERS + '/ready'):
-        skip_all("no peers: 'make peers' did not get them")
+def need(peer='root', program=''):
+    """Skips the test where the peers, and this one among them, cannot run."""
+    for name in ('root', peer):
+        if not os.path.exists('%s/%s.ready' % (PEERS, name)):
+            skip_all("no peers: 'make peers' did not get them")
+    if not os.path.exists('%s/%s/%s' % (PEERS, peer, program)):
+        skip_all("no %s among the peers: 'make peers' did not get it" % program)
     if os.geteuid() != 0:
-        skip_all('Postfix needs root for its own users')
+        skip_all('the peers need root for their own users')
     os.chmod(DIR, 0o711)
     known = {p.pw_name for p in pwd.getpwall()}
     with open('/etc/passwd') as f:
@@ -52,7 +66,25 @@ def need():
 
 def here():
     """True where need() does not skip."""
-    return os.path.exists(PEERS + '/ready') and os.geteuid() == 0 and not need()
+    return os.path.exists(PEERS + '/root.ready') and os.geteuid() == 0 and not need()
+
+
+def asked(*args):
+    """What smtp-probe --json says; asked.code is its exit status."""
+    r = subprocess.run([BUILD + '/smtp-probe', '--json', '--helo', 'client.example', *args],
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120,
+                       env=dict(os.environ, NIGHTMAIL_CONFIG='/nonexistent'))
+    asked.code, asked.errors = r.returncode, r.stderr.decode()
+    try:
+        return json.loads(r.stdout)
+    except ValueError:
+        ok(False, 'smtp-probe %s prints JSON' % ' '.join(args), r)
+        return {}
+
+
+def ids(answer, *severities):
+    """The findings of these severities."""
+    return sorted({f['id'] for f in answer.get('findings', []) if f['severity'] in severities})
 
 
 def jwt_passdb(key):
@@ -130,11 +162,39 @@ def once(settings):
         if line.strip()).items())
 
 
-class Postfix(Process):
+def maildir(folder):
+    """[message] of a maildir, oldest first."""
+    new = path(folder) + '/new'
+    names = sorted(os.listdir(new), key=lambda n: os.stat(new + '/' + n).st_mtime_ns) \
+        if os.path.isdir(new) else []
+    found = []
+    for name in names:
+        with open(new + '/' + name, 'rb') as f:
+            found.append(email.message_from_bytes(f.read(), policy=email.policy.default))
+    return found
+
+
+class Smarthost(Process):
+    """A server that puts all mail into the maildir self.box; the envelope of a message is in the
+    header that it adds: Return-Path and Delivered-To."""
+
+    def mail(self):
+        """[message] as delivered, oldest first."""
+        return maildir(self.box)
+
+    def about(self, subject, count=1, seconds=PATIENCE):
+        """The count messages with this subject, once they came."""
+        def some():
+            return [m for m in self.mail() if m['Subject'] == subject]
+        until(lambda: len(some()) >= count, seconds)
+        return some()
+
+
+class Postfix(Smarthost):
     """A smarthost with STARTTLS that wants a login and puts all mail into one maildir."""
 
     def __init__(self, sasl, more=''):
-        self.port = free_port()
+        self.port, self.box = free_port(), 'postfix/box'
         self.ca, cert, key = own_ca('localhost')
         home = path('postfix')
         path('postfix/etc/main.cf', once('''
@@ -190,21 +250,3 @@ class Postfix(Process):
 
     def words(self):
         return read('postfix/log') + read('master.log')
-
-    def mail(self):
-        """[message] as delivered, oldest first; Return-Path and Delivered-To are the envelope."""
-        box = path('postfix/box/new')
-        names = sorted(os.listdir(box), key=lambda n: os.stat(box + '/' + n).st_mtime_ns) \
-            if os.path.isdir(box) else []
-        found = []
-        for name in names:
-            with open(box + '/' + name, 'rb') as f:
-                found.append(email.message_from_bytes(f.read(), policy=email.policy.default))
-        return found
-
-    def about(self, subject, count=1, seconds=PATIENCE):
-        """The count messages with this subject, once they came."""
-        def some():
-            return [m for m in self.mail() if m['Subject'] == subject]
-        until(lambda: len(some()) >= count, seconds)
-        return some()

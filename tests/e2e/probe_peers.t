@@ -1,34 +1,15 @@
 #!/usr/bin/env python3
 """smtp-probe against a real Postfix with STARTTLS and SASL, and against our own listener."""
-import json
 import os
-import subprocess
 import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from system import *  # noqa: E402
 import peers  # noqa: E402
+from peers import asked, ids  # noqa: E402
 
 peers.need()
-
-
-def asked(*args):
-    r = subprocess.run([BUILD + '/smtp-probe', '--json', '--helo', 'client.example', *args],
-                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120,
-                       env=dict(os.environ, NIGHTMAIL_CONFIG='/nonexistent'))
-    asked.code, asked.errors = r.returncode, r.stderr.decode()
-    try:
-        return json.loads(r.stdout)
-    except ValueError:
-        ok(False, 'smtp-probe %s prints JSON' % ' '.join(args), r)
-        return {}
-
-
-def ids(answer, *severities):
-    return sorted({f['id'] for f in answer.get('findings', []) if f['severity'] in severities})
-
-
 dovecot = peers.Dovecot(alice='sesame')
 postfix = peers.Postfix(dovecot.socket)
 there = ['127.0.0.1:%d' % postfix.port, '--ca-file', postfix.ca, '--verify-name', 'localhost']

@@ -46,6 +46,8 @@ def quota():
                         'quota: mailq says what the others wait for')
     ok(b'10 a day, free again at 00:00' in relay.run('nightmail', 'status').stdout,
        'quota: and so does status', relay.run('nightmail', 'status').stdout)
+    ok(b'waits: 10 a day, free' in relay.run('nightmail', '--plain').stdout,
+       'quota: and the dashboard', relay.run('nightmail', '--plain').stdout)
     eq([m['state'] for m in relay.queue()], ['deferred'] * 4, 'quota: four are deferred')
     eq(sum(m['attempts'] for m in relay.queue()), 0, 'quota: and were not tried')
     eq(relay.stop(), 0, 'quota: the relay stops')
@@ -61,6 +63,34 @@ def quota():
     eq(sent_times(sink), 13, 'quota: each once')
     relay.reported(relay.stop())
     sink.stop()
+
+
+def of_one_relay():
+    """Who waits for the quota of one relay keeps nobody waiting whose mail goes another way."""
+    sink, office = Sink(name='one'), Sink(name='office')
+    quota, more = 'quota = 1/d', '''
+[relay office]
+host = 127.0.0.1
+port = %d
+tls = none
+%%s
+[route lan]
+recipient = *@lan.example
+relay = office
+''' % office.port
+    relay = Noon('one', port=sink.port, more=more % quota)
+    relay.send('a@lan.example')
+    office.got(1, 'relays: the quota of one is used up')
+    both = relay.send('x@lan.example', 'b@example.org')
+    sink.got(1, 'relays: by the other one mail goes on')
+    relay.waits_because(both, 'waits for the quota of relay office', 'relays: and the rest waits')
+    eq(len(office.received()), 1, 'relays: nothing more has left by the first')
+    relay.configure(port=sink.port, more=more % '')
+    eq(relay.run('nightmail', 'reload').returncode, 0, 'relays: without a quota')
+    relay.is_empty('relays: the rest leaves')
+    eq(sorted(r['address'] for e, _ in sink.received() + office.received() for r in e['to']),
+       ['a@lan.example', 'b@example.org', 'x@lan.example'], 'relays: each once')
+    relay.reported(relay.stop())
 
 
 def refused_is_free():
@@ -91,7 +121,7 @@ def rate():
     first = relay.send('a@example.org')
     ok(until(lambda: not relay.message(first)), 'rate: one an hour goes at once', relay.tail)
     second = relay.send('b@example.org')
-    relay.waits_because(second, 'waits for the rate of relay default: 1 every 3600 s',
+    relay.waits_because(second, 'waits for the rate of relay default: 1 every 1 h',
                         'rate: the second waits')
     relay.stop(signal.SIGKILL)
     relay.start()
@@ -125,6 +155,7 @@ def domains():
 
 
 quota()
+of_one_relay()
 refused_is_free()
 rate()
 domains()

@@ -147,6 +147,33 @@ relay = busy
     relay.stop()
 
 
+def test_lifetime_hold():
+    """What a route holds for a person is not returned because another recipient's time is over."""
+    first, busy = Sink(name='h4'), Sink('--reply', 'rcpt=450 4.2.0 busy', name='h5')
+    relay = Relay('h6', port=first.port, queue='lifetime = 3s\nwarning = never', more='''
+[relay busy]
+host = 127.0.0.1
+port = %d
+tls = none
+[route busy]
+recipient = *@busy.example
+relay = busy
+[relay stop]
+host = hold: the boss looks at it first
+[route c]
+recipient = *@stop.example
+relay = stop
+''' % busy.port)
+    one = relay.send('s@stop.example', 'b@busy.example', sender='alice@x.example')
+    first.got(1, 'lifetime: who is too late comes back')
+    told = [text for e, text in first.received() if not e['from']]
+    ok(told and 'b@busy.example' in told[0] and 'Final-Recipient: rfc822; s@' not in told[0],
+       'lifetime: who is held by a route does not', told)
+    ok(until(lambda: (relay.message(one) or {}).get('state') == 'held'), 'lifetime: that is held then',
+       lambda: '%s\n%s' % (relay.message(one), relay.tail()))
+    relay.stop()
+
+
 WORDS = '''
 [relay none]
 host = discard:
@@ -221,6 +248,7 @@ test_held()
 test_reload()
 test_alias()
 test_lifetime()
+test_lifetime_hold()
 test_words()
 test_hosts()
 test_loop()

@@ -87,6 +87,67 @@ eq(resumed(relay)[3:], [False], 'under another policy a session begins anew')
 eq(resumed(relay)[4:], [True], 'and is resumed under that')
 relay.stop()
 
+# --- REQUIRETLS
+
+
+def strict(relay, *to):
+    return relay.send(*to, args=['--require-tls'])
+
+
+def bounced(relay, m):
+    return until(lambda: relay.results(m, 'bounced'))
+
+
+able = Sink('--tls', path('tls'), '--requiretls', name='able')
+relay = Relay('strict', port=able.port, tls='starttls', ca=CA, host='localhost')
+strict(relay, 'a@x.lab')
+relay.send('b@x.lab')
+able.got(2, 'a server that is verified and offers REQUIRETLS gets such a message')
+eq(sorted((e['to'][0]['address'], e['requiretls']) for e, _ in able.received()),
+   [('a@x.lab', True), ('b@x.lab', False)], 'and is told which one it is')
+relay.sendmail('by-header@x.lab', text='X-Nightmail: tls=required\nSubject: x\n\nHello.\n')
+able.got(3, 'programs can ask for it by a header field')
+eq([e['requiretls'] for e, _ in able.received()[2:]], [True], 'which counts as much')
+relay.configure(port=sink.port, tls='starttls', ca=CA, host='localhost')
+relay.run('nightmail', 'reload')
+before = len(sink.received())
+m = strict(relay, 'c@x.lab')
+relay.send('d@x.lab')
+ok(bounced(relay, m), 'one that does not offer it: the message fails', relay.tail)
+eq([f['dsn'] for f in relay.results(m, 'bounced')], ['5.7.30'], 'with the status of RFC 8689')
+until(lambda: len(sink.received()) > before)
+eq([e['to'][0]['address'] for e, _ in sink.received()[before:]], ['d@x.lab'],
+   'other mail goes there all the same')
+relay.configure(port=able.port, tls='opportunistic', ca=CA, host='localhost')
+relay.run('nightmail', 'reload')
+before = len(able.received())
+relay.send('e@x.lab')
+strict(relay, 'f@x.lab')
+relay.send('g@x.lab')
+until(lambda: len(able.received()) >= before + 3)
+eq(sorted((e['to'][0]['address'], e['requiretls']) for e, _ in able.received()[before:]),
+   [('e@x.lab', False), ('f@x.lab', True), ('g@x.lab', False)],
+   'with opportunistic TLS it gets a verified connection')
+alien = own_ca('stranger')[0]
+relay.configure(port=able.port, tls='opportunistic', ca=alien, host='localhost')
+relay.run('nightmail', 'reload')
+before = len(able.received())
+m = strict(relay, 'h@x.lab')
+relay.send('i@x.lab')
+relay.waits_because(m, 'certificate', 'where nobody is verified it waits')
+until(lambda: len(able.received()) > before)
+eq([e['to'][0]['address'] for e, _ in able.received()[before:]], ['i@x.lab'],
+   'and other mail does not')
+relay.configure(port=able.port, tls='none', host='localhost')
+relay.run('nightmail', 'reload')
+relay.run('mailq', 'flush')
+relay.waits_because(m, 'requires TLS', 'without TLS as well')
+relay.configure(port=able.port, tls='starttls', ca=CA, host='localhost')
+relay.run('nightmail', 'reload')
+relay.run('mailq', 'flush')
+ok(until(lambda: relay.results(m, 'sent')), 'until the relay is verified', relay.tail)
+relay.stop()
+
 # --- DANE
 
 if not all(shutil.which(p) or os.path.exists('/usr/sbin/' + p)
@@ -120,6 +181,7 @@ sts MX 10 mx5
 _mta-sts.sts TXT "v=STSv1; id=1;"
 mta-sts.sts A 127.0.0.9
 alien MX 10 mx5
+foreign MX 10 mx.good.lab.
 _mta-sts.alien TXT "v=STSv1; id=1;"
 mta-sts.alien A 127.0.0.9
 ''' % {'port': sink.port, 'clear': plain.port, 'key': KEY.hex(), 'other': '00' * 32}
@@ -137,6 +199,19 @@ class Direct(Relay):
         path(os.path.relpath(self.config, DIR), TOP + text, 0o644)
 
 
+def vouched(domain, pattern, name):
+    """What becomes of a message with REQUIRETLS for the servers of a domain."""
+    m = strict(relay, 'strict@' + domain)
+    ok(until(lambda: re.search(pattern, relay.words()[len(seen):] + relay.why(m))), name,
+       lambda: relay.why(m) + relay.tail())
+
+
+relay = Direct('vouched', host='mx:', port=sink.port, tls=None, ca=CA)
+seen = relay.words()
+vouched('good.good.lab', 'status=bounced dsn=5.7.30', 'REQUIRETLS: a server with DANE is asked')
+vouched('good.plain.lab', 'neither DNSSEC nor MTA-STS',
+        'REQUIRETLS: a name that nobody vouches for is not used')
+relay.stop()
 relay = Direct('direct', host='mx:', port=sink.port, tls=None, ca=CA)
 before = len(sink.received())
 sent = {d: relay.send('a@%s.good.lab' % d) for d in
@@ -166,6 +241,17 @@ relay.configure(host='mx5.good.lab', port=sink.port, tls='dane', ca=stranger)
 relay.run('nightmail', 'reload')
 m = relay.send('b@x.lab')
 ok(log_has(relay, 'no TLSA record'), 'tls = dane: one without waits', relay.tail)
+relay.stop()
+relay = Direct('led', host='mx:foreign.good.lab', port=sink.port, tls='dane', ca=stranger)
+relay.send('a@x.lab')
+relay.is_empty('tls = dane: a server that a signed zone names is used')
+relay.configure(host='mx:foreign.plain.lab', port=sink.port, tls='dane', ca=stranger)
+relay.run('nightmail', 'reload')
+before = len(sink.received())
+m = relay.send('b@x.lab')
+ok(log_has(relay, 'not found by DNSSEC'), 'tls = dane: one that anybody may have named is not',
+   relay.tail)
+eq(len(sink.received()), before, 'tls = dane: and gets nothing')
 relay.stop()
 
 # --- MTA-STS: its server must be at port 443 of an address that nobody else has

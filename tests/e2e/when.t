@@ -126,6 +126,12 @@ def chosen_relay():
     r = relay.run('mailq', 'edit', third, '--relay', 'offce')
     ok(r.returncode and b'no [relay offce]' in r.stderr + r.stdout,
        'relay: an edit cannot invent one', r)
+    fourth = relay.send('d@example.org', args=['--at', '+3d', '--relay', 'office', '--priority', 'low'])
+    shown = relay.run('mailq', 'show', fourth).stdout
+    ok(re.search(br'^relay +office$', shown, re.M) and re.search(br'^priority +low$', shown, re.M),
+       'relay: show tells both wishes', shown)
+    ok(b'\npriority' not in relay.run('mailq', 'show', third).stdout, 'relay: and none that is usual')
+    eq(relay.run('mailq', 'delete', fourth).returncode, 0, 'relay: it is deleted')
     eq(relay.run('mailq', 'edit', third, '--relay', 'office', '--at', 'now').returncode, 0,
        'relay: a message that waits is given another relay and time')
     relay.is_empty('relay: and leaves at once')

@@ -118,16 +118,17 @@ static void test_own(void) {
 		       SPAN(" priority=low\r\n\tat=2026-11-23T08:00:00+01:00 relay=office.2"),
 		       NOW * 1000, &err),
 	       0, "our own field is read, also when it is folded: %s", err.msg);
-	is_int(wishes_take(&w, SPAN("X-Nightmail"), SPAN("relay=other"), NOW * 1000,
-			   &err),
+	is_int(wishes_take(&w, SPAN("X-Nightmail"), SPAN("relay=other TLS=required"),
+			   NOW * 1000, &err),
 	       0, "a second one");
 	wishes_add_field(&out, &w);
 	is_str(buf_str(&out),
-	       "X-Nightmail: priority=low at=2026-11-23T08:00:00+01:00 relay=office.2\r\n",
+	       "X-Nightmail: priority=low at=2026-11-23T08:00:00+01:00 relay=office.2 "
+	       "tls=required\r\n",
 	       "adds what is not said yet, and it is written as it was read");
 	static const char *const bad[] = {
 		"priority=urgent", "at=never", "relay=a/b", "relay=", "high",
-		"colour=red",      "at="
+		"colour=red",      "at=",        "tls=never"
 	};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		is_int(wishes_take(&w, SPAN("X-Nightmail"), span_str(bad[i]), NOW * 1000,

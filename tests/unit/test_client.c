@@ -142,6 +142,8 @@ static void transaction(struct player *p, struct span words) {
 			t->body_8bit = true;
 		else if (span_eq(w, SPAN("utf8")))
 			t->smtputf8 = true;
+		else if (span_eq(w, SPAN("requiretls")))
+			t->requiretls = true;
 		else if (span_take_lit(&w, SPAN("ret=")))
 			t->ret = w;
 		else if (span_take_lit(&w, SPAN("envid=")))

@@ -42,13 +42,41 @@ static int keep(const char *name, const char *const pieces[], size_t n) {
 	return m ? maildir_commit(m, &err) : -1;
 }
 
+/* Folders that got a new name and were not synced since. */
+static ino_t unsynced[8];
+static size_t unsynced_count;
+
+static void note(void *ctx, const struct file_event *ev, int result) {
+	struct stat st;
+	(void)ctx;
+	if (result < 0)
+		return;
+	if (ev->op == FILE_MKDIR && unsynced_count < 8 &&
+	    (ev->dirfd >= 0 ? fstat(ev->dirfd, &st) : stat(root, &st)) == 0)
+		unsynced[unsynced_count++] = st.st_ino;
+	for (size_t i = 0; ev->op == FILE_FSYNC && fstat(ev->fd, &st) == 0 && i < unsynced_count;)
+		if (unsynced[i] == st.st_ino)
+			unsynced[i] = unsynced[--unsynced_count];
+		else
+			i++;
+}
+
+static void check_made(void) {
+	static const struct file_hook hook = { .done = note };
+	struct err err = ERR_INIT;
+	file_set_hook(&hook);
+	is_int(maildir_make(box, &err), 0, "a maildir is made %s", err.msg);
+	is_int((long)unsynced_count, 0, "its folders outlive a power cut");
+	file_set_hook(NULL);
+}
+
 static void check_files(void) {
 	static const char *const pieces[] = { "Subject: x\r", "\n\r\n.dot\r\nlone \r", "cr\r\n", "end\r" };
 	AUTO_BUF struct buf text = BUF_INIT(1000);
 	struct err err = ERR_INIT;
 	char path[128];
 	struct stat st;
-	is_int(maildir_make(box, &err), 0, "a maildir is made %s", err.msg);
+	check_made();
 	is_int(maildir_make(box, &err), 0, "and may be there already");
 	is_int(keep("1.a_1.host", pieces, 4), 0, "a message is kept");
 	snprintf(path, sizeof(path), "%s/new/1.a_1.host", box);

@@ -60,6 +60,7 @@ static const struct {
 	{ "another key", "GET /?xcode=x HTTP/1.1\r\n", NULL },
 	{ "a percent sign alone", "GET /?code=% HTTP/1.1\r\n", NULL },
 	{ "a NUL", "GET /?code=a%00b HTTP/1.1\r\n", NULL },
+	{ "a control character", "GET /?code=a\tb HTTP/1.1\r\n", NULL },
 	{ "another method", "POST /?code=x HTTP/1.1\r\n", NULL },
 	{ "half a line", "GET /?code=x", NULL },
 };

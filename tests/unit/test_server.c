@@ -43,6 +43,8 @@ static void on_envelope(struct caller *c, const char *name,
 		buf_addf(b, " size=%d", (int)n->size);
 	if (n->body_8bit)
 		buf_adds(b, " 8bit");
+	if (n->requiretls)
+		buf_adds(b, " requiretls");
 	if (n->smtputf8)
 		buf_adds(b, " utf8");
 	field(b, "ret", n->ret);
@@ -576,6 +578,29 @@ static void test_tls(void) {
 	caller_release(&c);
 }
 
+static void test_requiretls(void) {
+	struct smtp_server_params params = usual;
+	struct caller c;
+	params.requiretls = true;
+	caller_init(&c, &params);
+	buf_reset(&c.said);
+	feed(&c, SPAN(HELLO "MAIL FROM:<a@b.c> REQUIRETLS\r\nSTARTTLS\r\n"), 1);
+	is_str(buf_str(&c.said),
+	       HELLO_OK "555 5.5.4 unknown parameter\r\n220 2.0.0 go ahead\r\n",
+	       "in clear REQUIRETLS is neither offered nor taken");
+	smtp_server_tls_done(c.s);
+	buf_reset(&c.said);
+	buf_reset(&c.events);
+	feed(&c, SPAN(HELLO "MAIL FROM:<a@b.c> REQUIRETLS=1\r\nMAIL FROM:<a@b.c> requiretls\r\n"
+			    "RSET\r\nMAIL FROM:<>\r\n"), 1);
+	ok(strstr(buf_str(&c.said), "250-REQUIRETLS\r\n") &&
+		   strstr(buf_str(&c.said), "501 5.5.4 REQUIRETLS has no value\r\n" OK_MAIL),
+	   "under TLS it is, without a value");
+	is_str(buf_str(&c.events), " HELO=me;MAIL a@b.c requiretls;RESET;MAIL ;",
+	       "and told for the message that has it");
+	caller_release(&c);
+}
+
 static void test_bare(void) {
 	static const struct smtp_server_params params = {
 		.host = "mx.example",
@@ -639,6 +664,7 @@ int main(void) {
 	test_refused_chunks();
 	test_lenient();
 	test_tls();
+	test_requiretls();
 	test_bare();
 	test_secrets();
 	return done_testing();

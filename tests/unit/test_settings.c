@@ -895,6 +895,22 @@ static void test_limits(void) {
 	is_int((int64_t)s.relay_count, CONFIG_RELAYS_MAX, "64 are there");
 	config_release(&s);
 
+	for (int routes = 8; routes <= 16; routes += 8) {
+		buf_reset(&text), buf_reset(&errors);
+		buf_adds(&text, DEFAULT);
+		for (int i = 0; i < routes; i++) {
+			buf_addf(&text, "[route r%d]\nrelay = default\nrecipient =", i);
+			for (int k = 0; k < 100; k++)
+				buf_addf(&text, " *@some-domain-%d.example", i * 100 + k);
+			buf_adds(&text, "\n");
+		}
+		is_int(load_text(buf_str(&text), &s, &errors), routes == 8 ? 0 : -1,
+		       "%d routes with 100 domains each", routes);
+		config_release(&s);
+	}
+	ok(strstr(buf_str(&errors), "[route] sections are too long together"),
+	   "more than a worker can be told of");
+
 	buf_reset(&text), buf_reset(&errors);
 	while (text.len <= CONFIG_FILE_SIZE_MAX)
 		buf_adds(&text, "# comment\n");
