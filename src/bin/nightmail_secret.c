@@ -96,7 +96,8 @@ static SecretItem *find(SecretService *s, GHashTable *attributes, const char *en
 			"the keyring is locked, so it cannot be told whether there is an entry "
 			"%.64s: it opens when its owner logs in", entry);
 	else if (!item)
-		err_set(err, ERR_MISSING, "the keyring has no entry %.64s", entry);
+		err_set(err, ERR_MISSING,
+			"the keyring has no entry %.64s; nightmail secret set makes it", entry);
 	else if (secret_item_get_locked(item))
 		err_set(err, ERR_DENIED,
 			"the keyring is locked (it has an entry %.64s): it opens when its owner "

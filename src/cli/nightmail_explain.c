@@ -169,7 +169,11 @@ static void print_recipient(const struct fate *f) {
 }
 
 static void print_login(const struct config_relay *r) {
-	printf("tls      %s\n", tls_words[r->tls]);
+	bool published = r->tls == CONFIG_TLS_OPPORTUNISTIC &&
+			 config_way(r, NULL) == CONFIG_WAY_MX;
+	printf("tls      %s\n", published ? "by STARTTLS where it is offered; verified where the "
+					     "domain publishes TLSA records or MTA-STS"
+					   : tls_words[r->tls]);
 	if (r->ca && r->tls != CONFIG_TLS_NONE) {
 		fputs("         trusting ", stdout);
 		term_print(stdout, span_str(r->ca));
@@ -190,7 +194,7 @@ static void print_login(const struct config_relay *r) {
 
 static void print_way(const struct explain_way *w, bool several) {
 	explain_way_print(w, several);
-	if (config_way(w->relay, NULL) < CONFIG_WAY_MAILDIR)
+	if (config_way(w->relay, NULL) < CONFIG_WAY_MAILDIR && w->result != TARGET_REFUSED)
 		print_login(w->relay);
 }
 

@@ -122,15 +122,21 @@ static enum finding_severity certificate_matters(const struct judge *j) {
 	return FINDING_INFO;
 }
 
+/* Mail between sites needs TLS less than a login does; LMTP stays within one, and a socket within
+ * the machine. */
 static void judge_offer(struct judge *j) {
 	const struct probe_ehlo *e = &j->r->before;
-	bool wanted = j->run->p->tls != PROBE_TLS_NONE && j->run->p->tls != PROBE_TLS_IMPLICIT;
-	if (!e->seen || e->ext.starttls || !wanted || !j->t->host[0])
+	enum probe_tls tls = j->run->p->tls;
+	if (!e->seen || e->ext.starttls || tls == PROBE_TLS_NONE || tls == PROBE_TLS_IMPLICIT)
 		return;
-	finding_add(j->f, "tls.not_offered", j->mx && j->run->p->tls != PROBE_TLS_STARTTLS
-						     ? FINDING_WARN
-						     : FINDING_FAIL,
-		    j->name, "STARTTLS is not offered");
+	bool must = tls == PROBE_TLS_STARTTLS;
+	if (!must && !j->t->host[0])
+		return;
+	enum finding_severity by_role = j->run->p->lmtp ? FINDING_INFO
+					: j->mx		? FINDING_WARN
+							: FINDING_FAIL;
+	finding_add(j->f, "tls.not_offered", must ? FINDING_FAIL : by_role, j->name,
+		    "STARTTLS is not offered");
 }
 
 static void judge_handshake(struct judge *j) {

@@ -106,8 +106,13 @@ static void why_dead(struct buf *out, const struct view *v) {
 static void why_held(struct buf *out, const struct view *v) {
 	const struct journal_recipient *r = spokesman(&v->m->journal);
 	if (r && strcmp(v->m->journal.hold_reason, JOURNAL_ROUTE) == 0) {
+		struct span words = r->last.reply;
+		struct mail_status status;
+		/* its code is ours, and tells people nothing */
+		if (!mail_status_take(&words, &status) || !span_take_char(&words, ' '))
+			words = r->last.reply;
 		buf_adds(out, "held by its route: ");
-		buf_add(out, span_head(r->last.reply, REPLY_SHOWN));
+		buf_add(out, span_head(words, REPLY_SHOWN));
 		buf_adds(out, "; with another route 'nightmail reload' lets it go");
 		return;
 	}

@@ -89,6 +89,7 @@ explain --user 4242 root 'bob@[192.0.2.1]' cat@none.example dog@x.example
 like 'a route is told with its rule' "$out" \
 	'^relay    office to \[192.0.2.1\], for bob@\[192.0.2.1\]: \[route lan\]: recipient = \*@\[192.0.2.1\]$'
 like 'and where it leads' "$out" '^hosts    192.0.2.1, port 25: 192.0.2.1$'
+like 'servers of others are verified where they ask for it' "$out" '^tls  .*where the domain publishes TLSA'
 like 'what is no server says what becomes of mail' "$out" '^way      returned to the sender: not here$'
 is 'and that a recipient will not get it exits 1' "$code" 1
 like 'routes may ask for the user' "$out" 'relay    none, for cat@none.example: \[route me\]'

@@ -53,7 +53,8 @@ def trouble():
 def test_delivery(kind, ann, ben, cat):
     """Two of three exist; then cat's mailbox is full, and has room again."""
     address = {name: name + '@mail.example' for name in (ann, ben, cat)}
-    one = relay.send(address[ann], 'nobody@mail.example', address[ben], subject='three', body='.\nx\n')
+    one = relay.send(address[ann], 'nobody@mail.example', address[ben], subject='three',
+                     body='.\nx\n')
     ok(until(lambda: len(relay.results(one)) >= 3), kind + ': each recipient has a result', trouble)
     eq({f['to']: (f['status'], f['dsn']) for f in relay.results(one)},
        {address[ann]: ('sent', '2.0.0'), address[ben]: ('sent', '2.0.0'),
@@ -79,11 +80,14 @@ def test_delivery(kind, ann, ben, cat):
        kind + ': everybody has it once')
 
 
-def test_probe(*there):
-    a = asked(*there, '--lmtp', '-f', 'a@home.example', '-t', 'ann@mail.example')
-    eq((ids(a, 'fail'), len(a['servers'][0]['rcpt'])), ([], 1),
-       'smtp-probe --lmtp: nothing is wrong')
-    a = asked(*there, '--lmtp', '-f', 'a@home.example', '-t', 'nobody@mail.example')
+def test_probe(there):
+    a = asked(there, '--lmtp', '-f', 'a@home.example', '-t', 'ann@mail.example')
+    eq((ids(a, 'fail', 'warn'), asked.code), ([], 0), 'smtp-probe --lmtp: nothing is wrong')
+    ok([r for r in a['servers'][0]['rcpt'] if '250' in str(r)], 'smtp-probe --lmtp: the recipient '
+       'is taken', a['servers'][0])
+    a = asked(there, '--lmtp', '--tls')
+    eq(ids(a, 'fail'), ['tls.not_offered'], 'smtp-probe --lmtp --tls: no TLS is told')
+    a = asked(there, '--lmtp', '-f', 'a@home.example', '-t', 'nobody@mail.example')
     eq((ids(a, 'fail'), asked.code), (['rcpt.rejected'], 2),
        'smtp-probe --lmtp: a recipient who does not exist is told')
 
@@ -105,5 +109,6 @@ relay = Relay('port', host='lmtp:127.0.0.1:%d' % port, tls=None, port=None, more
 test_delivery('port', 'ann2', 'ben2', 'cat2')
 home.got(2, 'port: the sender is told')
 relay.stop()
-test_probe('127.0.0.1:%d' % port)
+for there in ('127.0.0.1:%d' % port, sock):
+    test_probe(there)
 done()

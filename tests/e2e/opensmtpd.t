@@ -15,7 +15,8 @@ peers.need('opensmtpd', 'usr/sbin/smtpd')
 
 
 class OpenSMTPD(peers.Smarthost):
-    """Takes mail for r0 to r59@example.org and alice@home.example. Its folders below /var and /run are compiled in."""
+    """Takes mail for r0 to r59@example.org and alice@home.example. The places of its folders below
+    /var and /run are compiled in."""
 
     def __init__(self):
         self.port, self.box = free_port(), 'opensmtpd/box'

@@ -282,7 +282,10 @@ _25._tcp.mx-rollover TLSA 3 1 1 %s
 _25._tcp.mx-rollover TLSA 3 1 1 %s
 _25._tcp.mx-mismatch TLSA 3 1 1 %s
 _25._tcp.mx-unusable TLSA 1 0 1 %s
-''' % (key, other, key, other, other)
+_%d._tcp.mx TLSA 3 1 1 %s
+zero MX 0 mx
+zero MX 7 mx-none
+''' % (key, other, key, other, other, sink.port, key)
     nsd = names.Nsd(names.Zone('good.lab', ZONE, 'good'), names.Zone('plain.lab', ZONE))
     DNS = ['--resolver', nsd.server, '--trust-anchor', nsd.anchor, '--connect',
            '127.0.0.1:%d' % sink.port, '--starttls', '--ca-file', CA, '--helo', 'a.b']
@@ -302,6 +305,8 @@ _25._tcp.mx-unusable TLSA 1 0 1 %s
        a['findings'])
     a = asked('--mx', 'good.plain.lab', '--dane', *DNS)
     eq(a['dane']['status'], 'none', 'DANE: an unsigned zone has none')
+    probe('no\033[31mhost', '--resolver', nsd.server)
+    ok('\033' not in probe.out, 'what was asked for is shown safely', probe.out)
     a = asked('--mx', 'null.good.lab', *DNS, code=2)
     ok(a['null_mx'] and ids(a, 'fail') == ['conn.null_mx'], 'a null MX is told')
     a = asked('--mx', 'absent.good.lab', *DNS, code=2)
@@ -309,6 +314,14 @@ _25._tcp.mx-unusable TLSA 1 0 1 %s
     probe('--mx', 'two.good.lab', *DNS)
     ok(probe.out.count('127.0.0.1') >= 2 and 'POLICY' in probe.out, 'all servers stand in a table',
        probe.out)
+    probe('--mx', 'zero.good.lab', *DNS[:-2], '--helo', 'bare')
+    ok(re.search('^  0 +mx.good.lab .*\n  7 +mx-none', probe.out, re.M), 'with preferences, 0 as well',
+       probe.out)
+    eq(probe.out.count('no full'), 1, 'our own name is no host name: told once')
+    a = asked('--mx', 'good.good.lab', '--resolver', nsd.server, '--trust-anchor', nsd.anchor, '-p',
+              str(sink.port), '--dane', '--helo', 'a.b', code=0)
+    eq((a['dane']['status'], a['tls']['verified'], ids(a, 'fail')), ('verified', False, []),
+       'DANE: who signed a certificate that matches does not matter, at any port')
     a = asked('--mx', 'two.good.lab', '--first', *DNS)
     eq([s['connected'] for s in a['servers']], [True, False], '--first stops at the first')
 else:

@@ -209,7 +209,7 @@ def test_words():
        relay.tail)
     m = relay.message(one) or {}
     eq(m.get('reason'), 'route', 'words: by its route')
-    ok(re.match('held by its route: .*the boss looks', m.get('why', '')), 'words: as mailq says', m)
+    ok(re.match('held by its route: the boss looks', m.get('why', '')), 'words: as mailq says', m)
     ok('the boss looks at it first' in json.dumps(m), 'words: with its reason', m)
     relay.configure(port=sink.port)
     relay.run('nightmail', 'reload')
