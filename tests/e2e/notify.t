@@ -119,6 +119,35 @@ def queue_size():
     relay.reported(relay.stop())
 
 
+def other_kinds():
+    """What is late, what waits for a quota, a disk without room; on the desktop too."""
+    told, shown = Told('kinds'), path('kinds/shown')
+    path('kinds/bin/notify-send', '#!/bin/sh\nprintf "%%s\\n" "$*" >>%s\n' % shown, 0o700)
+    sink = Sink('--reply', 'rcpt:late@example.org=450 4.2.2 full', name='kinds')
+    more = '[notify]\ncommand = %s\ndesktop = yes' % told.script
+    relay = Relay('kinds', start=False)
+    relay.env['PATH'] = path('kinds/bin') + ':' + os.environ['PATH']
+    relay.configure(port=sink.port, queue='warning = 1s', quota='1/d', more=more)
+    relay.start()
+    relay.send('late@example.org')
+    ok(until(lambda: told.of('delayed')), 'mail that is late is told', relay.tail)
+    ok(until(lambda: 'late' in read('kinds/shown')), 'and shown on the desktop',
+       lambda: read('kinds/shown'))
+    for n in range(3):
+        relay.send('a@example.org', subject=str(n))
+    ok(until(lambda: len(sink.received()) == 1), 'the quota is used up', relay.tail)
+    relay.reported(relay.stop())
+    relay.start()
+    ok(until(lambda: told.of('quota'), 60 + PATIENCE), 'mail that waits for a quota is told',
+       relay.tail)
+    relay.reported(relay.stop())
+    relay.configure(port=sink.port, queue='reserve = 1000G', quota='1/d', more=more)
+    relay.start()
+    ok(until(lambda: told.of('disk'), 60 + PATIENCE), 'a disk without room is told', relay.tail)
+    relay.reported(relay.stop())
+    sink.stop()
+
+
 def certificate():
     """A certificate of our own that ends soon is told, once."""
     told = Told('certificate')
@@ -192,6 +221,7 @@ events()
 relay_held()
 webhook()
 queue_size()
+other_kinds()
 certificate()
 days()
 done()
