@@ -14,7 +14,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 
 # What our packages depend on, and programs that call sendmail.
-libraries=libgnutls30,libgsasl18,libidn2-0,libjansson4,libncursesw6,adduser,procps
+libraries=libgnutls30,libgsasl18,libidn2-0,libjansson4,libncursesw6,libpsl5,libunbound8,libcurl3-gnutls,libseccomp2,adduser,procps
 callers="cron at bsd-mailx mailutils php8.2-cli sudo logwatch s-nail mutt smartmontools"
 dir=$PWD/build/peers
 

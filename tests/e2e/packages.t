@@ -160,7 +160,7 @@ def make_packages(revision, mask='umask 022'):
                         str(revision)], cwd=ROOT, env=env, stdout=subprocess.PIPE,
                        stderr=subprocess.PIPE)
     found = r.stdout.decode().split()
-    if r.returncode != 0 or len(found) != 3:
+    if r.returncode != 0 or len(found) != 4:
         ok(False, 'make deb', (r.stdout + r.stderr).decode())
         done()
     return {os.path.basename(f).split('_')[0]: f for f in found}
