@@ -1,7 +1,6 @@
 /* dns-check: what receivers will conclude from a domain's DNS. This file knows the command
  * line; cli/dns_check*.c know the rest. */
 
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "base/proc.h"
 #include "cli/cli.h"
 #include "cli/dns_check.h"
+#include "cli/explain_finding.h"
 #include "net/dns_server.h"
 
 #define SECONDS_MAX 600
@@ -302,18 +302,9 @@ static int run(const struct dns_check *c) {
 	case DNS_CHECK_MTA_STS:
 		return dns_check_domain(c);
 	case DNS_CHECK_EXPLAIN:
-		return dns_check_explain(c);
+		return explain_finding(dns_check_program, c->explain);
 	}
 	return EX_USAGE;
-}
-
-static int close_output(int status) {
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return status;
-	if (errno != EPIPE)
-		cli_fail(dns_check_program, EX_IOERR, "cannot write the output: %s",
-			 strerror(errno));
-	return status != EX_OK ? status : EX_IOERR;
 }
 
 int main(int argc, char **argv) {
@@ -326,5 +317,5 @@ int main(int argc, char **argv) {
 		status = take_operands(&c, argc, argv);
 	if (status == 0)
 		status = run(&c);
-	return close_output(status < 0 ? EX_OK : status);
+	return cli_close_output(dns_check_program, status < 0 ? EX_OK : status);
 }

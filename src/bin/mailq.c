@@ -5,7 +5,6 @@
 
 #include "cli/mailq.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -330,16 +329,6 @@ static int run(struct mailq *m, const struct command *c) {
 	return status;
 }
 
-/* Nobody who reads on is no failure worth words: that is how 'mailq | head' ends. */
-static int close_output(int status) {
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return status;
-	if (errno != EPIPE)
-		cli_fail(program, EX_IOERR, "cannot write the output: %s",
-			 strerror(errno));
-	return status != EX_OK ? status : EX_IOERR;
-}
-
 int main(int argc, char **argv) {
 	proc_start();
 	file_fault_from_env();
@@ -358,5 +347,5 @@ int main(int argc, char **argv) {
 			status = run(&m, c);
 	}
 	buf_release(&m.changes);
-	return close_output(status < 0 ? EX_OK : status);
+	return cli_close_output(program, status < 0 ? EX_OK : status);
 }

@@ -1,7 +1,6 @@
 /* smtp-probe: connects to an SMTP server as a sender would. This file knows the command line;
  * cli/smtp_probe*.c know the rest. */
 
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "cli/cli.h"
+#include "cli/explain_finding.h"
 #include "cli/smtp_probe.h"
 #include "net/dns_server.h"
 
@@ -366,16 +366,6 @@ static int check(const struct smtp_probe *p) {
 	return 0;
 }
 
-static int explain(const char *id) {
-	const char *near = finding_nearest(span_str(id));
-	if (finding_explain(stdout, span_str(id)))
-		return EX_OK;
-	if (near)
-		return cli_usage(smtp_probe_program, "%s: no such finding; did you mean %s?", id,
-				 near);
-	return cli_usage(smtp_probe_program, "%s: no such finding", id);
-}
-
 static int run(struct smtp_probe *p) {
 	struct smtp_probe_run *run = calloc(1, sizeof(*run));
 	if (!run)
@@ -393,15 +383,6 @@ static int run(struct smtp_probe *p) {
 	return status;
 }
 
-static int close_output(int status) {
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return status;
-	if (errno != EPIPE)
-		cli_fail(smtp_probe_program, EX_IOERR, "cannot write the output: %s",
-			 strerror(errno));
-	return status != EX_OK ? status : EX_IOERR;
-}
-
 int main(int argc, char **argv) {
 	proc_start();
 	file_fault_from_env();
@@ -417,6 +398,6 @@ int main(int argc, char **argv) {
 	if (status == 0)
 		status = check(&p);
 	if (status == 0)
-		status = p.explain ? explain(p.explain) : run(&p);
-	return close_output(status < 0 ? EX_OK : status);
+		status = p.explain ? explain_finding(smtp_probe_program, p.explain) : run(&p);
+	return cli_close_output(smtp_probe_program, status < 0 ? EX_OK : status);
 }

@@ -1,4 +1,4 @@
-/* Findings: the list. finding_words.c knows what they mean, finding_print.c how they look. */
+/* Findings: the list. finding_kinds_*.c know what they mean, finding_print.c how they look. */
 
 #include "check/finding.h"
 

@@ -2,6 +2,7 @@
 
 #include "cli/cli.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -59,6 +60,14 @@ int cli_bad_option(const char *program, int opt, char *const argv[]) {
 int cli_version(const char *program) {
 	printf("%s (nightmail) %s\n", program, VERSION);
 	return 0;
+}
+
+int cli_close_output(const char *program, int status) {
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	if (errno != EPIPE)
+		cli_fail(program, EX_IOERR, "cannot write the output: %s", strerror(errno));
+	return status != EX_OK ? status : EX_IOERR;
 }
 
 void cli_complaints(const char *program, const struct buf *errors) {

@@ -20,6 +20,9 @@ int cli_fail(const char *program, int status, const char *fmt, ...)
 int cli_bad_option(const char *program, int opt, char *const argv[]);
 /* "name (nightmail) VERSION"; returns 0. */
 int cli_version(const char *program);
+/* Ends standard output: returns `status`, or EX_IOERR with words when it cannot be written. That
+ * nobody reads on is no failure worth words: that is how 'mailq | head' ends. */
+int cli_close_output(const char *program, int status);
 /* Prints each line of the configuration's complaints to stderr. */
 void cli_complaints(const char *program, const struct buf *errors);
 

@@ -61,7 +61,6 @@ int dns_check_dmarc(const struct dns_check *c);
 int dns_check_org(const struct dns_check *c);
 int dns_check_lint(const struct dns_check *c);
 int dns_check_domain(const struct dns_check *c); /* --mta-sts and --expect too */
-int dns_check_explain(const struct dns_check *c);
 
 #include "base/banned.h"
 

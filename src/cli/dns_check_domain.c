@@ -328,20 +328,3 @@ int dns_check_domain(const struct dns_check *c) {
 	free(k);
 	return status;
 }
-
-int dns_check_explain(const struct dns_check *c) {
-	struct span id = span_str(c->explain);
-	if (span_eq(id, SPAN("all"))) {
-		finding_list(stdout);
-		return 0;
-	}
-	if (finding_explain(stdout, id))
-		return 0;
-	const char *near = finding_nearest(id);
-	if (near)
-		return cli_usage(dns_check_program,
-				 "--explain %s: no such finding; did you mean %s?",
-				 c->explain, near);
-	return cli_usage(dns_check_program,
-			 "--explain %s: no such finding; 'all' lists them", c->explain);
-}

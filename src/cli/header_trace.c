@@ -11,8 +11,8 @@
 #include <sysexits.h>
 
 #include "base/buf.h"
-#include "check/finding.h"
 #include "cli/cli.h"
+#include "cli/explain_finding.h"
 #include "cli/trace_input.h"
 #include "cli/trace_parts.h"
 #include "cli/trace_report.h"
@@ -124,14 +124,6 @@ static int run(const struct call *c) {
 	return run_report(c, buf_span(&message));
 }
 
-static int explain(const char *id) {
-	const char *near = finding_nearest(span_str(id));
-	if (finding_explain(stdout, span_str(id)))
-		return 0;
-	return cli_usage(program, "%s: no such finding%s%s%s", id, near ? "; did you mean " : "",
-			 near ? near : "", near ? "?" : "");
-}
-
 static int add_trust(struct call *c, const char *host) {
 	if (c->report.trusted == TRACE_TRUST_MAX)
 		return cli_usage(program, "more than %u times --trust", TRACE_TRUST_MAX);
@@ -218,7 +210,7 @@ int header_trace(int argc, char **argv) {
 			return r;
 	}
 	if (c.explain)
-		return explain(c.explain);
+		return explain_finding(program, c.explain);
 	if (optind + 1 < argc)
 		return cli_usage(program, "one message at a time, not also %s",
 				 argv[optind + 1]);

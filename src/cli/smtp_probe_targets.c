@@ -12,6 +12,7 @@
 #include "base/auto.h"
 #include "base/clock.h"
 #include "tlspolicy/sts_fetch.h"
+#include "deliver/tls_wish.h"
 #include "mail/addr.h"
 #include "net/dns_unbound.h"
 #include "route/target.h"
@@ -212,22 +213,9 @@ static void find_dane(struct smtp_probe_run *run) {
 }
 
 static enum tlspolicy_wish wish_of(const struct smtp_probe_run *run) {
-	const struct config_relay *r = run->relay;
-	if (!r)
-		return run->p->tls == PROBE_TLS_NONE ? TLSPOLICY_WISH_NONE
-						     : TLSPOLICY_WISH_OPPORTUNISTIC;
-	switch (r->tls) {
-	case CONFIG_TLS_NONE:
-		return TLSPOLICY_WISH_NONE;
-	case CONFIG_TLS_OPPORTUNISTIC:
-		return TLSPOLICY_WISH_OPPORTUNISTIC;
-	case CONFIG_TLS_DANE:
-		return TLSPOLICY_WISH_DANE;
-	case CONFIG_TLS_STARTTLS:
-	case CONFIG_TLS_IMPLICIT:
-		break;
-	}
-	return r->pin ? TLSPOLICY_WISH_PIN : TLSPOLICY_WISH_VERIFY;
+	if (run->relay)
+		return tls_wish(run->relay);
+	return run->p->tls == PROBE_TLS_NONE ? TLSPOLICY_WISH_NONE : TLSPOLICY_WISH_OPPORTUNISTIC;
 }
 
 static void decide(struct smtp_probe_run *run) {

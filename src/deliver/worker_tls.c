@@ -4,22 +4,8 @@
  * records and configuration change while mail waits.
  */
 
+#include "deliver/tls_wish.h"
 #include "deliver/worker_state.h"
-
-static enum tlspolicy_wish wish_of(const struct config_relay *r) {
-	switch (r->tls) {
-	case CONFIG_TLS_NONE:
-		return TLSPOLICY_WISH_NONE;
-	case CONFIG_TLS_OPPORTUNISTIC:
-		return TLSPOLICY_WISH_OPPORTUNISTIC;
-	case CONFIG_TLS_DANE:
-		return TLSPOLICY_WISH_DANE;
-	case CONFIG_TLS_STARTTLS:
-	case CONFIG_TLS_IMPLICIT:
-		break;
-	}
-	return r->pin ? TLSPOLICY_WISH_PIN : TLSPOLICY_WISH_VERIFY;
-}
 
 /* True when the records were asked for. */
 static bool ask_dane(struct worker *w, const char *host) {
@@ -86,7 +72,7 @@ static bool is_trusted(const struct worker *w, const struct tlspolicy_decision *
 
 bool worker_tls_plan(struct worker *w, const char *host, bool signed_name) {
 	struct worker_tls *t = &w->tls_plan;
-	struct tlspolicy_query q = { .wish = wish_of(&w->params->relay),
+	struct tlspolicy_query q = { .wish = tls_wish(&w->params->relay),
 				     .requiretls = w->strict.on,
 				     .host = span_str(host) };
 	bool open = q.wish == TLSPOLICY_WISH_OPPORTUNISTIC || q.wish == TLSPOLICY_WISH_DANE;
