@@ -87,11 +87,14 @@ stop_sink() {
 	sink=
 }
 
+answers() { # how well it is, is another question
+	nightmail status --json
+	[ $? -le 2 ]
+}
 start_daemon() {
 	"$build/nightmaild" --config "$conf" "$@" 2>>"$dir/log" &
 	daemon=$!
-	until_true nightmail status --json || true
-	until_true test -S "$dir/spool/run/control"
+	until_true answers
 }
 stop_daemon() {
 	kill -TERM "$daemon"

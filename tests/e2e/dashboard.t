@@ -18,7 +18,7 @@ if not shutil.which('tmux'):
 def waiting_mail(relay, count):
     ids = [relay.send('user%d@example.org' % i, subject='Mail number %d' % i)
            for i in range(count)]
-    until(lambda: all((relay.message(i) or {}).get('attempts') for i in ids))
+    until(lambda: all((relay.message(i) or {}).get('state') == 'deferred' for i in ids))
     return ids
 
 
