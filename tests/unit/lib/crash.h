@@ -92,5 +92,10 @@ size_t crash_disk_states(const struct crash_disk *d, unsigned cut, size_t max);
 /* Makes remains number `state` in an empty directory. */
 void crash_disk_make(const struct crash_disk *d, unsigned cut, size_t state, size_t max,
 		     const char *dir);
+/* Cuts the power before operation `first` and each one after it, checks the remains, at most max
+ * of a cut, and adds how many they were; returns how many are wrong, and stops at the fifth. */
+unsigned crash_cut_from(const struct crash_disk *d, const char *scenario,
+			const struct crash_marks *marks, unsigned first, size_t max,
+			size_t *states);
 
 #endif

@@ -1,9 +1,8 @@
-#!/bin/sh
-# The queue on real file systems that lose power: an image file is mounted and scenarios are
+# The queue on a real file system that loses power: an image file is mounted and scenarios are
 # played on it; before each file operation it is noted what the image holds. Then every such
 # state is mounted (which replays the file system's journal), a start happens there, and what
 # it finds must agree with what the world knows. Also the tests in which operations fail and
-# processes die, for some scenarios.
+# processes die, for some scenarios. Sourced by powercut_*.t, one for each file system.
 
 tool=$NIGHTMAIL_BUILD/tools/queue_crash
 tests=$NIGHTMAIL_BUILD/tests
@@ -36,10 +35,6 @@ result() { # status, name
 	n=$((n + 1))
 	if [ "$1" = 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; fi
 }
-skip() {
-	n=$((n + 1))
-	echo "ok $n - $1 # SKIP $2"
-}
 
 # Mounts each state in turn and counts the wrong ones.
 check_states() { # file system, mount options
@@ -64,16 +59,12 @@ check_states() { # file system, mount options
 cut_power() {
 	fs=$1 size=$2 live=$3 copy=$4
 	shift 4
-	name="$fs: a power cut before every file operation"
-	command -v "mkfs.$fs" >/dev/null || { skip "$name" "no mkfs.$fs"; return; }
-	rm -rf "$work/out" "$work/image" "$work/scratch"
+	command -v "mkfs.$fs" >/dev/null || skip_all "no mkfs.$fs"
 	mkdir "$work/out"
 	truncate -s "${size}M" "$work/image"
-	"$@" "$work/image" >"$work/log" 2>&1 || { skip "$name" "mkfs.$fs fails"; return; }
-	if ! mount -t "$fs" -o "loop$live" "$work/image" "$work/live" 2>"$work/log"; then
-		skip "$name" "cannot be mounted"
-		return
-	fi
+	"$@" "$work/image" >"$work/log" 2>&1 || skip_all "mkfs.$fs fails"
+	mount -t "$fs" -o "loop$live" "$work/image" "$work/live" 2>"$work/log" ||
+		skip_all "$fs cannot be mounted"
 	mkdir "$work/live/spools"
 	sync -f "$work/live"
 	count=$("$tool" record "$work/live/spools" "$work/image" "$work/out")
@@ -84,11 +75,6 @@ cut_power() {
 	umount "$work/live"
 	check_states "$fs" "$copy"
 	[ "${count:-0}" -gt 0 ] && [ "$wrong" = 0 ]
-	result $? "$name: ${count:-0} cut points, $wrong wrong"
+	result $? "$fs: a power cut before every file operation: ${count:-0} cut points, $wrong wrong"
+	echo "1..$n"
 }
-
-cut_power ext4 24 ,commit=300 '' mkfs.ext4 -q -F -J size=4
-# The variables are those of xfsprogs' own tests: they allow a small file system.
-cut_power xfs 32 '' ,nouuid env TEST_DIR=x TEST_DEV=x QA_CHECK_FS=1 mkfs.xfs -q
-cut_power btrfs 128 ,commit=300 '' mkfs.btrfs -q -m single
-echo "1..$n"
