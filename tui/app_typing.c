@@ -3,6 +3,7 @@
  * they are open. A cursor in a line stands between characters of UTF-8, never inside one.
  */
 
+#include "base/utf8.h"
 #include "tui/app_state.h"
 
 void app_ask(struct app *app, const char *question, app_answer_fn *fn, void *ctx) {
@@ -56,21 +57,17 @@ static void typing_put(struct app_typing *t, size_t drop, struct span text) {
 	buf_add(&t->text, buf_span(&rest));
 }
 
-static bool continues(char c) {
-	return ((unsigned char)c & 0xc0) == 0x80;
-}
-
 /* Bytes of the character before the cursor, and of the one at it; 0: there is none. */
 static size_t before_cursor(const struct app_typing *t) {
 	size_t n = t->cursor > 0;
-	while (n && n < t->cursor && continues(t->text.data[t->cursor - n]))
+	while (n && n < t->cursor && utf8_continues(t->text.data[t->cursor - n]))
 		n++;
 	return n;
 }
 
 static size_t at_cursor(const struct app_typing *t) {
 	size_t n = t->cursor < t->text.len;
-	while (n && t->cursor + n < t->text.len && continues(t->text.data[t->cursor + n]))
+	while (n && t->cursor + n < t->text.len && utf8_continues(t->text.data[t->cursor + n]))
 		n++;
 	return n;
 }

@@ -6,21 +6,12 @@
 
 #include <jansson.h>
 
+#include "base/utf8.h"
 #include "tui/model_json.h"
 
-static void copy_text(char *to, size_t size, struct span s) {
-	if (s.len > size - 1) {
-		s.len = size - 1;
-		while (s.len > 0 && ((unsigned char)s.p[s.len] & 0xc0) == 0x80)
-			s.len--;
-	}
-	if (s.len)
-		memcpy(to, s.p, s.len);
-	to[s.len] = '\0';
-}
 /* COPY(array, object, key): a text of the object into an array. */
 #define COPY(array, object, key) \
-	copy_text(array, sizeof(array), model_json_text(object, key))
+	utf8_copy(array, sizeof(array), model_json_text(object, key))
 
 static uint64_t count_of(const json_t *object, const char *key) {
 	int64_t n = model_json_number(object, key);
@@ -211,6 +202,12 @@ static void read_lists(struct model_status *s, const json_t *j) {
 	s->hours = read_bars(s->hour, MODEL_HOURS_MAX, json_object_get(j, "hours"));
 }
 
+static void read_warnings(struct model_status *ret, const json_t *list) {
+	const char *first = json_string_value(json_array_get(list, 0));
+	ret->warnings = json_array_size(list);
+	utf8_copy(ret->warning, sizeof(ret->warning), first ? span_str(first) : SPAN(""));
+}
+
 bool model_read_status(struct model_status *ret, struct span line) {
 	AUTO_JSON json_t *j = model_json_parse(line);
 	if (!json_is_object(j))
@@ -224,6 +221,7 @@ bool model_read_status(struct model_status *ret, struct span line) {
 	ret->workers = (unsigned)count_of(j, "workers");
 	COPY(ret->version, j, "version");
 	COPY(ret->complaint, j, "complaint");
+	read_warnings(ret, json_object_get(j, "warnings"));
 	if (model_json_text(j, "queue").len)
 		COPY(ret->queue, j, "queue");
 	read_lists(ret, j);

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 #define TEXT_MAX 600u        /* bytes of a text */
 #define RECIPIENTS_MAX 8192u /* bytes of all recipients */
 
@@ -50,15 +52,6 @@ static size_t place_of(const struct model_rows *r, const char *id, bool *ret_fou
 	return low;
 }
 
-/* Cuts without splitting a UTF-8 character. */
-static struct span cut(struct span s, size_t max) {
-	if (s.len <= max)
-		return s;
-	while (max > 0 && ((unsigned char)s.p[max] & 0xc0) == 0x80)
-		max--;
-	return span_head(s, max);
-}
-
 static const char *copy(char **at, struct span s) {
 	char *begin = *at;
 	if (s.len)
@@ -70,12 +63,12 @@ static const char *copy(char **at, struct span s) {
 
 static struct model_rows_entry *entry_new(const struct model_row *row,
 					  const struct model_rows_text *text) {
-	const struct span from = cut(text->from, TEXT_MAX), to = cut(text->to, TEXT_MAX),
-			  all = cut(text->all_to, RECIPIENTS_MAX),
-			  relay = cut(text->relay, TEXT_MAX),
-			  reason = cut(text->reason, TEXT_MAX),
-			  why = cut(text->why, TEXT_MAX),
-			  flags = cut(text->flags, TEXT_MAX);
+	const struct span from = utf8_head(text->from, TEXT_MAX), to = utf8_head(text->to, TEXT_MAX),
+			  all = utf8_head(text->all_to, RECIPIENTS_MAX),
+			  relay = utf8_head(text->relay, TEXT_MAX),
+			  reason = utf8_head(text->reason, TEXT_MAX),
+			  why = utf8_head(text->why, TEXT_MAX),
+			  flags = utf8_head(text->flags, TEXT_MAX);
 	struct model_rows_entry *e = malloc(sizeof(*e) + from.len + to.len + all.len +
 					    relay.len + reason.len + why.len +
 					    flags.len + 7);

@@ -43,11 +43,9 @@ int model_wire_ask(struct model_wire *l, const char *path, struct span request,
 		   struct err *err) {
 	struct sockaddr_un addr;
 	socklen_t addr_len;
-	if (control_address(path, &addr, &addr_len, err) != 0)
-		return -1;
-	AUTO_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	AUTO_FD int fd = control_socket(path, SOCK_STREAM, &addr, &addr_len, err);
 	if (fd < 0)
-		return err_sys(err, "%s: cannot make a socket", path);
+		return -1;
 	if (connect(fd, (struct sockaddr *)&addr, addr_len) != 0) {
 		if (errno == ENOENT || errno == ECONNREFUSED || errno == ENOTDIR)
 			return err_set(err, ERR_MISSING, "nightmaild is not running");

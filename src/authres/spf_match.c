@@ -105,19 +105,25 @@ enum spf_result spf_match_host(struct spf_state *s, struct span name,
 	return has_address(s, a, t) ? SPF_PASS : SPF_NEUTRAL;
 }
 
-enum spf_result spf_match_mx(struct spf_state *s, struct span name,
-			     const struct spf_term *t) {
-	const struct dns_answer *a = dns_get(s->dns, name, DNS_MX);
-	struct dns_mx mx;
-	bool pending = false;
+/* PASS: there are records to look at. What else it is is the mechanism's outcome. */
+static enum spf_result look(struct spf_state *s, const struct dns_answer *a) {
 	if (a->status == DNS_PENDING)
 		return SPF_PENDING;
 	if (dns_is_temporary(a))
 		return spf_dns_trouble(s, a);
 	if (spf_is_void(a) && !spf_count_void(s, a, true))
 		return SPF_PERMERROR;
-	if (a->status != DNS_FOUND)
-		return SPF_NEUTRAL;
+	return a->status == DNS_FOUND ? SPF_PASS : SPF_NEUTRAL;
+}
+
+enum spf_result spf_match_mx(struct spf_state *s, struct span name,
+			     const struct spf_term *t) {
+	const struct dns_answer *a = dns_get(s->dns, name, DNS_MX);
+	struct dns_mx mx;
+	enum spf_result seen = look(s, a);
+	bool pending = false;
+	if (seen != SPF_PASS)
+		return seen;
 	for (size_t i = 0; i < a->count && i < SPF_NAMES_MAX; i++)
 		if (dns_mx(a->record[i], &mx))
 			pending |= addresses(s, span_str(mx.host))->status == DNS_PENDING;
@@ -191,12 +197,5 @@ enum spf_result spf_match_ptr(struct spf_state *s, struct span domain) {
 }
 
 enum spf_result spf_match_exists(struct spf_state *s, struct span name) {
-	const struct dns_answer *a = dns_get(s->dns, name, DNS_A); /* A, for IPv6 too */
-	if (a->status == DNS_PENDING)
-		return SPF_PENDING;
-	if (dns_is_temporary(a))
-		return spf_dns_trouble(s, a);
-	if (spf_is_void(a) && !spf_count_void(s, a, true))
-		return SPF_PERMERROR;
-	return a->status == DNS_FOUND ? SPF_PASS : SPF_NEUTRAL;
+	return look(s, dns_get(s->dns, name, DNS_A)); /* A, for IPv6 too */
 }

@@ -5,6 +5,7 @@
 
 #include "authres/spf_tree.h"
 
+#include "authres/spf_state.h"
 #include "base/auto.h"
 #include "base/term.h"
 
@@ -24,10 +25,6 @@ static void show(char *out, size_t size, struct span s) {
 	snprintf(out, size, "%s", buf_str(&safe));
 }
 
-static bool is_void(const struct dns_answer *a) {
-	return a->status == DNS_NXDOMAIN || a->status == DNS_NODATA;
-}
-
 /* The state that an answer means for the term that asked. */
 static void judge(struct build *b, struct spf_node *n, const struct dns_answer *a) {
 	if (a->status == DNS_PENDING)
@@ -44,12 +41,12 @@ static void judge(struct build *b, struct spf_node *n, const struct dns_answer *
 static void add_host(struct build *b, struct spf_node *n, struct span name) {
 	const struct dns_answer *v4 = dns_get(b->dns, name, DNS_A);
 	const struct dns_answer *v6 = dns_get(b->dns, name, DNS_AAAA);
-	b->tree->voids4 += is_void(v4);
-	b->tree->voids6 += is_void(v6);
-	b->tree->voids += is_void(v4) && is_void(v6);
+	b->tree->voids4 += spf_is_void(v4);
+	b->tree->voids6 += spf_is_void(v6);
+	b->tree->voids += spf_is_void(v4) && spf_is_void(v6);
 	judge(b, n, v4);
 	judge(b, n, v6);
-	if (is_void(v4) && is_void(v6) && n->state == SPF_NODE_OK)
+	if (spf_is_void(v4) && spf_is_void(v6) && n->state == SPF_NODE_OK)
 		n->state = SPF_NODE_NONE;
 }
 
@@ -57,7 +54,7 @@ static void add_mx(struct build *b, struct spf_node *n, struct span name) {
 	const struct dns_answer *a = dns_get(b->dns, name, DNS_MX);
 	struct dns_mx mx;
 	judge(b, n, a);
-	if (is_void(a)) {
+	if (spf_is_void(a)) {
 		b->tree->voids++;
 		b->tree->voids4++;
 		b->tree->voids6++;
@@ -75,7 +72,7 @@ static void add_mx(struct build *b, struct spf_node *n, struct span name) {
 static void add_exists(struct build *b, struct spf_node *n, struct span name) {
 	const struct dns_answer *a = dns_get(b->dns, name, DNS_A);
 	judge(b, n, a);
-	if (!is_void(a))
+	if (!spf_is_void(a))
 		return;
 	b->tree->voids++;
 	b->tree->voids4++;
@@ -96,7 +93,7 @@ static void descend(struct build *b, struct spf_node *n) {
 			return;
 		}
 	judge(b, n, a);
-	if (is_void(a)) {
+	if (spf_is_void(a)) {
 		b->tree->voids++;
 		b->tree->voids4++;
 		b->tree->voids6++;

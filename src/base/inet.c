@@ -6,7 +6,6 @@
 
 #include "base/term.h"
 
-#define SHOWN_MAX 60
 
 static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
 
@@ -35,20 +34,6 @@ bool inet_addr_parse(struct span s, struct inet_addr *ret) {
 }
 
 /* The text in quotes, safe to show. */
-struct shown {
-	char s[4 * SHOWN_MAX + 8];
-};
-
-static struct shown show(struct span s) {
-	struct shown ret;
-	AUTO_BUF struct buf b = BUF_INIT(sizeof(ret.s) - 1);
-	buf_addc(&b, '"');
-	term_safe(&b, span_head(s, SHOWN_MAX));
-	buf_adds(&b, s.len > SHOWN_MAX ? "...\"" : "\"");
-	snprintf(ret.s, sizeof(ret.s), "%s", buf_str(&b));
-	return ret;
-}
-
 /* Clears what stands behind the prefix; false when it was clear. */
 static bool clear_rest(struct inet_net *net) {
 	bool any = false;
@@ -76,25 +61,25 @@ int inet_net_parse(struct span s, struct inet_net *ret, struct err *err) {
 		return err_set(err, ERR_SYNTAX,
 			       "%s is no network; write it like 192.0.2.0/24 or "
 			       "2001:db8::/32, with blanks between several",
-			       show(s).s);
+			       term_quote(s).s);
 	ret->prefix = ret->addr.bits;
 	if (has_prefix && (!span_uint(rest, ret->addr.bits, &prefix)))
 		return err_set(err, ERR_SYNTAX, "%s: behind the / stand 0 to %u bits",
-			       show(s).s, ret->addr.bits);
+			       term_quote(s).s, ret->addr.bits);
 	if (has_prefix)
 		ret->prefix = (uint8_t)prefix;
 	bool behind = clear_rest(ret);
 	if (is_too_large(ret))
 		return err_set(err, ERR_SYNTAX,
 			       "%s is larger than any network; everybody is %s",
-			       show(s).s, ret->addr.bits == 32 ? "0.0.0.0/0" : "::/0");
+			       term_quote(s).s, ret->addr.bits == 32 ? "0.0.0.0/0" : "::/0");
 	if (behind) {
 		AUTO_BUF struct buf fit = BUF_INIT(64);
 		inet_net_add(&fit, ret);
 		return err_set(err, ERR_SYNTAX,
 			       "%s: the address has bits behind the prefix; did you mean "
 			       "%s, or the address alone?",
-			       show(s).s, buf_str(&fit));
+			       term_quote(s).s, buf_str(&fit));
 	}
 	return 0;
 }
@@ -114,10 +99,10 @@ int inet_port_parse(struct span s, struct inet_port *ret, struct err *err) {
 		return err_set(err, ERR_SYNTAX,
 			       "%s is no address with a port; write it like 127.0.0.1:25 or "
 			       "[::1]:25, with blanks between several",
-			       show(s).s);
+			       term_quote(s).s);
 	if (!span_uint(span_from(s, colon), UINT16_MAX, &port))
 		return err_set(err, ERR_SYNTAX, "%s: a port is a number up to 65535",
-			       show(s).s);
+			       term_quote(s).s);
 	ret->port = (uint16_t)port;
 	return 0;
 }

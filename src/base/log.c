@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/term.h"
+#include "base/utf8.h"
 
 #define LINE_MAX_LOG 8192
 
@@ -81,15 +82,6 @@ static void add_time(struct buf *line) {
 	buf_addf(line, "%s.%03dZ ", text, (int)(ms % 1000));
 }
 
-/* Cuts a line that is too long, between two characters. */
-static struct span cut(struct span s, size_t max) {
-	if (s.len <= max)
-		return s;
-	while (max > 0 && ((unsigned char)s.p[max] & 0xc0) == 0x80)
-		max--;
-	return span_head(s, max);
-}
-
 static void write_stderr(enum log_level level, struct span text) {
 	AUTO_BUF struct buf line = BUF_INIT(LINE_MAX_LOG);
 	if (state.to_journal)
@@ -97,7 +89,7 @@ static void write_stderr(enum log_level level, struct span text) {
 	else
 		add_time(&line);
 	buf_addf(&line, "%s[%d]: %s", state.program, (int)getpid(), levels[level].word);
-	buf_add(&line, cut(text, LINE_MAX_LOG - line.len - 1));
+	buf_add(&line, utf8_head(text, LINE_MAX_LOG - line.len - 1));
 	buf_addc(&line, '\n');
 	while (write(STDERR_FILENO, line.data, line.len) < 0 && errno == EINTR)
 		;
@@ -134,7 +126,9 @@ static bool needs_quotes(struct span s) {
 
 void log_field(struct buf *b, const char *key, struct span value) {
 	bool quotes = needs_quotes(value);
-	buf_addf(b, quotes ? " %s=\"" : " %s=", key);
+	buf_addc(b, ' ');
+	buf_adds(b, key);
+	buf_adds(b, quotes ? "=\"" : "=");
 	while (value.len > 0) {
 		size_t run = span_find(value, '"');
 		term_safe(b, span_head(value, run));
@@ -147,13 +141,18 @@ void log_field(struct buf *b, const char *key, struct span value) {
 }
 
 void log_field_addr(struct buf *b, const char *key, struct span address) {
-	buf_addf(b, " %s=<", key);
+	buf_addc(b, ' ');
+	buf_adds(b, key);
+	buf_adds(b, "=<");
 	term_safe(b, address);
 	buf_addc(b, '>');
 }
 
 void log_field_int(struct buf *b, const char *key, int64_t value) {
-	buf_addf(b, " %s=%lld", key, (long long)value);
+	buf_addc(b, ' ');
+	buf_adds(b, key);
+	buf_addc(b, '=');
+	buf_addi(b, value);
 }
 
 void log_field_ms(struct buf *b, const char *key, int64_t ms) {

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
+
 /* Characters that move the cursor, end a line or turn the direction of reading. */
 static const struct {
 	uint32_t first, last;
@@ -76,6 +78,17 @@ int term_safe(struct buf *out, struct span s) {
 
 int term_safe_again(struct buf *out, struct span s) {
 	return escape(out, s, true);
+}
+
+struct term_quoted term_quote(struct span s) {
+	struct term_quoted q;
+	struct span head = utf8_head(s, TERM_QUOTED_MAX);
+	AUTO_BUF struct buf b = BUF_INIT(sizeof(q.s) - 1);
+	buf_addc(&b, '"');
+	term_safe(&b, head);
+	buf_adds(&b, s.len > head.len ? "...\"" : "\"");
+	snprintf(q.s, sizeof(q.s), "%s", buf_str(&b));
+	return q;
 }
 
 void term_print(FILE *f, struct span s) {

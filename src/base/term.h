@@ -21,6 +21,13 @@ int term_safe(struct buf *out, struct span s);
 int term_safe_again(struct buf *out, struct span s);
 /* True for a code point that must not reach a terminal as it is (see term_safe). */
 bool term_unsafe(uint32_t cp);
+/* The bytes in "quotes", safe to show and cut if they are many, for the words of an error:
+ * err_set(err, ERR_SYNTAX, "%s is no number", term_quote(s).s). */
+#define TERM_QUOTED_MAX 60 /* bytes; each may need four to be shown */
+struct term_quoted {
+	char s[4 * TERM_QUOTED_MAX + 8];
+};
+struct term_quoted term_quote(struct span s);
 /* term_safe() to a stream; used by command line tools. */
 void term_print(FILE *f, struct span s);
 

@@ -8,24 +8,14 @@
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "cli/answer.h"
 
 #define RECIPIENTS_MAX_BYTES (32u << 20)
-
-static void auto_json(json_t **j) {
-	json_decref(*j);
-}
-#define AUTO_JSON __attribute__((cleanup(auto_json)))
-
-static struct span text_of(const json_t *object, const char *key) {
-	const json_t *v = json_object_get(object, key);
-	return json_is_string(v) ? span_of(json_string_value(v), json_string_length(v))
-				 : SPAN("");
-}
 
 static enum queue_state state_of(const json_t *m) {
 	unsigned i = QUEUE_DEAD;
 	while (i > 0 &&
-	       !span_eq(text_of(m, "state"), span_str(queue_state_name((enum queue_state)i))))
+	       !span_eq(answer_text(m, "state"), span_str(queue_state_name((enum queue_state)i))))
 		i--;
 	return (enum queue_state)i;
 }
@@ -34,7 +24,7 @@ static void add_lines(struct buf *out, const json_t *list, const char *key, char
 	size_t i;
 	json_t *one;
 	json_array_foreach(list, i, one) {
-		buf_add(out, key ? text_of(one, key)
+		buf_add(out, key ? answer_text(one, key)
 				 : span_of(json_string_value(one), json_string_length(one)));
 		buf_addc(out, end);
 	}
@@ -44,14 +34,14 @@ static void add_lines(struct buf *out, const json_t *list, const char *key, char
 
 /* Who holds it, or else the last reply. */
 static struct span reason_of(const json_t *m) {
-	struct span reason = text_of(m, "reason");
+	struct span reason = answer_text(m, "reason");
 	size_t i;
 	json_t *r;
 	json_array_foreach(json_object_get(m, "recipients"), i, r) {
-		struct span state = text_of(r, "state");
+		struct span state = answer_text(r, "state");
 		if (reason.len == 0 && (span_eq(state, SPAN("deferred")) ||
 					span_eq(state, SPAN("failed"))))
-			reason = text_of(r, "reply");
+			reason = answer_text(r, "reply");
 	}
 	return reason;
 }
@@ -73,11 +63,11 @@ bool mailq_select(const struct filter *f, struct span json_line) {
 		.next = json_is_integer(next) ? json_integer_value(next) : FILTER_NO_TIME,
 		.size = (uint64_t)json_integer_value(json_object_get(m, "size")),
 		.attempts = (uint64_t)json_integer_value(json_object_get(m, "attempts")),
-		.id = text_of(m, "id"),
-		.from = text_of(m, "from"),
-		.relay = text_of(m, "relay"),
+		.id = answer_text(m, "id"),
+		.from = answer_text(m, "from"),
+		.relay = answer_text(m, "relay"),
 		.reason = reason_of(m),
-		.why = text_of(m, "why"),
+		.why = answer_text(m, "why"),
 		.to = buf_span(&to),
 		.flags = buf_span(&flags),
 	};
@@ -115,7 +105,7 @@ int mailq_ids_take(void *ctx, struct span json_line) {
 		ids->id = more;
 		ids->cap = cap;
 	}
-	ids->id[ids->count] = span_dup(text_of(m, "id"));
+	ids->id[ids->count] = span_dup(answer_text(m, "id"));
 	if (!ids->id[ids->count]) {
 		ids->no_memory = true;
 		return 1;

@@ -15,6 +15,8 @@
 #include "base/buf.h"
 #include "base/codec.h"
 #include "base/term.h"
+#include "base/utf8.h"
+#include "cli/answer.h"
 #include "mail/date.h"
 
 static const struct {
@@ -25,11 +27,6 @@ static const struct {
 	{ "dead", "x", "\033[31m" },
 };
 
-static void auto_json(json_t **j) {
-	json_decref(*j);
-}
-#define AUTO_JSON __attribute__((cleanup(auto_json)))
-
 /* A line that cannot be read is shown as it is: no message may be missing in a list. */
 static json_t *parse(struct span line) {
 	json_t *j = json_loadb(line.p, line.len, JSON_ALLOW_NUL, NULL);
@@ -38,16 +35,6 @@ static json_t *parse(struct span line) {
 		putchar('\n');
 	}
 	return j;
-}
-
-static struct span text_of(const json_t *object, const char *key) {
-	const json_t *v = json_object_get(object, key);
-	return json_is_string(v) ? span_of(json_string_value(v), json_string_length(v))
-				 : SPAN("");
-}
-
-static int64_t number_of(const json_t *object, const char *key) {
-	return json_integer_value(json_object_get(object, key));
 }
 
 static void print_size(uint64_t bytes) {
@@ -96,13 +83,13 @@ static void print_recipients(const json_t *message) {
 	size_t i, waiting = 0;
 	json_t *r;
 	json_array_foreach(json_object_get(message, "recipients"), i, r) {
-		if (span_eq(text_of(r, "state"), SPAN("delivered")))
+		if (span_eq(answer_text(r, "state"), SPAN("delivered")))
 			continue;
 		if (waiting++ >= SHOWN)
 			continue;
 		fputs("        to ", stdout);
-		print_address(text_of(r, "address"));
-		if (span_eq(text_of(r, "state"), SPAN("failed")))
+		print_address(answer_text(r, "address"));
+		if (span_eq(answer_text(r, "state"), SPAN("failed")))
 			fputs(" (failed)", stdout);
 		putchar('\n');
 	}
@@ -119,14 +106,6 @@ unsigned mailq_text_columns(void) {
 	return size.ws_col < 40 ? 40 : size.ws_col > 200 ? 200 : size.ws_col;
 }
 
-/* Columns that a word takes; a byte of a UTF-8 sequence behind its first takes none. */
-static size_t width_of(struct span word) {
-	size_t n = 0;
-	for (size_t i = 0; i < word.len; i++)
-		n += ((unsigned char)word.p[i] & 0xc0) != 0x80;
-	return n;
-}
-
 /* Prints a text that begins in column `indent`, and its further lines there as well. */
 static void print_wrapped(const struct mailq_text *t, unsigned indent, struct span text) {
 	AUTO_BUF struct buf safe = BUF_INIT(1u << 20);
@@ -136,7 +115,7 @@ static void print_wrapped(const struct mailq_text *t, unsigned indent, struct sp
 	struct span rest = buf_span(&safe);
 	while (t->columns > 0 && rest.len > 0) {
 		struct span word = span_head(rest, span_find(rest, ' '));
-		size_t width = width_of(word);
+		size_t width = utf8_length(word);
 		rest = span_from(rest, word.len + 1);
 		if (!first && at + 1 + width > t->columns) {
 			printf("\n%*s", (int)indent, "");
@@ -156,24 +135,24 @@ void mailq_text_message(struct mailq_text *t, struct span json_line) {
 	AUTO_JSON json_t *m = parse(json_line);
 	if (!m)
 		return;
-	uint64_t size = (uint64_t)number_of(m, "size");
+	uint64_t size = (uint64_t)answer_number(m, "size");
 	if (t->messages++ == 0)
 		puts("-ID-             -size--  -queued------------  -state----  -from-");
 	t->bytes += size;
-	term_print(stdout, text_of(m, "id"));
+	term_print(stdout, answer_text(m, "id"));
 	putchar(' ');
 	print_size(size);
 	fputs("  ", stdout);
-	print_when(number_of(m, "created"));
+	print_when(answer_number(m, "created"));
 	fputs("  ", stdout);
-	print_state(t, text_of(m, "state"));
+	print_state(t, answer_text(m, "state"));
 	fputs("  ", stdout);
-	print_address(text_of(m, "from"));
+	print_address(answer_text(m, "from"));
 	print_flags(m);
 	putchar('\n');
 	print_recipients(m);
 	fputs("        ", stdout);
-	print_wrapped(t, 8, text_of(m, "why"));
+	print_wrapped(t, 8, answer_text(m, "why"));
 	fputs("\n\n", stdout);
 }
 
@@ -194,12 +173,12 @@ static void print_line(const struct mailq_text *t, const char *label, struct spa
 
 static void print_recipient_details(const json_t *r) {
 	fputs("to          ", stdout);
-	print_address(text_of(r, "address"));
+	print_address(answer_text(r, "address"));
 	putchar(' ');
-	term_print(stdout, text_of(r, "state"));
-	if (text_of(r, "reply").len) {
+	term_print(stdout, answer_text(r, "state"));
+	if (answer_text(r, "reply").len) {
 		fputs(": ", stdout);
-		term_print(stdout, text_of(r, "reply"));
+		term_print(stdout, answer_text(r, "reply"));
 	}
 	putchar('\n');
 }
@@ -214,26 +193,26 @@ static void add_words(struct buf *out, const char *before, struct span words) {
 /* "deferred <a@b.example>: mx1.example[192.0.2.1]: 450 4.2.0 busy" */
 static void print_record(const struct mailq_text *t, const json_t *r) {
 	AUTO_BUF struct buf line = BUF_INIT(1u << 20);
-	int64_t others = number_of(r, "recipients") - 1, wait_s = number_of(r, "wait");
+	int64_t others = answer_number(r, "recipients") - 1, wait_s = answer_number(r, "wait");
 	if (json_is_integer(json_object_get(r, "time")))
-		date_add_local(&line, number_of(r, "time"));
+		date_add_local(&line, answer_number(r, "time"));
 	else
 		buf_adds(&line, "-                  ");
-	add_words(&line, "  ", text_of(r, "what"));
-	if (text_of(r, "to").len) {
-		add_words(&line, " <", text_of(r, "to"));
+	add_words(&line, "  ", answer_text(r, "what"));
+	if (answer_text(r, "to").len) {
+		add_words(&line, " <", answer_text(r, "to"));
 		buf_addc(&line, '>');
 	}
 	if (others > 0)
 		buf_addf(&line, " and %" PRId64 " more", others);
-	add_words(&line, " by relay ", text_of(r, "relay"));
+	add_words(&line, " by relay ", answer_text(r, "relay"));
 	if (wait_s > 0) {
 		buf_adds(&line, ", next in ");
 		term_duration(&line, wait_s * 1000);
 	}
-	add_words(&line, ": ", text_of(r, "reason"));
-	add_words(&line, ": ", text_of(r, "host"));
-	add_words(&line, ": ", text_of(r, "reply"));
+	add_words(&line, ": ", answer_text(r, "reason"));
+	add_words(&line, ": ", answer_text(r, "host"));
+	add_words(&line, ": ", answer_text(r, "reply"));
 	print_wrapped(t, 12, buf_span(&line));
 	putchar('\n');
 }
@@ -253,23 +232,23 @@ void mailq_text_details(const struct mailq_text *t, struct span json_line) {
 	json_t *r;
 	if (!m)
 		return;
-	print_line(t, "id", text_of(m, "id"));
+	print_line(t, "id", answer_text(m, "id"));
 	fputs("state       ", stdout);
-	print_state(t, text_of(m, "state"));
+	print_state(t, answer_text(m, "state"));
 	print_flags(m);
 	putchar('\n');
-	print_line(t, "why", text_of(m, "why"));
+	print_line(t, "why", answer_text(m, "why"));
 	fputs("queued      ", stdout);
-	print_when(number_of(m, "created"));
+	print_when(answer_number(m, "created"));
 	printf("\nsize        %" PRId64 " bytes\nattempts    %" PRId64 "\nfrom        ",
-	       number_of(m, "size"), number_of(m, "attempts"));
-	print_address(text_of(m, "from"));
+	       answer_number(m, "size"), answer_number(m, "attempts"));
+	print_address(answer_text(m, "from"));
 	putchar('\n');
-	if (text_of(m, "relay").len > 0)
-		print_line(t, "relay", text_of(m, "relay"));
-	if (span_eq(text_of(m, "priority"), SPAN("high")) ||
-	    span_eq(text_of(m, "priority"), SPAN("low")))
-		print_line(t, "priority", text_of(m, "priority"));
+	if (answer_text(m, "relay").len > 0)
+		print_line(t, "relay", answer_text(m, "relay"));
+	if (span_eq(answer_text(m, "priority"), SPAN("high")) ||
+	    span_eq(answer_text(m, "priority"), SPAN("low")))
+		print_line(t, "priority", answer_text(m, "priority"));
 	json_array_foreach(json_object_get(m, "recipients"), i, r)
 		print_recipient_details(r);
 	print_history(t, json_object_get(m, "journal"));
@@ -288,7 +267,7 @@ static const struct {
 
 int mailq_text_content(struct span json_line, struct buf *out) {
 	AUTO_JSON json_t *m = json_loadb(json_line.p, json_line.len, 0, NULL);
-	return codec_base64_decode(out, text_of(m, "content")) != 0;
+	return codec_base64_decode(out, answer_text(m, "content")) != 0;
 }
 
 bool mailq_text_failed(struct span json_line) {
@@ -302,21 +281,21 @@ void mailq_text_answer(const char *verb, bool daemon, struct span json_line) {
 	if (!m)
 		return;
 	FILE *out = json_object_get(m, "error") ? stderr : stdout;
-	term_print(out, text_of(m, "id"));
+	term_print(out, answer_text(m, "id"));
 	fputs(": ", out);
 	if (json_object_get(m, "error")) {
-		term_print(out, text_of(m, "error"));
-	} else if (text_of(m, "why").len) {
+		term_print(out, answer_text(m, "error"));
+	} else if (answer_text(m, "why").len) {
 		fputs("due, but ", out);
-		term_print(out, text_of(m, "why"));
+		term_print(out, answer_text(m, "why"));
 	} else {
 		for (size_t i = 0; i < sizeof(verb_words) / sizeof(*verb_words); i++)
 			if (strcmp(verb, verb_words[i].verb) == 0)
 				fputs(daemon ? verb_words[i].done : verb_words[i].alone,
 				      out);
-		if (text_of(m, "new").len) {
+		if (answer_text(m, "new").len) {
 			fputs("; goes on as ", out);
-			term_print(out, text_of(m, "new"));
+			term_print(out, answer_text(m, "new"));
 		}
 		if (json_is_true(json_object_get(m, "pending")))
 			fputs(" once the attempt that is under way has ended", out);

@@ -16,7 +16,9 @@
 #include "base/clock.h"
 #include "base/codec.h"
 #include "base/term.h"
+#include "cli/answer.h"
 #include "cli/cli.h"
+#include "cli/nightmail_watch.h"
 #include "control/control.h"
 
 #define ANSWER_TIMEOUT_MS 60000
@@ -27,7 +29,8 @@ static const char help[] =
 	"usage: nightmail status [--config FILE] [--json]\n"
 	"       nightmail reload [--config FILE] [--json]\n"
 	"  status  the daemon, its relays, and how much mail waits;\n"
-	"          exit 0: all is well, 1: a relay is held, 2: nothing can be delivered\n"
+	"          exit 0: all is well, 1: a relay is held, or there is a warning,\n"
+	"          2: nothing can be delivered\n"
 	"  reload  the daemon reads its configuration again;\n"
 	"          one with errors changes nothing\n"
 	"  --config FILE  the configuration that the daemon was started with\n"
@@ -40,21 +43,6 @@ struct call {
 	bool done;
 	int status; /* what the answer means */
 };
-
-static void auto_json(json_t **j) {
-	json_decref(*j);
-}
-#define AUTO_JSON __attribute__((cleanup(auto_json)))
-
-static struct span text_of(const json_t *object, const char *key) {
-	const json_t *v = json_object_get(object, key);
-	return json_is_string(v) ? span_of(json_string_value(v), json_string_length(v))
-				 : SPAN("");
-}
-
-static int64_t number_of(const json_t *object, const char *key) {
-	return json_integer_value(json_object_get(object, key));
-}
 
 static int take_options(struct call *c, int argc, char **argv) {
 	static const struct option longs[] = {
@@ -86,14 +74,13 @@ static int take_options(struct call *c, int argc, char **argv) {
 		       : EX_OK;
 }
 
-/* Asks the daemon of this configuration; a configuration with errors still names its queue. */
-static int ask(const struct call *c, struct span request, control_line_fn *fn,
-	       void *ctx) {
+int nightmail_ask(const char *program, const char *config, struct span request,
+		  control_line_fn *fn, void *ctx) {
 	struct settings s;
 	struct err err = ERR_INIT;
 	AUTO_BUF struct buf complaints = BUF_INIT(1u << 20), path = BUF_INIT(4096);
-	if (config_load(c->config, &s, &complaints) != 0 && !config_usable(&s)) {
-		cli_complaints(c->program, &complaints);
+	if (config_load(config, &s, &complaints) != 0 && !config_usable(&s)) {
+		cli_complaints(program, &complaints);
 		config_release(&s);
 		return EX_CONFIG;
 	}
@@ -101,7 +88,7 @@ static int ask(const struct call *c, struct span request, control_line_fn *fn,
 	config_release(&s);
 	if (control_ask(buf_str(&path), request, ANSWER_TIMEOUT_MS, fn, ctx, &err) == 0)
 		return EX_OK;
-	cli_fail(c->program, 0, "%s", err.msg);
+	cli_fail(program, 0, "%s", err.msg);
 	if (err.kind == ERR_DENIED)
 		return EX_NOPERM;
 	return err.kind == ERR_REMOTE ? EX_CONFIG : EX_UNAVAILABLE;
@@ -121,49 +108,49 @@ static void print_next(int64_t seconds) {
 }
 
 static bool is_held(const json_t *relay) {
-	return span_eq(text_of(relay, "state"), SPAN("held"));
+	return span_eq(answer_text(relay, "state"), SPAN("held"));
 }
 
 static void print_waiting(const json_t *r) {
 	if (json_object_get(r, "messages"))
-		printf("; waiting: %lld", (long long)number_of(r, "messages"));
+		printf("; waiting: %lld", (long long)answer_number(r, "messages"));
 }
 
 static void print_relay(const json_t *r, int64_t now) {
 	fputs("relay    ", stdout);
-	term_print(stdout, text_of(r, "name"));
+	term_print(stdout, answer_text(r, "name"));
 	fputs(": ", stdout);
 	if (!is_held(r)) {
-		if (span_eq(text_of(r, "state"), SPAN("unknown")))
+		if (span_eq(answer_text(r, "state"), SPAN("unknown")))
 			fputs("not tried yet", stdout);
 		else
-			term_print(stdout, text_of(r, "state"));
-		printf("; connections: %lld", (long long)number_of(r, "connections"));
+			term_print(stdout, answer_text(r, "state"));
+		printf("; connections: %lld", (long long)answer_number(r, "connections"));
 		print_waiting(r);
 		putchar('\n');
-		if (text_of(r, "waits").len > 0) {
+		if (answer_text(r, "waits").len > 0) {
 			fputs("         ", stdout);
-			term_print(stdout, text_of(r, "waits"));
+			term_print(stdout, answer_text(r, "waits"));
 			putchar('\n');
 		}
 		return;
 	}
-	print_span_of_time("held for ", now - number_of(r, "since"));
-	print_next(number_of(r, "next") - now);
+	print_span_of_time("held for ", now - answer_number(r, "since"));
+	print_next(answer_number(r, "next") - now);
 	print_waiting(r);
 	fputs("\n         ", stdout);
-	term_print(stdout, text_of(r, json_object_get(r, "reason") ? "reason" : "words"));
+	term_print(stdout, answer_text(r, json_object_get(r, "reason") ? "reason" : "words"));
 	fputc('\n', stdout);
 }
 
 static void print_destination(const json_t *d, int64_t now) {
 	fputs("trouble  ", stdout);
-	term_print(stdout, text_of(d, "domain"));
-	printf(": waiting: %lld", (long long)number_of(d, "waiting"));
+	term_print(stdout, answer_text(d, "domain"));
+	printf(": waiting: %lld", (long long)answer_number(d, "waiting"));
 	if (json_is_integer(json_object_get(d, "next")))
-		print_next(number_of(d, "next") - now);
+		print_next(answer_number(d, "next") - now);
 	fputs("\n         ", stdout);
-	term_print(stdout, text_of(d, "reply"));
+	term_print(stdout, answer_text(d, "reply"));
 	fputc('\n', stdout);
 }
 
@@ -171,20 +158,20 @@ static void print_done(const json_t *n) {
 	if (n)
 		printf("since    the start: %lld queued, %lld delivered, %lld deferred, %lld "
 		       "bounced\n",
-		       (long long)number_of(n, "queued"), (long long)number_of(n, "delivered"),
-		       (long long)number_of(n, "deferred"), (long long)number_of(n, "bounced"));
+		       (long long)answer_number(n, "queued"), (long long)answer_number(n, "delivered"),
+		       (long long)answer_number(n, "deferred"), (long long)answer_number(n, "bounced"));
 }
 
 static void print_queue(const json_t *m) {
 	if (json_object_get(m, "queue")) {
 		fputs("queue    ", stdout);
-		term_print(stdout, text_of(m, "queue"));
+		term_print(stdout, answer_text(m, "queue"));
 	} else {
 		fputs("queue    your mail", stdout);
 	}
 	printf(": %lld waiting, %lld being delivered, %lld held\n",
-	       (long long)number_of(m, "waiting"), (long long)number_of(m, "active"),
-	       (long long)number_of(m, "held"));
+	       (long long)answer_number(m, "waiting"), (long long)answer_number(m, "active"),
+	       (long long)answer_number(m, "held"));
 }
 
 static void print_complaint(const char *before, struct span words) {
@@ -195,30 +182,41 @@ static void print_complaint(const char *before, struct span words) {
 	fputc('\n', stdout);
 }
 
+static void print_watch(const json_t *d, int64_t now) {
+	fputs("watch    ", stdout);
+	nightmail_watch_line(d, now);
+	print_complaint("         ", answer_text(d, "why"));
+}
+
 static void print_status(const json_t *m) {
 	int64_t now = clock_wall_ms() / 1000;
 	size_t i;
 	json_t *one;
-	printf("daemon   running as process %lld", (long long)number_of(m, "pid"));
-	print_span_of_time(" for ", now - number_of(m, "since"));
+	printf("daemon   running as process %lld", (long long)answer_number(m, "pid"));
+	print_span_of_time(" for ", now - answer_number(m, "since"));
 	putchar('\n');
 	print_queue(m);
 	json_array_foreach(json_object_get(m, "relays"), i, one) print_relay(one, now);
 	json_array_foreach(json_object_get(m, "destinations"), i, one)
 		print_destination(one, now);
+	json_array_foreach(json_object_get(m, "warnings"), i, one)
+		print_complaint("warning  ",
+				span_of(json_string_value(one), json_string_length(one)));
+	json_array_foreach(json_object_get(m, "watch"), i, one) print_watch(one, now);
 	print_done(json_object_get(m, "since_start"));
-	print_complaint("nothing can be delivered: ", text_of(m, "complaint"));
+	print_complaint("nothing can be delivered: ", answer_text(m, "complaint"));
 	print_complaint("reload refused, the old configuration is in force: ",
-			text_of(m, "rejected"));
+			answer_text(m, "rejected"));
 }
 
 static int verdict(const json_t *m) {
 	size_t i;
 	json_t *r;
-	if (text_of(m, "complaint").len)
+	if (answer_text(m, "complaint").len)
 		return EXIT_FAILURE_STATE;
 	json_array_foreach(json_object_get(m, "relays"), i, r) if (is_held(r)) return EXIT_WARNING;
-	return text_of(m, "rejected").len ? EXIT_WARNING : EX_OK;
+	bool warned = json_array_size(json_object_get(m, "warnings")) > 0;
+	return warned || answer_text(m, "rejected").len ? EXIT_WARNING : EX_OK;
 }
 
 static int status_line(void *ctx, struct span line) {
@@ -236,14 +234,14 @@ int nightmail_status(int argc, char **argv) {
 	struct call c = { .program = "nightmail status" };
 	int status = take_options(&c, argc, argv);
 	if (status == EX_OK && !c.done)
-		status = ask(&c, SPAN("status"), status_line, &c);
+		status = nightmail_ask(c.program, c.config, SPAN("status"), status_line, &c);
 	return status == EX_OK ? c.status : status;
 }
 
 static int reload_line(void *ctx, struct span line) {
 	const struct call *c = ctx;
 	AUTO_JSON json_t *m = json_loadb(line.p, line.len, 0, NULL);
-	struct span words = text_of(m, "complaint");
+	struct span words = answer_text(m, "complaint");
 	if (c->json)
 		printf("%.*s\n", (int)line.len, line.p);
 	else
@@ -255,7 +253,7 @@ int nightmail_reload(int argc, char **argv) {
 	struct call c = { .program = "nightmail reload" };
 	int status = take_options(&c, argc, argv);
 	if (status == EX_OK && !c.done)
-		status = ask(&c, SPAN("reload"), reload_line, &c);
+		status = nightmail_ask(c.program, c.config, SPAN("reload"), reload_line, &c);
 	return status;
 }
 
@@ -290,7 +288,7 @@ int nightmail_relay(int argc, char **argv) {
 	codec_word_add(&request, "relay", span_str(argv[optind + 1]));
 	if (buf_failed(&request))
 		return cli_usage(c.program, "that is no relay's name");
-	int status = ask(&c, buf_span(&request), reload_line, &c);
+	int status = nightmail_ask(c.program, c.config, buf_span(&request), reload_line, &c);
 	if (status == EX_OK)
 		printf("relay %s is trusted with what it offers now\n", argv[optind + 1]);
 	return status;

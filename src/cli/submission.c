@@ -57,19 +57,14 @@ static void find_person(struct job *j) {
 		snprintf(j->person.name, sizeof(j->person.name), "%s", user.full_name);
 }
 
-static bool has_field(struct span block, const char *name) {
-	struct header_field f;
-	return header_find(block, name, &f);
-}
-
 /* True when header and envelope get along without asking who this is: asking costs. */
 static bool is_anonymous(const struct submission *s, struct span block) {
 	if (!s->from_set)
 		return false;
-	if (has_field(block, "Resent-To") || has_field(block, "Resent-Cc") ||
-	    has_field(block, "Resent-Bcc"))
-		return has_field(block, "Resent-From");
-	return has_field(block, "From");
+	if (header_has(block, "Resent-To") || header_has(block, "Resent-Cc") ||
+	    header_has(block, "Resent-Bcc"))
+		return header_has(block, "Resent-From");
+	return header_has(block, "From");
 }
 
 static int fix_header(struct job *j, struct span block, struct err *err) {
@@ -106,6 +101,7 @@ static void grant(const struct job *j, struct envelope *e) {
 	e->at_ms = said->at_ms > 0 ? said->at_ms : seen->at_ms;
 	e->relay = span_str(said->relay[0] ? said->relay : seen->relay);
 	e->requiretls = said->require_tls || seen->require_tls;
+	e->tls_optional = !e->requiretls && wishes_tls_optional(seen);
 }
 
 static int fill_envelope(const struct job *j, struct envelope *ret) {

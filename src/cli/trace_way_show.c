@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/term.h"
+#include "base/utf8.h"
 
 #define NAMES_WIDTH 34u
 #define BAR_WIDTH 10
@@ -145,14 +146,14 @@ static void print_plain(const struct trace_way *w, struct buf *out) {
 static void fit(struct buf *out, size_t from, size_t width) {
 	size_t columns = 0, i = from;
 	for (; i < out->len; i++) {
-		bool begins = (out->data[i] & 0xc0) != 0x80;
+		bool begins = !utf8_continues(out->data[i]);
 		if (begins && columns == width)
 			break;
 		columns += begins;
 	}
 	if (i < out->len) {
 		buf_truncate(out, i);
-		while (out->len > from && (out->data[out->len - 1] & 0xc0) == 0x80)
+		while (out->len > from && utf8_continues(out->data[out->len - 1]))
 			buf_truncate(out, out->len - 1);
 		buf_truncate(out, out->len - 1);
 		buf_addc(out, '~');

@@ -60,7 +60,7 @@ static char *make_selector(struct config_value *v, struct span word, struct err 
 	(void)v;
 	if (!config_is_hostname(word)) {
 		err_set(err, ERR_SYNTAX, "%s is no selector; take letters, digits and -",
-			config_quote(word).s);
+			term_quote(word).s);
 		return NULL;
 	}
 	char *copy = span_dup(word);

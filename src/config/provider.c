@@ -54,11 +54,11 @@ static int parse_provider(struct config_value *v, const struct config_key *key, 
 		suggest_try(&near, providers[i].name);
 	if (near.best)
 		return err_set(err, ERR_SYNTAX, "%s is no provider; did you mean \"%s\"?",
-			       config_quote(v->text).s, near.best);
+			       term_quote(v->text).s, near.best);
 	return err_set(err, ERR_SYNTAX,
 		       "%s is no provider that is known; there are google, microsoft, yahoo, "
 		       "and generic for others with their token-url",
-		       config_quote(v->text).s);
+		       term_quote(v->text).s);
 }
 
 static void show(const struct config_key *key, const void *base, struct buf *out) {

@@ -65,7 +65,7 @@ void config_set_default(struct config_load *l, const struct config_key *key, voi
 static void unknown_key(struct config_load *l, const struct ini_item *item,
 			const struct config_origin *at) {
 	struct suggest near = { .word = item->word, .best = NULL };
-	struct config_quoted word = config_quote(item->word);
+	struct term_quoted word = term_quote(item->word);
 	for (size_t i = 0; i < config_key_count; i++)
 		if (config_keys[i].section == l->section->id)
 			suggest_try(&near, config_keys[i].name);

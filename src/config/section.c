@@ -94,7 +94,7 @@ static void unknown_section(struct config_load *l, const struct ini_item *item,
 	struct suggest near = { .word = item->word, .best = NULL };
 	for (size_t i = 0; i < CONFIG_SECTION_COUNT; i++)
 		suggest_try(&near, config_sections[i].word);
-	struct config_quoted word = config_quote(item->word);
+	struct term_quoted word = term_quote(item->word);
 	l->incomplete = true;
 	if (near.best)
 		config_complain(l, at, "unknown section %s; did you mean \"%s\"?", word.s,
@@ -103,7 +103,7 @@ static void unknown_section(struct config_load *l, const struct ini_item *item,
 		config_complain(l, at,
 				"unknown section %s; this version of nightmail knows "
 				"[relay NAME], [route NAME], [dkim DOMAIN], [identity], "
-				"[queue], [listen] and [notify]",
+				"[queue], [listen], [notify] and [watch]",
 				word.s);
 }
 
@@ -125,7 +125,7 @@ static bool check_section_name(struct config_load *l, const struct ini_item *ite
 		return false;
 	}
 	if (id == CONFIG_DKIM && !config_is_hostname(item->name)) {
-		config_complain(l, &name_at, "%s is no domain", config_quote(item->name).s);
+		config_complain(l, &name_at, "%s is no domain", term_quote(item->name).s);
 		return false;
 	}
 	if (id != CONFIG_DKIM && config_sections[id].named && !is_relay_name(item->name)) {
@@ -133,7 +133,7 @@ static bool check_section_name(struct config_load *l, const struct ini_item *ite
 			l, &name_at,
 			"%s is no name for a %s; take letters, digits, - _ and "
 			"., 64 at most",
-			config_quote(item->name).s, config_sections[id].word);
+			term_quote(item->name).s, config_sections[id].word);
 		return false;
 	}
 	return true;
@@ -174,6 +174,10 @@ static void enter_section(struct config_load *l, const struct ini_item *item, si
 		break;
 	case CONFIG_NOTIFY:
 		l->section = &s->source->notify;
+		l->base = s;
+		break;
+	case CONFIG_WATCH:
+		l->section = &s->source->watch;
 		l->base = s;
 		break;
 	case CONFIG_TOP:

@@ -9,18 +9,6 @@
 #include "config/keys.h"
 #include "config/settings.h"
 
-#define QUOTED_MAX 60 /* bytes; each may need four to be shown */
-
-struct config_quoted config_quote(struct span s) {
-	struct config_quoted q;
-	AUTO_BUF struct buf b = BUF_INIT(sizeof(q.s) - 1);
-	buf_addc(&b, '"');
-	term_safe(&b, span_head(s, QUOTED_MAX));
-	buf_adds(&b, s.len > QUOTED_MAX ? "...\"" : "\"");
-	snprintf(q.s, sizeof(q.s), "%s", buf_str(&b));
-	return q;
-}
-
 bool config_value_word(struct config_value *v, struct span *rest, struct span *ret) {
 	if (!span_take_word(rest, ret))
 		return false;
@@ -49,7 +37,7 @@ static int take_words(struct config_value *v, struct span words[], size_t n,
 		return 0;
 	if (more.p[0] == '#' || more.p[0] == ';')
 		return err_set(err, ERR_SYNTAX, "comments have lines of their own");
-	return err_set(err, ERR_SYNTAX, "%s is one value too many", config_quote(more).s);
+	return err_set(err, ERR_SYNTAX, "%s is one value too many", term_quote(more).s);
 }
 
 /* Milliseconds and bytes by unit; the larger unit first, as values are shown. */
@@ -99,7 +87,7 @@ static int out_of_range(struct span word, const struct config_key *key,
 			const struct unit *units, size_t n, bool small, struct err *err) {
 	AUTO_BUF struct buf bound = BUF_INIT(64);
 	show_units(&bound, small ? key->min : key->max, units, n);
-	return err_set(err, ERR_LIMIT, "%s is too %s; %s is the %s", config_quote(word).s,
+	return err_set(err, ERR_LIMIT, "%s is too %s; %s is the %s", term_quote(word).s,
 		       small ? "small" : "large", buf_str(&bound),
 		       small ? "least" : "most");
 }
@@ -117,7 +105,7 @@ static int parse_time_word(struct span word, const struct config_key *key, int64
 	if (!parse_units(word, time_units, COUNT(time_units), &ms))
 		return err_set(err, ERR_SYNTAX,
 			       "%s is not a time; times are written 30s 5m 4h 5d",
-			       config_quote(word).s);
+			       term_quote(word).s);
 	if (check_range(word, ms, key, time_units, COUNT(time_units), err) != 0)
 		return -1;
 	*ret = ms;
@@ -232,7 +220,7 @@ static int parse_number(struct config_value *v, const struct config_key *key,
 		return -1;
 	v->wrong = 0;
 	if (!parse_units(word, units, n, ret))
-		return err_set(err, ERR_SYNTAX, "%s is not a %s", config_quote(word).s,
+		return err_set(err, ERR_SYNTAX, "%s is not a %s", term_quote(word).s,
 			       like);
 	return check_range(word, *ret, key, units, n, err);
 }
@@ -310,11 +298,11 @@ static int parse_user_limit(struct config_value *v, const struct config_key *key
 	if (!span_take_uint(&rate, PER_HOUR_MAX, &per_hour) || per_hour == 0 ||
 	    !span_eq(rate, SPAN("/h")))
 		return err_set(err, ERR_SYNTAX, "%s is not messages an hour, like 600/h",
-			       config_quote(words[0]).s);
+			       term_quote(words[0]).s);
 	v->wrong = (size_t)(words[1].p - v->text.p);
 	if (!parse_units(words[1], size_units, COUNT(size_units), &bytes))
 		return err_set(err, ERR_SYNTAX, "%s is not a size; sizes are written 10K 64M 1G",
-			       config_quote(words[1]).s);
+			       term_quote(words[1]).s);
 	if (check_range(words[1], bytes, key, size_units, COUNT(size_units), err) != 0)
 		return -1;
 	*limit = (struct config_user_limit){ (uint64_t)bytes, (unsigned)per_hour };
@@ -354,7 +342,7 @@ static int parse_storm_limit(struct config_value *v, const struct config_key *ke
 	    !span_take_char(&time, '/'))
 		return err_set(err, ERR_SYNTAX,
 			       "%s is not messages in a time, like 20/10m; %d is the most",
-			       config_quote(word).s, STORM_COUNT_MAX);
+			       term_quote(word).s, STORM_COUNT_MAX);
 	v->wrong = (size_t)(time.p - v->text.p);
 	if (parse_time_word(time, key, &window_ms, err) != 0)
 		return -1;
@@ -386,7 +374,7 @@ static int parse_either(struct config_value *v, const struct config_key *key, vo
 		*value = i;
 		return 0;
 	}
-	return err_set(err, ERR_SYNTAX, "%s is neither %s nor %s", config_quote(v->text).s,
+	return err_set(err, ERR_SYNTAX, "%s is neither %s nor %s", term_quote(v->text).s,
 		       words[0], words[1]);
 }
 

@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/span.h"
+#include "base/term.h"
 #include "config/env.h"
 
 #define CONFIG_VALUE_MAX 4096
@@ -101,15 +102,14 @@ extern const struct config_type config_type_tls_files;
 extern const struct config_type config_type_sessions;
 extern const struct config_type config_type_yes_no;
 
+/* struct config_watch: domains, addresses: */
+extern const struct config_type config_type_watch_domains;
+extern const struct config_type config_type_watch_ips;
+
 /* Takes the next word of the value and notes its place for error messages. */
 bool config_value_word(struct config_value *v, struct span *rest, struct span *ret);
 /* Appends text with %H %h %u %% replaced. */
 int config_expand(struct config_value *v, struct span text, struct buf *out,
 		  struct err *err);
-/* The bytes in "quotes", safe to show and cut if long; valid as long as the array. */
-struct config_quoted {
-	char s[264];
-};
-struct config_quoted config_quote(struct span s);
 
 #endif

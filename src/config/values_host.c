@@ -61,25 +61,25 @@ static int colon_words(struct span host, struct err *err) {
 	struct span begin = host;
 	if (take_way(&begin) != CONFIG_WAY_HOSTS)
 		return err_set(err, ERR_SYNTAX, "%s stands alone, without other hosts",
-			       config_quote(host).s);
+			       term_quote(host).s);
 	struct span scheme = span_head(host, span_find(host, ':'));
 	struct span rest = span_from(host, scheme.len + 1);
 	uint64_t port;
 	if (span_starts(rest, SPAN("//")))
 		return err_set(err, ERR_SYNTAX,
 			       "%s: write the name alone, without %.*s://",
-			       config_quote(host).s, (int)scheme.len, scheme.p);
+			       term_quote(host).s, (int)scheme.len, scheme.p);
 	if (host.p[0] == '[')
 		return err_set(err, ERR_SYNTAX,
 			       "%s: write an address without brackets, and the port "
 			       "as port = NUMBER",
-			       config_quote(host).s);
+			       term_quote(host).s);
 	if (span_uint(rest, 65535, &port))
 		return err_set(err, ERR_SYNTAX,
 			       "%s: write the port on a line of its own, port = %u",
-			       config_quote(host).s, (unsigned)port);
+			       term_quote(host).s, (unsigned)port);
 	return err_set(err, ERR_SYNTAX, "%s is neither a host name nor an address",
-		       config_quote(host).s);
+		       term_quote(host).s);
 }
 
 /* Cuts *N off a host; 0: a weight that is none. */
@@ -99,7 +99,7 @@ static int check_host(const char *text, struct err *err) {
 	if (weight == 0)
 		return err_set(err, ERR_SYNTAX,
 			       "%s: a weight is a number from 1 to %u, as in smtp.example.org*3",
-			       config_quote(s).s, WEIGHT_MAX);
+			       term_quote(s).s, WEIGHT_MAX);
 	snprintf(host, sizeof(host), "%.*s", (int)s.len, s.len ? s.p : "");
 	s = span_str(host);
 	if (s.len == 0)
@@ -111,11 +111,11 @@ static int check_host(const char *text, struct err *err) {
 	if (s.p[s.len - 1] == ',')
 		return err_set(err, ERR_SYNTAX,
 			       "%s: hosts are separated by spaces, without commas",
-			       config_quote(s).s);
+			       term_quote(s).s);
 	if (!config_is_hostname(s) || is_half_address(host))
 		return err_set(err, ERR_SYNTAX,
 			       "%s is neither a host name nor an address",
-			       config_quote(s).s);
+			       term_quote(s).s);
 	return 0;
 }
 

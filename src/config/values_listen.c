@@ -26,7 +26,7 @@ static int parse_tcp(struct config_value *v, const struct config_key *key, void 
 			if (fresh[n].port != 0 && fresh[i].port == fresh[n].port &&
 			    inet_same(&fresh[i].addr, &fresh[n].addr))
 				return err_set(err, ERR_SYNTAX, "%s stands here twice",
-					       config_quote(word).s);
+					       term_quote(word).s);
 		n++;
 	}
 	memcpy(listen->tcp, fresh, n * sizeof(fresh[0]));
@@ -89,7 +89,7 @@ static int parse_yes_no(struct config_value *v, const struct config_key *key, vo
 	bool yes = span_eq(v->text, SPAN("yes"));
 	if (!yes && !span_eq(v->text, SPAN("no")))
 		return err_set(err, ERR_SYNTAX, "%s is neither yes nor no",
-			       config_quote(v->text).s);
+			       term_quote(v->text).s);
 	*flag = yes;
 	return 0;
 }
@@ -132,7 +132,7 @@ static int parse_tls_files(struct config_value *v, const struct config_key *key,
 		fresh.key = span_dup(span_str(fresh.certificate));
 	if (why.kind == ERR_NONE && config_value_word(v, &rest, &more))
 		err_set(&why, ERR_SYNTAX, "%s is one file too many: they are the "
-			"certificate and its key", config_quote(more).s);
+			"certificate and its key", term_quote(more).s);
 	if (why.kind == ERR_NONE && !fresh.key)
 		err_set(&why, ERR_MEMORY, "out of memory");
 	if (why.kind != ERR_NONE) {
@@ -169,12 +169,12 @@ static int parse_sessions(struct config_value *v, const struct config_key *key, 
 			return err_set(err, ERR_SYNTAX, "2 values are needed, not %zu", i);
 		if (!span_uint(word, (uint64_t)key->max, &n[i]) || n[i] < (uint64_t)key->min)
 			return err_set(err, ERR_SYNTAX, "%s is not a number from %lld to %lld",
-				       config_quote(word).s, (long long)key->min,
+				       term_quote(word).s, (long long)key->min,
 				       (long long)key->max);
 	}
 	if (config_value_word(v, &rest, &word))
 		return err_set(err, ERR_SYNTAX, "%s is one value too many",
-			       config_quote(word).s);
+			       term_quote(word).s);
 	v->wrong = 0;
 	if (n[1] > n[0])
 		return err_set(err, ERR_SYNTAX,

@@ -26,7 +26,7 @@ static bool take_end(struct config_value *v, struct span *rest, struct err *err)
 	struct span more;
 	if (!config_value_word(v, rest, &more))
 		return true;
-	err_set(err, ERR_SYNTAX, "%s is one value too many", config_quote(more).s);
+	err_set(err, ERR_SYNTAX, "%s is one value too many", term_quote(more).s);
 	return false;
 }
 
@@ -64,7 +64,7 @@ static int parse_rate(struct config_value *v, const struct config_key *key, void
 			err, ERR_SYNTAX,
 			"%s is not messages in a time, like 10/s or 100/15m; a day is the "
 			"longest, %u the most",
-			config_quote(word).s, RATE_COUNT_MAX);
+			term_quote(word).s, RATE_COUNT_MAX);
 	if (!take_end(v, &rest, err))
 		return -1;
 	*rate = (struct config_rate){ (unsigned)count, ms };
@@ -105,11 +105,11 @@ static int parse_quota(struct config_value *v, const struct config_key *key, voi
 			return err_set(
 				err, ERR_SYNTAX,
 				"%s is not recipients an hour or a day, like 100/h or 500/d",
-				config_quote(word).s);
+				term_quote(word).s);
 		uint64_t *slot = ms == HOUR_MS ? &hour : &day;
 		if (*slot)
 			return err_set(err, ERR_SYNTAX, "%s: that is given twice",
-				       config_quote(word).s);
+				       term_quote(word).s);
 		*slot = count;
 	}
 	limits->hour = hour;
@@ -196,19 +196,19 @@ static int parse_warmup(struct config_value *v, const struct config_key *key, vo
 			err, ERR_SYNTAX,
 			"%s is not the number of recipients of the first day; write 50 1.5 "
 			"2026-11-22",
-			config_quote(word).s);
+			term_quote(word).s);
 	w.first = (unsigned)first;
 	word = SPAN("");
 	if (!config_value_word(v, &rest, &word) || !parse_percent(word, &w.percent))
 		return err_set(
 			err, ERR_SYNTAX,
 			"%s is not how much more each day may have, from 1.01 to 10",
-			config_quote(word).s);
+			term_quote(word).s);
 	word = SPAN("");
 	if (!config_value_word(v, &rest, &word) || !parse_date(word, &w.start_day))
 		return err_set(err, ERR_SYNTAX,
 			       "%s is not the first day, like 2026-11-22",
-			       config_quote(word).s);
+			       term_quote(word).s);
 	if (!take_end(v, &rest, err))
 		return -1;
 	*warmup = w;

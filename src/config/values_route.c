@@ -33,16 +33,16 @@ static int bad_pattern(struct span word, struct err *err) {
 	if (word.p[word.len - 1] == ',')
 		return err_set(err, ERR_SYNTAX,
 			       "%s: patterns are separated by blanks, without commas",
-			       config_quote(word).s);
+			       term_quote(word).s);
 	if (at == 0)
 		return err_set(err, ERR_SYNTAX, "%s matches no address; write *%.*s",
-			       config_quote(word).s, (int)word.len, word.p);
+			       term_quote(word).s, (int)word.len, word.p);
 	if (at == word.len)
 		return err_set(err, ERR_SYNTAX,
 			       "%s matches no address; all of a domain are written "
 			       "*@example.org, one is alice@example.org",
-			       config_quote(word).s);
-	return err_set(err, ERR_SYNTAX, "%s matches no address", config_quote(word).s);
+			       term_quote(word).s);
+	return err_set(err, ERR_SYNTAX, "%s matches no address", term_quote(word).s);
 }
 
 /* Words, each checked by one of the two functions below. */
@@ -82,7 +82,7 @@ static int check_user(struct span word, struct err *err) {
 		return err_set(err, ERR_SYNTAX,
 			       "%s is neither a user name nor a user id; several are separated "
 			       "by blanks",
-			       config_quote(word).s);
+			       term_quote(word).s);
 	return 0;
 }
 

@@ -110,7 +110,7 @@ static int parse_webhook(struct config_value *v, const struct config_key *key, v
 	bool clear = span_take_lit_nocase(&rest, SPAN("http://"));
 	if (!clear && !span_take_lit_nocase(&rest, SPAN("https://")))
 		return err_set(err, ERR_SYNTAX, "%s is no URL; it begins with https://",
-			       config_quote(v->text).s);
+			       term_quote(v->text).s);
 	if (clear && !span_starts(rest, SPAN("127.0.0.1:")) &&
 	    !span_starts(rest, SPAN("127.0.0.1/")) && !span_starts(rest, SPAN("localhost:")) &&
 	    !span_starts(rest, SPAN("localhost/")))
@@ -132,7 +132,7 @@ static int add_path(const struct config_value *v, struct span path, struct buf *
 	if (path.p[0] != '/') {
 		if (!v->folder)
 			return err_set(err, ERR_SYNTAX, "%s: the path must begin with /",
-				       config_quote(path).s);
+				       term_quote(path).s);
 		while (span_take_lit(&path, SPAN("./")))
 			;
 		buf_adds(out, v->folder);
@@ -245,7 +245,7 @@ static int parse_domain(struct config_value *v, const struct config_key *key, vo
 		return err_set(err, ERR_SYNTAX,
 			       "%s is not a domain; write it like mail.example.org, "
 			       "international ones in their xn-- form",
-			       config_quote(buf_span(&b)).s);
+			       term_quote(buf_span(&b)).s);
 	return keep(key, base, &b, err);
 }
 
@@ -302,7 +302,7 @@ static int parse_address(struct config_value *v, const struct config_key *key, v
 		return -1;
 	if (!is_mailbox(buf_span(&b)))
 		return err_set(err, ERR_SYNTAX, "%s is not an address; write it like %s",
-			       config_quote(buf_span(&b)).s, "alice@example.org");
+			       term_quote(buf_span(&b)).s, "alice@example.org");
 	return keep(key, base, &b, err);
 }
 
@@ -330,7 +330,7 @@ static int parse_masquerade(struct config_value *v, const struct config_key *key
 			return err_set(err, ERR_SYNTAX,
 				       "%s is no domain; write them like host.example.org or "
 				       "*.lan.example.org, with blanks between them",
-				       config_quote(buf_span(&one)).s);
+				       term_quote(buf_span(&one)).s);
 		buf_addf(&b, "%s%s", b.len ? " " : "", buf_str(&one));
 	}
 	return keep(key, base, &b, err);
@@ -347,7 +347,7 @@ static int parse_source(struct config_value *v, const struct config_key *key, vo
 		bool v6 = span_find(word, ':') < word.len;
 		if (!is_address(word))
 			return err_set(err, ERR_SYNTAX, "%s is not an IP address",
-				       config_quote(word).s);
+				       term_quote(word).s);
 		if (has[v6])
 			return err_set(err, ERR_SYNTAX,
 				       "one IPv4 address and one IPv6 address, not more");
@@ -367,7 +367,7 @@ static int parse_resolver(struct config_value *v, const struct config_key *key, 
 		return err_set(err, ERR_SYNTAX,
 			       "%s is not the address of a name server; write it like "
 			       "127.0.0.1 or 192.0.2.1:53",
-			       config_quote(v->text).s);
+			       term_quote(v->text).s);
 	inet_port_add(&b, &at);
 	return keep(key, base, &b, err);
 }

@@ -35,11 +35,11 @@ static int parse_tls(struct config_value *v, const struct config_key *key, void 
 	}
 	if (near.best)
 		return err_set(err, ERR_SYNTAX, "%s is no TLS mode; did you mean \"%s\"?",
-			       config_quote(v->text).s, near.best);
+			       term_quote(v->text).s, near.best);
 	return err_set(err, ERR_SYNTAX,
 		       "%s is no TLS mode; there are starttls, implicit, dane, "
 		       "opportunistic and none",
-		       config_quote(v->text).s);
+		       term_quote(v->text).s);
 }
 
 static void show_tls(const struct config_key *key, const void *base, struct buf *out) {
@@ -85,9 +85,9 @@ static int find_mechanism(struct span word, size_t *ret, struct err *err) {
 	if (near.best)
 		return err_set(err, ERR_SYNTAX,
 			       "%s is no login mechanism; did you mean \"%s\"?",
-			       config_quote(word).s, near.best);
+			       term_quote(word).s, near.best);
 	return err_set(err, ERR_SYNTAX, "%s is no login mechanism; there are%s",
-		       config_quote(word).s, buf_str(&all));
+		       term_quote(word).s, buf_str(&all));
 }
 
 static int parse_auth(struct config_value *v, const struct config_key *key, void *base,
@@ -162,7 +162,7 @@ static int parse_pins(struct config_value *v, const struct config_key *key, void
 			return err_set(err, ERR_SYNTAX,
 				       "%s is no pin; write sha256: and the SHA-256 of the "
 				       "server's public key in base64, as smtp-probe prints it",
-				       config_quote(word).s);
+				       term_quote(word).s);
 		if (n++ == CONFIG_PINS_MAX)
 			return err_set(err, ERR_LIMIT, "more than %d pins", CONFIG_PINS_MAX);
 		buf_addf(&list, "%s%.*s", list.len ? " " : "", (int)word.len, word.p);
@@ -188,7 +188,7 @@ static int parse_min_tls(struct config_value *v, const struct config_key *key, v
 			return 0;
 		}
 	return err_set(err, ERR_SYNTAX, "%s is no version to ask for; there are 1.2 and 1.3",
-		       config_quote(v->text).s);
+		       term_quote(v->text).s);
 }
 
 static void show_min_tls(const struct config_key *key, const void *base, struct buf *out) {

@@ -16,3 +16,11 @@ int control_address(const char *path, struct sockaddr_un *ret, socklen_t *ret_le
 	*ret_len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len + 1);
 	return 0;
 }
+
+int control_socket(const char *path, int type, struct sockaddr_un *ret, socklen_t *ret_len,
+		   struct err *err) {
+	if (control_address(path, ret, ret_len, err) != 0)
+		return -1;
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	return fd < 0 ? err_sys(err, "%s: cannot make a socket", path) : fd;
+}

@@ -19,11 +19,9 @@
 static int connect_to(const char *path, struct err *err) {
 	struct sockaddr_un addr;
 	socklen_t addr_len;
-	if (control_address(path, &addr, &addr_len, err) != 0)
-		return -1;
-	AUTO_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	AUTO_FD int fd = control_socket(path, SOCK_STREAM, &addr, &addr_len, err);
 	if (fd < 0)
-		return err_sys(err, "%s: cannot make a socket", path);
+		return -1;
 	for (int i = 0; i < CONNECT_TRIES; i++) {
 		if (connect(fd, (struct sockaddr *)&addr, addr_len) == 0)
 			return take_fd(&fd);

@@ -114,11 +114,9 @@ static void end_pause(void *ctx) {
 static int bind_at(const char *path, unsigned mode, struct err *err) {
 	struct sockaddr_un addr;
 	socklen_t addr_len;
-	if (control_address(path, &addr, &addr_len, err) != 0)
-		return -1;
-	AUTO_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	AUTO_FD int fd = control_socket(path, SOCK_STREAM, &addr, &addr_len, err);
 	if (fd < 0)
-		return err_sys(err, "%s: cannot make a socket", path);
+		return -1;
 	if (file_unlink(AT_FDCWD, path) != 0 && errno != ENOENT)
 		return err_sys(err, "%s: cannot replace it", path);
 	if (bind(fd, (struct sockaddr *)&addr, addr_len) != 0 || chmod(path, mode) != 0 ||

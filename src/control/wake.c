@@ -37,11 +37,9 @@ void control_wake_by(int fd, const char *wake_path, struct span id) {
 int control_wake_listen(const char *wake_path, struct err *err) {
 	struct sockaddr_un addr;
 	socklen_t addr_len;
-	if (control_address(wake_path, &addr, &addr_len, err) != 0)
-		return -1;
-	AUTO_FD int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	AUTO_FD int fd = control_socket(wake_path, SOCK_DGRAM, &addr, &addr_len, err);
 	if (fd < 0)
-		return err_sys(err, "%s: cannot make a socket", wake_path);
+		return -1;
 	if (file_unlink(AT_FDCWD, wake_path) != 0 && errno != ENOENT)
 		return err_sys(err, "%s: cannot replace it", wake_path);
 	if (bind(fd, (struct sockaddr *)&addr, addr_len) != 0)

@@ -126,10 +126,10 @@ static bool take_passed(struct manager *m) {
 static int open_unix(struct manager *m, const char *path, struct err *err) {
 	struct sockaddr_un addr;
 	socklen_t len;
-	if (control_address(path, &addr, &len, err) != 0)
+	AUTO_FD int fd = control_socket(path, SOCK_STREAM, &addr, &len, err);
+	if (fd < 0)
 		return -1;
-	AUTO_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 || (file_unlink(AT_FDCWD, path) != 0 && errno != ENOENT) ||
+	if ((file_unlink(AT_FDCWD, path) != 0 && errno != ENOENT) ||
 	    bind(fd, (struct sockaddr *)&addr, len) != 0 || chmod(path, socket_mode(m)) != 0 ||
 	    listen(fd, BACKLOG) != 0)
 		return err_sys(err, "%s: cannot listen", path);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/term.h"
+#include "base/utf8.h"
 #include "mail/chars.h"
 
 #define LABEL_MAX 63 /* RFC 1035 section 2.3.4 */
@@ -116,14 +117,6 @@ static bool is_clean_text(struct span s) {
 	return true;
 }
 
-/* A U-label is measured in characters: what counts is its A-label, made later. */
-static size_t label_length(struct span label) {
-	size_t n = 0;
-	for (size_t i = 0; i < label.len; i++)
-		n += ((unsigned char)label.p[i] & 0xc0) != 0x80;
-	return n;
-}
-
 static const char *over_limit(const struct addr *a, size_t total) {
 	static const char label_words[] = "a label of its domain has more than 63 octets";
 	if (a->local.len > ADDR_LOCAL_MAX)
@@ -136,9 +129,9 @@ static const char *over_limit(const struct addr *a, size_t total) {
 		return NULL;
 	struct span rest = a->domain, label;
 	while (span_take_until(&rest, '.', &label))
-		if (label_length(label) > LABEL_MAX)
+		if (utf8_length(label) > LABEL_MAX)
 			return label_words;
-	return label_length(rest) > LABEL_MAX ? label_words : NULL;
+	return utf8_length(rest) > LABEL_MAX ? label_words : NULL;
 }
 
 static const char *parse(struct span s, enum addr_kind kind, struct addr *ret) {
@@ -216,10 +209,7 @@ bool addr_take_path(struct span *in, struct span *ret) {
 }
 
 bool addr_is_utf8(struct span s) {
-	for (size_t i = 0; i < s.len; i++)
-		if ((unsigned char)s.p[i] >= 0x80)
-			return true;
-	return false;
+	return !utf8_is_ascii(s);
 }
 
 int addr_local_unquoted(struct span local, struct buf *out) {

@@ -2,6 +2,7 @@
 
 #include "mail/downgrade.h"
 
+#include "base/utf8.h"
 #include "mail/addr.h"
 #include "mail/fixup.h"
 #include "mail/header.h"
@@ -57,10 +58,7 @@ static bool is_one_of(struct span name, const struct span *names, size_t count) 
 	is_one_of((name), (names), sizeof(names) / sizeof((names)[0]))
 
 bool downgrade_is_8bit(struct span s) {
-	for (size_t i = 0; i < s.len; i++)
-		if ((unsigned char)s.p[i] >= 0x80)
-			return true;
-	return false;
+	return !utf8_is_ascii(s);
 }
 
 static bool is_utf8(struct span s) {
@@ -148,12 +146,6 @@ static int add_text(const struct header_field *f, struct buf *out) {
 	return buf_adds(out, "\r\n");
 }
 
-static bool is_signed(struct span block) {
-	struct header_field f;
-	return header_find(block, "DKIM-Signature", &f) ||
-	       header_find(block, "ARC-Message-Signature", &f);
-}
-
 int downgrade_header(struct span block, struct buf *out, struct err *err) {
 	struct header_field f;
 	struct span rest = block;
@@ -163,7 +155,7 @@ int downgrade_header(struct span block, struct buf *out, struct err *err) {
 		if (!text || !downgrade_is_8bit(f.value) || !is_utf8(f.value) ||
 		    f.value.len > VALUE_MAX)
 			r = buf_add(out, f.raw);
-		else if (is_signed(block))
+		else if (header_is_signed(block))
 			return err_set(err, ERR_SYNTAX,
 				       "its %.*s field has characters beyond ASCII, and "
 				       "converting them would break its signature",

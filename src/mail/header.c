@@ -122,6 +122,16 @@ bool header_find(struct span block, const char *name, struct header_field *ret) 
 	return false;
 }
 
+bool header_has(struct span block, const char *name) {
+	struct header_field f;
+	return header_find(block, name, &f);
+}
+
+bool header_is_signed(struct span block) {
+	return header_has(block, "DKIM-Signature") ||
+	       header_has(block, "ARC-Message-Signature");
+}
+
 int header_unfold(struct span value, struct buf *out) {
 	value = span_trim(value);
 	while (value.len > 0) {

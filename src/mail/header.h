@@ -41,6 +41,10 @@ bool header_take_empty(struct span *in);
 /* Finds the first field of that name (no case) in a header block. */
 bool header_find(struct span block, const char *name, struct header_field *ret);
 
+bool header_has(struct span block, const char *name);
+/* True when somebody signed the message, body and all (RFC 6376, RFC 8617). */
+bool header_is_signed(struct span block);
+
 /* Appends the value unfolded: line ends removed, blanks around folds one space, trimmed. */
 int header_unfold(struct span value, struct buf *out);
 

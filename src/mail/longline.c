@@ -7,6 +7,7 @@
 
 #include "mail/longline.h"
 
+#include "base/utf8.h"
 #include "mail/chars.h"
 #include "mail/header.h"
 #include "mail/longline_part.h"
@@ -24,13 +25,6 @@ static int refuse(struct err *err, const char *why) {
 
 static int refuse_8bit(struct err *err, const char *why) {
 	return err_set(err, ERR_SYNTAX, "there is 8-bit text %s", why);
-}
-
-static bool has_8bit(struct span s) {
-	for (size_t i = 0; i < s.len; i++)
-		if ((unsigned char)s.p[i] >= 0x80)
-			return true;
-	return false;
 }
 
 bool longline_any(struct span text) {
@@ -193,13 +187,6 @@ static int pass(struct longline *l, const char *why) {
 	return 0;
 }
 
-/* Signed by somebody whose signature covers the body (RFC 6376, RFC 8617). */
-static bool has_signature(struct span head) {
-	struct header_field f;
-	return header_find(head, "DKIM-Signature", &f) ||
-	       header_find(head, "ARC-Message-Signature", &f);
-}
-
 /* The empty line came: what is the body? */
 static int end_header(struct longline *l, struct buf *out, struct err *err) {
 	bool in_digest = l->depth > 0 && l->level[l->depth - 1].digest;
@@ -207,7 +194,7 @@ static int end_header(struct longline *l, struct buf *out, struct err *err) {
 	struct longline_part part;
 	/* what a message inside was signed with does not stop the outer one */
 	if (!l->ascii || !l->nested)
-		l->is_signed |= has_signature(buf_span(&l->head));
+		l->is_signed |= header_is_signed(buf_span(&l->head));
 	l->nested = true;
 	if (longline_part_read(buf_span(&l->head), in_digest && !l->is_message, &part,
 			       room ? &l->level[l->depth] : NULL) != 0)
@@ -266,7 +253,7 @@ static int end_hold(struct longline *l, struct buf *out, struct err *err) {
 /* Some text that need not be broken. */
 static int on_text(struct longline *l, struct span text, struct buf *out,
 		   struct err *err) {
-	bool to_encode = l->ascii && has_8bit(text);
+	bool to_encode = l->ascii && !utf8_is_ascii(text);
 	switch (l->mode) {
 	case LONGLINE_HEADER:
 		return buf_add(&l->head, text) == 0

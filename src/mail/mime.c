@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "base/utf8.h"
 #include "mail/eol.h"
 #include "mail/qp.h"
 
@@ -51,13 +52,9 @@ void mime_look(struct mime_facts *f, struct span piece) {
 	}
 }
 
-static bool is_continuation(char c) {
-	return ((unsigned char)c & 0xc0) == 0x80;
-}
-
 size_t mime_whole(struct span piece) {
 	size_t n = piece.len;
-	while (n > 0 && piece.len - n < 3 && is_continuation(piece.p[n - 1]))
+	while (n > 0 && piece.len - n < 3 && utf8_continues(piece.p[n - 1]))
 		n--;
 	if (n > 0 && (unsigned char)piece.p[n - 1] >= 0xc0)
 		return n - 1;

@@ -6,6 +6,7 @@
 
 #include "mail/part.h"
 
+#include "base/utf8.h"
 #include "mail/charset.h"
 #include "mail/chars.h"
 #include "mail/decode.h"
@@ -28,20 +29,11 @@ struct entity {
 	bool digest; /* a part in it is a message unless it says otherwise */
 };
 
-static void keep(char *to, size_t size, struct span s) {
-	size_t n = s.len < size ? s.len : size - 1;
-	while (n < s.len && n > 0 && ((unsigned char)s.p[n] & 0xc0) == 0x80)
-		n--;
-	if (n)
-		memcpy(to, s.p, n);
-	to[n] = '\0';
-}
-
 static void keep_param(char *to, size_t size, const struct param_list *list,
 		       const char *name) {
 	AUTO_BUF struct buf b = BUF_INIT(VALUE_MAX);
 	if (param_find(list, span_str(name), &b))
-		keep(to, size, buf_span(&b));
+		utf8_copy(to, size, buf_span(&b));
 }
 
 static enum part_encoding encoding_of(struct span header) {
@@ -88,10 +80,10 @@ static void read_type(struct entity *e, bool in_digest) {
 		param_parse(f.value, &type, &list);
 	/* RFC 2045 section 5.2, RFC 2046 section 5.1.5 */
 	if (span_find(buf_span(&type), '/') == type.len)
-		keep(p->type, sizeof(p->type),
+		utf8_copy(p->type, sizeof(p->type),
 		     in_digest ? SPAN("message/rfc822") : SPAN("text/plain"));
 	else
-		keep(p->type, sizeof(p->type), buf_span(&type));
+		utf8_copy(p->type, sizeof(p->type), buf_span(&type));
 	keep_param(p->charset, sizeof(p->charset), &list, "charset");
 	if (!p->name[0])
 		keep_param(p->name, sizeof(p->name), &list, "name");

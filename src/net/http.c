@@ -107,14 +107,22 @@ static int find_end(struct span bytes, size_t *ret_lines, uint64_t *ret_body) {
 	return bytes.len > LINES_MAX ? -1 : 0;
 }
 
-static bool begin(struct reader *r, struct span bytes, size_t lines, uint64_t body) {
+/* 1: all of it is there, and *r has a copy. 0: more is needed. */
+static int begin(struct reader *r, struct span bytes, const char *what, struct err *err) {
+	size_t lines;
+	uint64_t body;
+	int whole = find_end(bytes, &lines, &body);
+	if (whole < 0)
+		return err_set(err, ERR_LIMIT, "the %s is too long", what);
+	if (whole == 0)
+		return 0;
 	r->storage = malloc(bytes.len + 1);
 	if (!r->storage)
-		return false;
+		return err_set(err, ERR_MEMORY, "out of memory");
 	memcpy(r->storage, bytes.p, lines + body);
 	r->rest = span_of(r->storage, lines);
 	r->body = span_of(r->storage + lines, body);
-	return true;
+	return 1;
 }
 
 /* The next line: its key, and the value decoded in place. */
@@ -188,15 +196,9 @@ int http_request_parse(struct span bytes, struct http_request *ret, struct err *
 	struct reader r = { .storage = NULL };
 	struct http_request q = { .timeout_ms = 0 };
 	struct span key, value;
-	size_t lines;
-	uint64_t body;
-	int whole = find_end(bytes, &lines, &body), got;
-	if (whole == 0)
-		return 0;
-	if (whole < 0)
-		return err_set(err, ERR_LIMIT, "the request is too long");
-	if (!begin(&r, bytes, lines, body))
-		return err_set(err, ERR_MEMORY, "out of memory");
+	int got = begin(&r, bytes, "request", err);
+	if (got <= 0)
+		return got;
 	while ((got = next_line(&r, &key, &value)) > 0 && request_line(&q, key, value))
 		;
 	if (got != 0 || !request_fine(&q)) {
@@ -236,15 +238,9 @@ int http_answer_parse(struct span bytes, struct http_answer *ret, struct err *er
 	struct reader r = { .storage = NULL };
 	struct http_answer a = { .status = 0 };
 	struct span key, value;
-	size_t lines;
-	uint64_t body;
-	int whole = find_end(bytes, &lines, &body), got;
-	if (whole == 0)
-		return 0;
-	if (whole < 0)
-		return err_set(err, ERR_LIMIT, "the answer is too long");
-	if (!begin(&r, bytes, lines, body))
-		return err_set(err, ERR_MEMORY, "out of memory");
+	int got = begin(&r, bytes, "answer", err);
+	if (got <= 0)
+		return got;
 	while ((got = next_line(&r, &key, &value)) > 0 && answer_line(&a, key, value))
 		;
 	if (got != 0 || (a.status == 0 && a.error.kind == ERR_NONE)) {

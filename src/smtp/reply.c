@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 static bool take_code(struct span *in, int *ret) {
 	struct span digits = span_head(*in, 3);
 	uint64_t code;
@@ -55,10 +57,8 @@ static void add_text(struct smtp_reply_parser *p, struct span s) {
 		text[p->text_len++] = ' ';
 		room--;
 	}
-	size_t n = s.len < room ? s.len : room;
-	while (n < s.len && n > 0 && ((unsigned char)s.p[n] & 0xc0) == 0x80)
-		n--;
-	for (size_t i = 0; i < n; i++)
+	s = utf8_head(s, room);
+	for (size_t i = 0; i < s.len; i++)
 		text[p->text_len++] = s.p[i] ? s.p[i] : '?';
 	text[p->text_len] = '\0';
 }

@@ -44,9 +44,7 @@ void incoming_release(struct incoming *m) {
 void incoming_clear(struct incoming *m) {
 	forget_recipients(m);
 	struct envelope_recipient *to = m->envelope.to;
-	m->envelope = (struct envelope){ .id = queue_id_new(),
-					 .created = clock_now(),
-					 .uid = m->host->uid,
+	m->envelope = (struct envelope){ .uid = m->host->uid,
 					 .origin = span_str(m->host->origin ? m->host->origin
 									    : "local"),
 					 .to = to };
@@ -95,6 +93,8 @@ int incoming_sender(struct incoming *m, const struct envelope *e, struct err *er
 	if (e->from.len > sizeof(m->from) || e->envid.len > sizeof(m->envid))
 		return err_set(err, ERR_LIMIT, "the sender is too long");
 	struct envelope *own = &m->envelope;
+	own->id = queue_id_new();
+	own->created = clock_now();
 	own->from = span_of(m->from, e->from.len);
 	own->envid = span_of(m->envid, e->envid.len);
 	if (e->from.len > 0)
@@ -110,17 +110,12 @@ int incoming_sender(struct incoming *m, const struct envelope *e, struct err *er
 	return 0;
 }
 
-static bool has_field(struct span block, const char *name) {
-	struct header_field f;
-	return header_find(block, name, &f);
-}
-
 /* True when the header says who wrote it: then nobody need be asked. */
 static bool is_signed(struct span block) {
-	if (has_field(block, "Resent-To") || has_field(block, "Resent-Cc") ||
-	    has_field(block, "Resent-Bcc"))
-		return has_field(block, "Resent-From");
-	return has_field(block, "From");
+	if (header_has(block, "Resent-To") || header_has(block, "Resent-Cc") ||
+	    header_has(block, "Resent-Bcc"))
+		return header_has(block, "Resent-From");
+	return header_has(block, "From");
 }
 
 /* The address for a From that is missing, and the name that goes with it. */
@@ -146,6 +141,7 @@ static void grant(struct incoming *m, const struct mail_wishes *w) {
 	e->priority = w->priority;
 	e->at_ms = w->at_ms;
 	e->requiretls |= w->require_tls;
+	e->tls_optional = !e->requiretls && wishes_tls_optional(w);
 	snprintf(m->relay, sizeof(m->relay), "%s", m->host->client ? "" : w->relay);
 	e->relay = span_str(m->relay);
 }

@@ -11,7 +11,6 @@
 #include "mail/fields.h"
 
 #define NAME_MAX_LEN 32u
-#define SHOWN_MAX 60u
 
 static const char *const mode_names[] = {
 	[STS_NONE] = "none",
@@ -24,9 +23,7 @@ const char *sts_mode_name(enum sts_mode mode) {
 }
 
 static int wrong(struct err *err, struct span what, const char *why) {
-	AUTO_BUF struct buf shown = BUF_INIT(4 * SHOWN_MAX + 8);
-	term_safe(&shown, span_head(what, SHOWN_MAX));
-	return err_set(err, ERR_SYNTAX, "\"%s\": %s", buf_str(&shown), why);
+	return err_set(err, ERR_SYNTAX, "%s: %s", term_quote(what).s, why);
 }
 
 /* sts-ext-name and sts-policy-ext-name. */

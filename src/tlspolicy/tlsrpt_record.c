@@ -8,12 +8,9 @@
 #include "mail/uri.h"
 
 #define NAME_MAX_LEN 32u
-#define SHOWN_MAX 60u
 
 static int wrong(struct err *err, struct span what, const char *why) {
-	AUTO_BUF struct buf shown = BUF_INIT(4 * SHOWN_MAX + 8);
-	term_safe(&shown, span_head(what, SHOWN_MAX));
-	return err_set(err, ERR_SYNTAX, "\"%s\": %s", buf_str(&shown), why);
+	return err_set(err, ERR_SYNTAX, "%s: %s", term_quote(what).s, why);
 }
 
 bool tlsrpt_is_record(struct span text) {

@@ -121,6 +121,17 @@ static void test_take_empty(void) {
 	ok(!header_take_empty(&in) && in.len == 1, "another line stays");
 }
 
+static void test_has(void) {
+	ok(header_has(SPAN("A: 1\nSubject: x\n"), "subject"), "a field is there");
+	ok(!header_has(SPAN("A: 1\nSubject: x\n"), "Subj"), "another is not");
+	ok(!header_has(SPAN(""), "Subject"), "nor is one in no header");
+	ok(header_is_signed(SPAN("dkim-signature: v=1\n")) &&
+		   header_is_signed(SPAN("A: 1\nARC-Message-Signature: i=1\n")),
+	   "DKIM and ARC sign a message");
+	ok(!header_is_signed(SPAN("ARC-Seal: i=1\nX-Signature: a\n")),
+	   "what covers no body does not");
+}
+
 static void test_hostile(void) {
 	static const char *const pieces[] = { "a:\r", "a:\n ", "a:\n", "\r", "a", "a: " };
 	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
@@ -140,6 +151,7 @@ int main(void) {
 	test_unfold();
 	test_block_end();
 	test_take_empty();
+	test_has();
 	test_hostile();
 	return done_testing();
 }

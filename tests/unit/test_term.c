@@ -145,7 +145,28 @@ static void test_duration(void) {
 	}
 }
 
+static void test_quote(void) {
+	char long_text[TERM_QUOTED_MAX + 2], want[TERM_QUOTED_MAX + 8];
+	memset(long_text, 'x', sizeof(long_text));
+	is_str(term_quote(SPAN("a\nb")).s, "\"a\\x0ab\"", "what is quoted is safe");
+	is_str(term_quote(SPAN("")).s, "\"\"", "nothing is quoted, too");
+	snprintf(want, sizeof(want), "\"%.*s\"", TERM_QUOTED_MAX, long_text);
+	is_str(term_quote(span_of(long_text, TERM_QUOTED_MAX)).s, want, "a long text is whole");
+	snprintf(want, sizeof(want), "\"%.*s...\"", TERM_QUOTED_MAX, long_text);
+	is_str(term_quote(span_of(long_text, TERM_QUOTED_MAX + 1)).s, want,
+	       "a longer one is cut, which shows");
+	long_text[TERM_QUOTED_MAX - 1] = '\xc3';
+	long_text[TERM_QUOTED_MAX] = '\xbc';
+	snprintf(want, sizeof(want), "\"%.*s...\"", TERM_QUOTED_MAX - 1, long_text);
+	is_str(term_quote(span_of(long_text, TERM_QUOTED_MAX + 1)).s, want,
+	       "but not inside a character");
+	memset(long_text, '\1', sizeof(long_text));
+	is_int((int64_t)strlen(term_quote(span_of(long_text, sizeof(long_text))).s),
+	       4 * TERM_QUOTED_MAX + 5, "escapes have room");
+}
+
 int main(void) {
+	test_quote();
 	test_safe();
 	test_random();
 	test_color();
