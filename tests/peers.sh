@@ -141,7 +141,7 @@ command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || {
 	without "no apt here" "the tests with Debian's programs"
 	exit 0
 }
-unpack root postfix dovecot-core dovecot-gssapi dovecot-lmtpd bsd-mailx msmtp
+unpack root postfix dovecot-core dovecot-gssapi dovecot-lmtpd dovecot-submissiond bsd-mailx msmtp
 unpack exim exim4-daemon-light
 unpack opensmtpd opensmtpd
 [ "$(cat "$dir/debian.ready" 2>/dev/null)" = "$libraries $callers" ] || make_debian

@@ -8,9 +8,11 @@
 #include "check/finding_kinds.h"
 
 static const struct {
-	const char *prefix;
+	const char *prefix; /* or a whole id */
 	const char *name;
 } areas[] = {
+	{ "auth.535", "login" }, { "auth.before_tls", "login" },
+	{ "auth.none_after_tls", "login" }, { "auth.ok", "login" },
 	{ "mx", "MX" },          { "ns", "NS" },          { "ptr", "PTR" },
 	{ "spf", "SPF" },        { "dkim", "DKIM" },      { "dmarc", "DMARC" },
 	{ "sts", "MTA-STS" },    { "tlsrpt", "TLS-RPT" }, { "dane", "DANE" },
@@ -19,7 +21,8 @@ static const struct {
 	{ "auth", "sender" },    { "conn", "connect" },   { "banner", "greeting" },
 	{ "ehlo", "EHLO" },      { "tls", "TLS" },        { "policy", "policy" },
 	{ "mail", "MAIL" },      { "rcpt", "RCPT" },      { "data", "DATA" },
-	{ "relay", "relaying" }, { "size", "size" },      { "date", "date" },
+	{ "relay", "relaying" }, { "size", "size" },      { "quit", "QUIT" },
+	{ "date", "date" },
 	{ "dup", "header" },     { "from", "header" },    { "hop", "way" },
 	{ "spam", "filter" },    { "spoof", "hint" },
 };
@@ -42,7 +45,7 @@ const struct finding_kind *finding_kind(struct span id) {
 const char *finding_area(const char *id) {
 	struct span prefix = span_head(span_str(id), span_find(span_str(id), '.'));
 	for (size_t i = 0; i < sizeof(areas) / sizeof(areas[0]); i++)
-		if (span_eq(prefix, span_str(areas[i].prefix)))
+		if (strcmp(id, areas[i].prefix) == 0 || span_eq(prefix, span_str(areas[i].prefix)))
 			return areas[i].name;
 	return "";
 }

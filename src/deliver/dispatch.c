@@ -13,8 +13,10 @@
 #include "base/proc.h"
 #include "deliver/state.h"
 
+#define TOKEN_WAIT_MS 5000
 #define REFILL_AT (WIRE_BATCH / 2)
 #define BUSY_CLAIM_MS 1000
+#define EXCEPT_MAX (PROC_FRAME_MAX / 3)
 #define CARE_MS 20
 #define LONG_MS 10000 /* a wait that mail which has other lanes, too, is placed anew for */
 #define FULL_PATIENCE_MS 8000 /* pauses of 1, 2, 4 and 8 s */
@@ -27,11 +29,14 @@ static int64_t lifetime_ms(const struct manager *m, const struct message *msg) {
 /* --- handing over --- */
 
 static void add_line(struct buf *frame, const struct lane *lane, const struct message *msg,
-		     const struct moment *now) {
-	int64_t held_ms = lane->state.relay[0]
-				  ? relaystate_overlap_ms(&lane->state, &msg->last, now)
-				  : 0;
-	wire_message_write(frame, &msg->id, held_ms);
+		     const struct moment *now, struct buf *except) {
+	struct wire_message h = { .id = msg->id };
+	if (lane->state.relay[0])
+		h.held_ms = relaystate_overlap_ms(&lane->state, &msg->last, now);
+	if (except->len > 0)
+		h.except = buf_take(except);
+	wire_message_write(frame, &h);
+	free(h.except);
 }
 
 /* How many messages this worker should have in all, now. */
@@ -90,9 +95,10 @@ static void feed(struct manager *m, struct slot *s, const struct moment *now) {
 	if (s->count > REFILL_AT || !next_for(s, now->boot_ms))
 		return;
 	share = share_of(m, s, now->boot_ms);
-	while (s->count < share && !may_not_go(m, s->lane, now) &&
-	       (msg = next_for(s, now->boot_ms)) != NULL) {
-		throttling_take(m, s->lane, msg, now);
+	while (s->count < share && frame.len < PROC_FRAME_MAX / 2 &&
+	       !may_not_go(m, s->lane, now) && (msg = next_for(s, now->boot_ms)) != NULL) {
+		AUTO_BUF struct buf except = BUF_INIT(EXCEPT_MAX);
+		throttling_take(m, s->lane, msg, now, &except);
 		heap_served(&s->lane->heap, msg, now->boot_ms);
 		message_take(m, msg, MESSAGE_ACTIVE);
 		msg->slot = (uint8_t)s->number;
@@ -100,7 +106,7 @@ static void feed(struct manager *m, struct slot *s, const struct moment *now) {
 		s->alone = msg->suspect;
 		s->message[s->count++] = msg;
 		events_started(m, msg, s->lane);
-		add_line(&frame, s->lane, msg, now);
+		add_line(&frame, s->lane, msg, now, &except);
 	}
 	bool saved = throttling_commit(m) == 0;
 	if (s->count == before || (saved && proc_send(s->fd, buf_span(&frame), -1) == 0))
@@ -254,7 +260,7 @@ static void put_back(struct manager *m, const struct slot *s, struct message *ms
 		     bool recorded, int64_t due_ms) {
 	struct queue_id id = msg->id;
 	bool stale = !s->lane || msg->placed != m->placing.generation;
-	if (recorded && (msg->multi || stale))
+	if (recorded && (msg->multi || msg->partial || stale))
 		message_load(m, &id);
 	else
 		message_enter(m, msg, s->lane ? s->lane : m->lanes.at[0], due_ms);
@@ -289,14 +295,16 @@ static void come_back(struct manager *m, const struct slot *s, struct message *m
 			 now.boot_ms + (wait > 0 ? wait : r->wait_ms));
 }
 
-/* The worker did what there was for it, and some recipients have other lanes. When it comes
- * to the same one again, the rules there and here differ: not too often, then. */
+/* The worker did what there was for it, and some recipients have other lanes, or wait for their
+ * quota. When it comes to the same one again and did not have to wait, the rules there and here
+ * differ: not too often, then. */
 static void go_on(struct manager *m, struct message *msg) {
 	struct queue_id id = msg->id;
 	uint16_t before = msg->lane;
+	bool partial = msg->partial;
 	message_load(m, &id);
 	msg = table_find(&m->messages, &id);
-	if (msg && msg->state == MESSAGE_WAITING && msg->lane == before)
+	if (msg && !partial && msg->state == MESSAGE_WAITING && msg->lane == before)
 		message_due(m, msg, false, clock_boot_ms() + m->settings.retry_min_ms);
 }
 
@@ -406,6 +414,16 @@ static void busy(struct manager *m, struct slot *s, const struct wire_report *r)
 		breaker_busy(&s->lane->breaker, clock_boot_ms());
 }
 
+/* Before its parent knows, the next worker would get the same token: pool.c lets it come then. */
+static void token_over(struct slot *s) {
+	s->excused = s->token_over = true;
+	s->up = false;
+	if (!s->lane)
+		return;
+	s->lane->restart_at_ms = clock_boot_ms() + TOKEN_WAIT_MS;
+	breaker_probe_now(&s->lane->breaker, clock_boot_ms());
+}
+
 static void window_done(struct manager *m, struct slot *s) {
 	succeeded(m, s);
 	struct message *top = s->lane ? heap_top(&s->lane->heap) : NULL;
@@ -437,6 +455,8 @@ void dispatch_report(struct manager *m, struct slot *s, const struct wire_report
 	case WIRE_UP:
 		s->up = s->lane != NULL;
 		connected(s, r);
+		if (s->lane)
+			relay_certificate(m, s->lane, r->name, r->cert_from_s, r->cert_until_s);
 		if (s->lane && r->auth_best[0])
 			relay_offers(m, s->lane, r->auth_host, r->auth_best);
 		log_debug("relay %s: connected to %s, %s%s, %s",
@@ -450,6 +470,9 @@ void dispatch_report(struct manager *m, struct slot *s, const struct wire_report
 	case WIRE_BUSY:
 		busy(m, s, r);
 		break;
+	case WIRE_TOKEN_OVER:
+		token_over(s);
+		break;
 	case WIRE_WINDOW_CLEAN:
 		window_done(m, s);
 		break;
@@ -462,6 +485,10 @@ void dispatch_report(struct manager *m, struct slot *s, const struct wire_report
 	case WIRE_NO_STREAM:
 		if (s->lane)
 			relay_out_of_step(m, s->lane, r->text);
+		break;
+	case WIRE_BROKEN:
+		if (s->lane)
+			relay_broken(s->lane, r->text);
 		break;
 	case WIRE_DONE:
 	case WIRE_LATER:

@@ -30,13 +30,18 @@ struct lane {
 	uint16_t number; /* what messages know it by */
 	char relay[LANE_RELAY_SIZE];
 	char destination[LANE_DESTINATION_SIZE]; /* lower case; "": the relay's own hosts */
-	char name[LANE_RELAY_SIZE + LANE_DESTINATION_SIZE + 8]; /* "default to example.org" */
+	/* of messages with "TLS-Required: No": what the destination publishes about TLS does not hold
+	 * them up (RFC 8689) */
+	bool tls_optional;
+	char name[LANE_RELAY_SIZE + LANE_DESTINATION_SIZE + 32]; /* "default to example.org" */
 	const struct config_relay *config; /* NULL: mail to it cannot be delivered */
 	struct breaker breaker;
 	struct heap heap;
 	struct relaystate state;
 	unsigned refused;         /* senders refused in a row */
 	char refused_from[512];   /* the last of them */
+	int64_t broken_ms;        /* the last connection that broke in mid-window; boot time, 0: none */
+	int64_t alone_ms;         /* one message at a time until then; boot time */
 	unsigned open;            /* workers with a channel */
 	unsigned slots;           /* slots that point here */
 	int64_t limited_ms;       /* a rate or quota is used up until then; boot time */
@@ -66,11 +71,19 @@ struct lanes {
 	uint64_t looks;    /* how often a lane was looked at */
 };
 
-/* The lane of that relay and destination ("" for its own hosts), or NULL. */
-struct lane *lane_find(const struct lanes *l, const char *relay, struct span destination);
+/* What a lane is known by. */
+struct lane_key {
+	const char *relay;
+	struct span destination; /* "" for its own hosts */
+	bool tls_optional;
+};
+
+struct lane *lane_find(const struct lanes *l, const struct lane_key *key); /* or NULL */
 /* The same, made when it is not there: touched, without a configuration. NULL: no memory, or
  * there are LANES_MAX. */
-struct lane *lane_make(struct lanes *l, const char *relay, struct span destination);
+struct lane *lane_make(struct lanes *l, const struct lane_key *key);
+/* The lane of a relay's own hosts, or NULL. */
+struct lane *lane_of_relay(const struct lanes *l, const char *relay);
 /* Its heap must be empty. */
 void lane_drop(struct lanes *l, struct lane *lane);
 void lanes_release(struct lanes *l);

@@ -108,7 +108,9 @@ static int send_worker(struct manager *m, struct deliverer *d, const struct slot
 		.refused = s->lane->refused,
 		.refused_from = s->lane->refused_from,
 		.destination = lane_is_direct(s->lane) ? s->lane->destination : NULL,
+		.tls_optional = s->lane->tls_optional,
 		.stream = relay_may_stream(s->lane),
+		.alone = relay_goes_alone(s->lane),
 		.auth_seen = s->lane->state.offers[0] ? s->lane->state.offers : NULL,
 		.auth_hold = s->lane->config->downgrade == CONFIG_DOWNGRADE_HOLD,
 		.relay = *s->lane->config,
@@ -226,6 +228,8 @@ static void judge_end(struct manager *m, struct slot *s) {
 		if (crash_is_fault(s->status))
 			blame(s);
 	}
+	if (s->lane && s->token_over)
+		s->lane->restart_at_ms = 0;
 	if (s->lane && (crash_is(s->status) || killed || (!s->up && !s->excused)))
 		crash_put_off(s->lane);
 }

@@ -12,8 +12,10 @@
 #include "base/term.h"
 #include "deliver/offers.h"
 #include "deliver/state.h"
+#include "deliver/validity.h"
 
 #define STREAM_PAUSE_MS (24 * 3600 * 1000LL)
+#define BROKEN_TWICE_MS (3600 * 1000LL)
 
 static void save(struct manager *m) {
 	struct relaystate all[RELAYS_MAX];
@@ -68,9 +70,11 @@ static const struct config_relay *settings_of(const struct manager *m,
 
 void relays_update(struct manager *m) {
 	const struct settings *s = &m->settings;
-	struct lane *first = lane_make(&m->lanes, "default", SPAN(""));
+	struct lane *first = lane_make(
+		&m->lanes, &(struct lane_key){ .relay = "default", .destination = SPAN("") });
 	for (size_t i = 0; m->complaints.len == 0 && i < s->relay_count; i++)
-		if (!lane_make(&m->lanes, s->relay[i].name, SPAN("")))
+		if (!lane_make(&m->lanes, &(struct lane_key){ .relay = s->relay[i].name,
+							     .destination = SPAN("") }))
 			log_error("out of memory: relay %s is not used", s->relay[i].name);
 	for (size_t i = 0; i < m->lanes.end; i++) {
 		struct lane *lane = m->lanes.at[i];
@@ -89,16 +93,16 @@ void relays_update(struct manager *m) {
 	manager_kick(m);
 }
 
-struct lane *relays_lane(struct manager *m, const char *relay, struct span destination) {
-	struct lane *lane = lane_find(&m->lanes, relay, destination);
+struct lane *relays_lane(struct manager *m, const struct lane_key *key) {
+	struct lane *lane = lane_find(&m->lanes, key);
 	if (lane)
 		return lane;
-	lane = lane_make(&m->lanes, relay, destination);
+	lane = lane_make(&m->lanes, key);
 	if (lane)
 		settle(lane, settings_of(m, lane));
 	else
 		log_error("there are too many destinations: a message for %.*s waits",
-			  (int)destination.len, destination.p);
+			  (int)key->destination.len, key->destination.p);
 	return lane;
 }
 
@@ -106,7 +110,7 @@ void relays_restore(struct manager *m) {
 	struct relaystate all[RELAYS_MAX];
 	size_t n = relaystate_read(m->queue, all, RELAYS_MAX);
 	for (size_t i = 0; i < n; i++) {
-		struct lane *lane = lane_find(&m->lanes, all[i].relay, SPAN(""));
+		struct lane *lane = lane_of_relay(&m->lanes, all[i].relay);
 		if (!lane)
 			continue;
 		lane->state = all[i];
@@ -193,7 +197,7 @@ void relay_succeeded(struct manager *m, struct lane *lane) {
 
 bool relay_may_stream(const struct lane *lane) {
 	struct moment now = clock_now();
-	return lane->config->stream == CONFIG_STREAM_AUTO &&
+	return lane->config->stream == CONFIG_STREAM_AUTO && !relay_goes_alone(lane) &&
 	       (lane->state.out_of_step.boot_id == 0 ||
 		clock_elapsed_ms(&lane->state.out_of_step, &now) >= STREAM_PAUSE_MS);
 }
@@ -211,6 +215,24 @@ void relay_out_of_step(struct manager *m, struct lane *lane, const char *text) {
 	log_line(direct ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "%s", buf_str(&line));
 }
 
+bool relay_goes_alone(const struct lane *lane) {
+	return clock_boot_ms() < lane->alone_ms;
+}
+
+void relay_broken(struct lane *lane, const char *text) {
+	AUTO_BUF struct buf line = BUF_INIT(4096);
+	int64_t now = clock_boot_ms();
+	bool again = lane->broken_ms != 0 && now - lane->broken_ms < BROKEN_TWICE_MS;
+	lane->broken_ms = now;
+	if (!again || relay_goes_alone(lane))
+		return;
+	lane->alone_ms = now + STREAM_PAUSE_MS;
+	buf_addf(&line, "relay %s is given one message at a time for a day, since two connections "
+			"broke with several on the way: ", lane->name);
+	term_safe(&line, span_str(text));
+	log_warn("%s", buf_str(&line));
+}
+
 void relay_offers(struct manager *m, struct lane *lane, const char *host,
 		  const char *mechanism) {
 	if (lane_is_direct(lane))
@@ -221,8 +243,21 @@ void relay_offers(struct manager *m, struct lane *lane, const char *host,
 	save(m);
 }
 
+void relay_certificate(struct manager *m, struct lane *lane, const char *host, int64_t from_s,
+		       int64_t until_s) {
+	const struct validity v = { from_s, until_s };
+	if (lane_is_direct(lane) ||
+	    !validity_note(lane->state.certs, sizeof(lane->state.certs), span_str(host), &v,
+			   clock_wall_ms() / 1000))
+		return;
+	set_name(lane->state.relay, sizeof(lane->state.relay), lane->relay);
+	save(m);
+	m->alerts.changed = true; /* the manager's next round looks */
+	manager_kick(m);
+}
+
 int relay_trust(struct manager *m, const char *name, struct err *err) {
-	struct lane *lane = lane_find(&m->lanes, name, SPAN(""));
+	struct lane *lane = lane_of_relay(&m->lanes, name);
 	if (!lane || !lane->config)
 		return err_set(err, ERR_MISSING, "there is no relay %s", name);
 	lane->state.offers[0] = '\0';

@@ -4,10 +4,11 @@
 /*
  * The manager's state, shared by its parts: messages.c (what is known of each message), place.c
  * and lanes.c (where it waits), care.c (what the manager does with one itself), scan.c (reading the queue), wake.c (new mail),
- * deliverer.c, pool.c and crash.c (processes), dispatch.c (handing over, reports), relays.c
+ * throttling.c and throttling_domains.c (how much may go), deliverer.c, pool.c and crash.c
+ * (processes), dispatch.c (handing over, reports), relays.c
  * (held or not), requests.c, requests_find.c, status.c, show.c, wishes.c (control socket),
  * events.c and events_happen.c (who is told what happens), storm_watch.c (mail that repeats
- * itself).
+ * itself), watch.c (domains that are watched).
  *
  * One rule joins them: whatever changes something calls manager_kick(), and the next round
  * does what is due then, in one place (manager.c), and sets the one timer for the next.
@@ -32,6 +33,7 @@
 #include "deliver/throttling.h"
 #include "deliver/trouble.h"
 #include "deliver/verb.h"
+#include "deliver/watch.h"
 #include "deliver/wire.h"
 #include "net/netwatch.h"
 #include "queue/queue.h"
@@ -62,6 +64,7 @@ struct slot {
 	int fd;               /* -1: it closed its end */
 	struct loop_watch *watch;
 	bool up, excused, exited, alone;
+	bool token_over;      /* it was refused at login, and the next one gets another */
 	int status;           /* wait status, 0 if not known */
 	unsigned answered;
 	unsigned count;       /* messages it has */
@@ -112,6 +115,7 @@ struct manager {
 	int64_t replay_at_ms;
 	int64_t rescan_cost_ms, rescanned_ms;
 	int64_t hourly_at_ms;
+	int64_t daily_day; /* of the last daily_work() */
 
 	struct lanes lanes; /* the first is that of relay "default", always there */
 
@@ -134,6 +138,7 @@ struct manager {
 	struct netwatch *netwatch;
 	struct throttling throttling;
 	struct alerts alerts;
+	struct watches watches;
 
 	/* what the control socket tells */
 	struct events *events;
@@ -180,6 +185,18 @@ void place_release(struct manager *m);
  * no memory, or there are too many lanes. */
 struct lane *place_message(struct manager *m, struct message *msg,
 			   const struct queue_message *q, int64_t *due_ms);
+/* Calls fn for each address that a recipient becomes and that has not got the message. */
+typedef void place_address_fn(void *ctx, size_t recipient, struct span address);
+void place_addresses(struct manager *m, const struct queue_message *q, size_t recipient,
+		     place_address_fn *fn, void *ctx);
+/* Reads the aliases again if they were changed: before place_addresses(). */
+void place_refresh(struct manager *m);
+/* The relay for an address of a message whose sender is that on the wire; NULL: there is none. */
+const struct config_relay *place_relay(struct manager *m, const struct queue_message *q,
+				       struct span sender, struct span address);
+/* How long until this recipient is to be tried again after its last failure. */
+int64_t place_pause_ms(const struct queue_message *q, size_t recipient,
+		       const struct moment *now);
 /* True when the time of this recipient stands still: its relay is held, while the message has
  * grown old at others. */
 bool place_spares(struct manager *m, const struct message *msg, const struct queue_message *q,
@@ -236,6 +253,12 @@ void scan_names(struct manager *m);
  * held relay for a month. */
 void scan_hourly(struct manager *m);
 
+/* --- daily.c --- */
+/* Writes the TLS reports of days that are over, and removes what the spool keeps for some time only:
+ * at the start, once an hour, and (daily_step) when a day has begun. */
+void daily_work(struct manager *m);
+void daily_step(struct manager *m);
+
 /* A message that is in the queue now. */
 void scan_note(struct manager *m, const struct queue_id *id);
 
@@ -257,6 +280,8 @@ bool listener_pick_up(struct manager *m);
 void listener_reap(struct manager *m);
 /* True while there is a session. */
 bool listener_serves(const struct manager *m);
+/* True while there is one whose user may have only so much in the queue. */
+bool listener_counts(const struct manager *m);
 /* Nobody is let in any more; sessions end when nothing is half done. */
 void listener_stop(struct manager *m);
 void listener_free(struct manager *m);
@@ -265,16 +290,27 @@ void listener_free(struct manager *m);
 /* Makes lanes of the settings' relays; messages and holds of those that stay are kept. */
 void relays_update(struct manager *m);
 /* The lane, made when it is not there; NULL: it cannot be. */
-struct lane *relays_lane(struct manager *m, const char *relay, struct span destination);
+struct lane *relays_lane(struct manager *m, const struct lane_key *key);
 /* Reads since when which relay is held. */
 void relays_restore(struct manager *m);
 void relay_failed(struct manager *m, struct lane *lane, const char *words, const char *text);
-/* False when the settings, or replies out of place within the last day, forbid it. */
+/* False when the settings, replies out of place within the last day, or relay_goes_alone() forbid
+ * it. */
 bool relay_may_stream(const struct lane *lane);
+/* True for a day after two connections broke with several messages on the way: there are servers
+ * that die of a command which comes before their last reply has left, and each time what they
+ * were taking goes twice. */
+bool relay_goes_alone(const struct lane *lane);
+/* A connection broke with mail on the way that was not alone. */
+void relay_broken(struct lane *lane, const char *text);
 /* Replies were out of place: no streaming for a day. */
 void relay_out_of_step(struct manager *m, struct lane *lane, const char *text);
 /* A server of it offers a stronger login mechanism than ever before. */
 void relay_offers(struct manager *m, struct lane *lane, const char *host, const char *mechanism);
+/* How long the certificate holds that a server of it showed (seconds since 1970; until_s 0: that
+ * does not matter). */
+void relay_certificate(struct manager *m, struct lane *lane, const char *host, int64_t from_s,
+		       int64_t until_s);
 /* What its servers have offered is forgotten, and it is tried at once. ERR_MISSING: no such
  * relay. */
 int relay_trust(struct manager *m, const char *name, struct err *err);

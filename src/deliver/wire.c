@@ -55,8 +55,10 @@ static const struct wire_field worker_fields[] = {
 	W("source", FIELD_STRING, relay.source),
 	W("per_connection", FIELD_UNSIGNED, relay.per_connection),
 	W("stream", FIELD_BOOL, stream),
+	W("alone", FIELD_BOOL, alone),
 	W("auth_seen", FIELD_STRING, auth_seen),
 	W("auth_hold", FIELD_BOOL, auth_hold),
+	W("tls_optional", FIELD_BOOL, tls_optional),
 	W("connect_ms", FIELD_INT64, relay.connect_timeout_ms),
 	W("reply_ms", FIELD_INT64, relay.reply_timeout_ms),
 	W("data_ms", FIELD_INT64, relay.data_timeout_ms),
@@ -73,6 +75,8 @@ static const struct wire_field up_fields[] = {
 	R("cipher", FIELD_CHARS, cipher),    R("auth", FIELD_CHARS, auth),
 	R("verified", FIELD_BOOL, verified), R("auth_host", FIELD_CHARS, auth_host),
 	R("auth_best", FIELD_CHARS, auth_best), R("resumed", FIELD_BOOL, resumed),
+	R("name", FIELD_CHARS, name),        R("cert_from", FIELD_INT64, cert_from_s),
+	R("cert_until", FIELD_INT64, cert_until_s),
 };
 static const struct wire_field down_fields[] = {
 	R("stage", FIELD_CHARS, stage),
@@ -126,6 +130,7 @@ static const struct {
 	[WIRE_UP] = { "up", up_fields, COUNT(up_fields) },
 	[WIRE_DOWN] = { "down", down_fields, COUNT(down_fields) },
 	[WIRE_BUSY] = { "busy", busy_fields, COUNT(busy_fields) },
+	[WIRE_TOKEN_OVER] = { "token-over", NULL, 0 },
 	[WIRE_DONE] = { "done", end_fields, COUNT(end_fields) },
 	[WIRE_LATER] = { "later", later_fields, COUNT(later_fields) },
 	[WIRE_NOTICE] = { "notice", end_fields, COUNT(end_fields) },
@@ -136,6 +141,7 @@ static const struct {
 	[WIRE_WINDOW_CLEAN] = { "window", NULL, 0 },
 	[WIRE_REFUSED] = { "refused", refused_fields, COUNT(refused_fields) },
 	[WIRE_NO_STREAM] = { "no-stream", text_fields, COUNT(text_fields) },
+	[WIRE_BROKEN] = { "broken", text_fields, COUNT(text_fields) },
 	[WIRE_RESULT] = { "result", result_fields, COUNT(result_fields) },
 	[WIRE_EXITED] = { "exited", exited_fields, COUNT(exited_fields) },
 	[WIRE_TROUBLE] = { "trouble", trouble_fields, COUNT(trouble_fields) },
@@ -224,33 +230,27 @@ int wire_report_take(struct span *frame, struct wire_report *ret) {
 	return -1;
 }
 
-/* A message that is handed over. */
-struct handed {
-	struct queue_id id;
-	int64_t held_ms;
-};
-
 static const struct wire_field message_fields[] = {
-	{ "id", FIELD_ID, offsetof(struct handed, id), 0 },
-	{ "held_ms", FIELD_INT64, offsetof(struct handed, held_ms), 0 },
+	{ "id", FIELD_ID, offsetof(struct wire_message, id), 0 },
+	{ "held_ms", FIELD_INT64, offsetof(struct wire_message, held_ms), 0 },
+	{ "except", FIELD_STRING, offsetof(struct wire_message, except), 0 },
 };
 
-int wire_message_write(struct buf *out, const struct queue_id *id, int64_t held_ms) {
-	const struct handed h = { *id, held_ms };
-	return wire_line_write(out, "message", &h, message_fields, COUNT(message_fields));
+int wire_message_write(struct buf *out, const struct wire_message *m) {
+	return wire_line_write(out, "message", m, message_fields, COUNT(message_fields));
 }
 
-int wire_message_take(struct span *frame, struct queue_id *ret_id, int64_t *ret_held_ms) {
+int wire_message_take(struct span *frame, struct wire_message *ret) {
 	struct span line, word, value;
-	struct handed h = { .held_ms = 0 };
+	*ret = (struct wire_message){ .held_ms = 0 };
 	if (!span_take_line(frame, &line))
 		return 0;
 	if (!codec_word_take(&line, &word, &value) || !span_eq(word, SPAN("message")) ||
 	    value.p)
 		return -1;
-	if (!wire_fields_read(line, &h, message_fields, COUNT(message_fields)))
-		return -1;
-	*ret_id = h.id;
-	*ret_held_ms = h.held_ms;
-	return 1;
+	if (wire_fields_read(line, ret, message_fields, COUNT(message_fields)))
+		return 1;
+	free(ret->except);
+	ret->except = NULL;
+	return -1;
 }

@@ -11,8 +11,8 @@
  *            hostname= root= from= envelope_from= masquerade= aliases=PATH
  *            relay=NAME host=H host=H... port= tls= login= password= ca= pin= cert= cert_key= min_tls=
  *            priority= auth= source=
- *            auth_seen=HOST MECH... auth_hold=0|1
- *            per_connection= stream=0|1 connect_ms= reply_ms= data_ms= idle_ms=
+ *            auth_seen=HOST MECH... auth_hold=0|1 tls_optional=0|1
+ *            per_connection= stream=0|1 alone=0|1 connect_ms= reply_ms= data_ms= idle_ms=
  *            destination=DOMAIN relays=NAMES route=RULE route=RULE...
  *                                   with the worker's end of a new pair passed along
  *     end of file: leave when the last worker has left
@@ -20,12 +20,15 @@
  *     exited slot=N status=WAITSTATUS
  *     trouble slot=N text=WORDS     no worker could be started (CA bundle, fork, password...)
  * manager -> worker
- *     message id=ID held_ms=N       deliver it; at most WIRE_BATCH unanswered at a time; held_ms
- *                                   of the time since its last record do not make it older
+ *     message id=ID held_ms=N except=DOMAINS   deliver it; at most WIRE_BATCH unanswered at a
+ *                                   time; held_ms of the time since its last record do not make it
+ *                                   older; addresses of these domains have to wait, as if they had
+ *                                   another lane
  *     end of file: finish what is in flight, record it, leave
  * worker -> manager
  *     up host=HOST[ADDR] tls=VERSION cipher=... auth=MECH verified=0|1 auth_host=HOST
- *            auth_best=MECH         ready for mail
+ *            auth_best=MECH name=HOST cert_from=SECONDS cert_until=SECONDS
+ *                                   ready for mail; the certificate's dates where they count
  *     down stage=NAME code=N text=WORDS words=SUMMARY       hold the relay; the worker leaves
  *     busy text=WORDS words=SUMMARY 421 or a broken connection in mid-work: fewer connections,
  *                                   the worker leaves
@@ -44,7 +47,11 @@
  *            connect_ms= send_ms=   what became of one recipient in this attempt: for whoever
  *                                   watches; what counts is said by the lines above,
  *                                   and these may be left out
+ *     token-over                    the token was refused at login: the worker leaves, the next one
+ *                                   gets another token
  *     no-stream text=WORDS          replies were out of place: the relay is not streamed to
+ *     broken text=WORDS             the connection broke, unasked, with mail on the way that was
+ *                                   not alone
  *     refused count=N text=SENDER   different senders refused in a row at MAIL, the last of them
  * Every message handed over is answered by exactly one of done, later, notice, held, back,
  * skip, elsewhere, unless the worker dies.
@@ -80,8 +87,10 @@ struct wire_worker {
 	char *resolver, *trust_anchor; /* of the configuration, or NULL */
 	char *dkim; /* "domain selector key-file" for each key that signs, or NULL */
 	bool stream; /* smtp/client.h; relay.stream is not passed */
+	bool alone;  /* each message waits for the reply to the one before */
 	char *auth_seen; /* what its servers have offered (deliver/offers.h), or NULL */
 	bool auth_hold;  /* relay.downgrade is hold */
+	bool tls_optional; /* all its mail has "TLS-Required: No" (RFC 8689) */
 	/* who gets mail by which relay; relays NULL: all by this one */
 	struct route_rule *route;
 	size_t route_count;
@@ -99,6 +108,7 @@ enum wire_kind {
 	WIRE_UP,
 	WIRE_DOWN,
 	WIRE_BUSY,
+	WIRE_TOKEN_OVER,
 	WIRE_DONE,
 	WIRE_LATER,
 	WIRE_NOTICE,
@@ -109,6 +119,7 @@ enum wire_kind {
 	WIRE_WINDOW_CLEAN,
 	WIRE_REFUSED,
 	WIRE_NO_STREAM,
+	WIRE_BROKEN,
 	WIRE_RESULT,
 	WIRE_EXITED,
 	WIRE_TROUBLE
@@ -129,15 +140,25 @@ struct wire_report {
 	bool verified, resumed;                        /* UP; resumed: the TLS session */
 	char host[300], tls[16], cipher[64], auth[32]; /* UP */
 	char auth_host[256], auth_best[32]; /* UP: a server and what it offers; empty: as before */
-	char stage[16], words[96], text[512]; /* DOWN, BUSY, TROUBLE, REFUSED, NO_STREAM, RESULT; raw bytes */
+	char name[256]; /* UP: of the server, as it is configured or DNS has it */
+	/* UP: how long its certificate holds, seconds since 1970; 0: that does not matter */
+	int64_t cert_from_s, cert_until_s;
+	char stage[16], words[96], text[512]; /* DOWN, BUSY, TROUBLE, REFUSED, NO_STREAM, BROKEN, RESULT; raw bytes */
 	char state[16], dsn[16], from[ADDR_MAX + 1], to[ADDR_MAX + 1]; /* RESULT, and host */
 	int64_t queue_ms, connect_ms, send_ms;
 };
 
-/* Appends a `message` line: hands a message over. */
-int wire_message_write(struct buf *out, const struct queue_id *id, int64_t held_ms);
+/* A message that is handed over. */
+struct wire_message {
+	struct queue_id id;
+	int64_t held_ms;
+	char *except; /* domains in lower case with blanks between them, or NULL; owned when taken */
+};
+
+/* Appends a `message` line. */
+int wire_message_write(struct buf *out, const struct wire_message *m);
 /* Takes one `message` line off a frame. 1, 0 at the end, -1: not understood. */
-int wire_message_take(struct span *frame, struct queue_id *ret_id, int64_t *ret_held_ms);
+int wire_message_take(struct span *frame, struct wire_message *ret);
 
 /* Appends the line of a report. */
 int wire_report_write(struct buf *out, const struct wire_report *r);

@@ -254,6 +254,7 @@ static void on_closed(struct worker *w, const struct smtp_client_note *note) {
 	if (note->transaction)
 		blame(w, note->transaction->user, note, &reply);
 	worker_judge_stream(w, &reply);
+	worker_report_broken(w, &reply);
 	judge_end(w, note, &reply);
 	worker_drop(w);
 }
@@ -342,8 +343,9 @@ static bool close_window(struct worker *w) {
 		return false;
 	worker_keep_jobs(w);
 	worker_report(w, &clean);
-	w->window_size = w->window_size < WIRE_WINDOW / 2 ? w->window_size * 2
-							  : WIRE_WINDOW;
+	w->window_size = w->params->alone		    ? 1
+			 : w->window_size < WIRE_WINDOW / 2 ? w->window_size * 2
+							    : WIRE_WINDOW;
 	return true;
 }
 

@@ -33,6 +33,7 @@
 #include "smtp/auth.h"
 #include "smtp/client.h"
 #include "tlspolicy/decide.h"
+#include "tlspolicy/tlsrpt.h"
 
 #define WORKER_PART_RECIPIENTS 100u
 #define WORKER_WINDOW_RECIPIENTS 1000u
@@ -90,6 +91,7 @@ struct worker_job {
 	struct queue_claim *claim;
 	struct queue_id id;
 	int64_t held_ms;
+	char *except; /* addresses of these domains have to wait; or NULL */
 	int64_t claimed_ms; /* boot time */
 
 	/* The slice: first the recipients that go to the server, then those that cannot. */
@@ -140,11 +142,6 @@ struct worker_window {
 	uint64_t bytes;
 };
 
-struct worker_handed {
-	struct queue_id id;
-	int64_t held_ms;
-};
-
 /* Why the relay must be left alone. */
 struct worker_fault {
 	bool set;
@@ -159,6 +156,14 @@ struct worker_tls {
 	struct dane_result dane;
 	struct tls_policy policy;
 	bool trusted; /* verified by a name that is not just what DNS said */
+};
+
+/* What the TLS report counts (worker_tlsrpt.c). */
+struct worker_tlsrpt {
+	struct tlsrptlog *log; /* NULL: nothing was counted yet */
+	bool failed;           /* it could not be written, which was said */
+	bool told;             /* the connection that is being made was counted */
+	char from[64], to[64]; /* its addresses, or "" */
 };
 
 /* A connection for messages with REQUIRETLS (worker_requiretls.c). */
@@ -183,7 +188,7 @@ struct worker {
 	bool channel_ended, channel_full;
 	struct buf frame, reports;
 	int64_t reported_ms;
-	struct worker_handed inbox[WIRE_BATCH];
+	struct wire_message inbox[WIRE_BATCH];
 	size_t inbox_first, inbox_count;
 
 	/* DNS by nightmail-resolve; NULL until worker_dns() was called */
@@ -202,6 +207,7 @@ struct worker {
 	const char *host;               /* as configured */
 	struct worker_tls tls_plan;     /* for that host */
 	struct worker_strict strict;
+	struct worker_tlsrpt tlsrpt;
 	/* worker_sts.c: the policy of the destination */
 	bool sts_asked, has_sts;
 	struct sts_policy sts;
@@ -312,6 +318,21 @@ bool worker_strict_accepts(struct worker *w);
 /* No server will do: answers the message in front. True when there is other mail. */
 bool worker_strict_failed(struct worker *w, const struct worker_fault *worst);
 
+/* worker_tlsrpt.c: what happens to the connection that is being made, once each; in this order */
+void worker_tlsrpt_begin(struct worker *w);
+/* The decision forbids it. */
+void worker_tlsrpt_refused(struct worker *w);
+void worker_tlsrpt_connected(struct worker *w);
+/* TLS was tried; why: it was not done. */
+void worker_tlsrpt_handshake(struct worker *w, bool done, const char *why);
+/* There is no TLS: not offered (NULL), or refused so. */
+void worker_tlsrpt_no_tls(struct worker *w, const struct smtp_reply *reply);
+/* A policy was promised and cannot be had. */
+void worker_tlsrpt_sts(struct worker *w, const char *domain, enum tlsrpt_result result,
+		       const char *why);
+/* Makes durable what was counted. */
+void worker_tlsrpt_sync(struct worker *w);
+
 /* worker_io.c */
 /* Blocks SIGTERM except while waiting, where it means worker_stop(). */
 void worker_signals(void);
@@ -349,6 +370,9 @@ void worker_lost(struct worker_part *part, const struct smtp_reply *reply);
 /* The connection is over: what that means for the refusals of a window that was streamed, and
  * for streaming. */
 void worker_judge_stream(struct worker *w, const struct smtp_reply *reply);
+/* The connection is over: tells the manager if the server broke it while more than one message was
+ * on the way. */
+void worker_report_broken(struct worker *w, const struct smtp_reply *reply);
 /* All transactions of a job were answered: records it, or leaves that to the window's end. */
 void worker_settle(struct worker *w, struct worker_job *job);
 /* Records what was left to the window's end, if that is reached. */

@@ -80,6 +80,16 @@ void worker_judge_stream(struct worker *w, const struct smtp_reply *reply) {
 	worker_report(w, &r);
 }
 
+void worker_report_broken(struct worker *w, const struct smtp_reply *reply) {
+	struct wire_report r = { .kind = WIRE_BROKEN };
+	bool ahead = smtp_client_streams(w->client) || w->window.count > 1;
+	if (!reply->local || w->silent || w->stopping || w->params->alone || !ahead ||
+	    w->window.finished == w->window.count)
+		return;
+	snprintf(r.text, sizeof(r.text), "%s", reply->text);
+	worker_report(w, &r);
+}
+
 void worker_break_off(struct worker *w, const char *words) {
 	struct smtp_client_note note;
 	enum smtp_client_event ev;

@@ -5,6 +5,7 @@ streaming for a day, which a restart does not end."""
 import collections
 import os
 import re
+import select
 import signal
 import socketserver
 import sys
@@ -19,25 +20,39 @@ WINDOW = 32
 
 
 class Server(socketserver.ThreadingTCPServer):
-    """Offers PIPELINING and CHUNKING; says the reply to the RCPT of `trip` twice, once."""
+    """Offers PIPELINING and CHUNKING; says the reply to the RCPT of `trip` twice, once. A fragile
+    one takes a message, finds that the next command is there already, and dies of it."""
     daemon_threads = True
     allow_reuse_address = True
 
-    def __init__(self, trip):
+    def __init__(self, trip, fragile=False):
         super().__init__(('127.0.0.1', 0), Session)
-        self.trip, self.lock = trip, threading.Lock()
+        self.trip, self.fragile, self.lock = trip, fragile, threading.Lock()
         self.taken, self.verbs = collections.Counter(), collections.Counter()
         threading.Thread(target=self.serve_forever, daemon=True).start()
         self.port = self.server_address[1]
+
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class Session(socketserver.StreamRequestHandler):
     def say(self, line):
         self.wfile.write(line.encode() + b'\r\n')
 
+    def is_pressed(self):
+        """True when more has come, or comes within a time that changes nothing for who waits."""
+        self.connection.setblocking(False)
+        here = self.rfile.peek()
+        self.connection.setblocking(True)
+        return bool(here or select.select([self.connection], [], [], 0.05)[0])
+
     def take(self, to):
         with self.server.lock:
             self.server.taken.update(to)
+        if self.server.fragile and self.is_pressed():
+            raise ConnectionAbortedError
         self.say('250 2.0.0 taken')
 
     def handle(self):
@@ -159,6 +174,25 @@ def test_out_of_step():
     relay.stop()
 
 
+def test_fragile(stream):
+    """Twice it may die with mail on the way; then it is given one message at a time."""
+    server = Server(trip=None, fragile=True)
+    relay = Relay(name='fragile-' + stream, port=1, probe='1h', connections=1, stream=stream)
+    queue_up(relay, 0, 12)
+    relay.configure(port=server.port, probe='200ms', connections=1, stream=stream, retry='1s 1s')
+    relay.popen.send_signal(signal.SIGHUP)
+    name = 'a server that dies of what comes too early, stream = %s: ' % stream
+    relay.is_empty(name + 'it gets everything')
+    doubted = flagged(relay)
+    eq([n for n in range(12) if not server.taken['r%d@example.org' % n]], [], name + 'nothing is lost')
+    eq(sorted(to for to, count in server.taken.items() if count > 1 and to not in doubted), [],
+       name + 'what came twice was flagged')
+    ok(1 <= len(doubted) <= 4, name + 'two windows of two are in doubt, no more', doubted)
+    ok(relay.says('relay default is given one message at a time for a day'), name + 'the log says so',
+       relay.tail)
+    relay.stop()
+
+
 def test_off():
     server = Server(trip=None)
     relay = Relay(name='off', port=server.port, stream='off')
@@ -174,5 +208,7 @@ def test_off():
 
 test_killed()
 test_out_of_step()
+test_fragile('auto')
+test_fragile('off')
 test_off()
 done()

@@ -59,6 +59,7 @@ static void test_routes(void) {
 	w.route_count = 2;
 	w.relays = relays;
 	w.destination = there;
+	w.tls_optional = true;
 	is_int(wire_worker_write(&out, &w), 0, "rules can be written");
 	is_int(wire_worker_parse(buf_span(&out), &r, &err), 0, "and read again: %s", err.msg);
 	is_int((int64_t)r.route_count, 2, "all of them arrive");
@@ -68,6 +69,7 @@ static void test_routes(void) {
 	is_str(r.route[1].relay, office, "the relay arrives");
 	is_str(r.relays, relays, "the names of all arrive");
 	is_str(r.destination, there, "the destination arrives");
+	ok(r.tls_optional, "and that its mail needs no TLS");
 	wire_worker_release(&r);
 	ok(wire_worker_parse(SPAN("worker slot=1 dir=/a helo=h relay=r host=h route=a%09b\n"), &r,
 			     &err) != 0,
@@ -152,7 +154,12 @@ static void test_reports(void) {
 				      .tls = "TLS1.3",
 				      .auth = "PLAIN",
 				      .verified = true,
-				      .resumed = true });
+				      .resumed = true,
+				      .name = "mx",
+				      .cert_from_s = 1,
+				      .cert_until_s = 1795348872 });
+	ok(strcmp(r.name, "mx") == 0 && r.cert_from_s == 1 && r.cert_until_s == 1795348872,
+	   "up tells how long the certificate holds");
 	ok(r.verified && r.resumed && strcmp(r.host, "mx[192.0.2.1]") == 0 && r.cipher[0] == '\0',
 	   "up tells host and security");
 	r = back_and_forth((struct wire_report){ .kind = WIRE_DOWN,
@@ -179,8 +186,11 @@ static void test_reports(void) {
 		.kind = WIRE_SKIP, .id = id, .why = WIRE_SKIP_DAMAGED });
 	is_int(r.why, WIRE_SKIP_DAMAGED, "skip tells why");
 	back_and_forth((struct wire_report){ .kind = WIRE_WINDOW_CLEAN });
+	back_and_forth((struct wire_report){ .kind = WIRE_TOKEN_OVER });
 	r = back_and_forth((struct wire_report){ .kind = WIRE_NO_STREAM, .text = "503 what" });
 	is_str(r.text, "503 what", "no-stream tells why");
+	r = back_and_forth((struct wire_report){ .kind = WIRE_BROKEN, .text = "reset" });
+	is_str(r.text, "reset", "broken tells why");
 	r = back_and_forth((struct wire_report){ .kind = WIRE_REFUSED, .count = 3, .text = "a b@x" });
 	is_int(r.count, 3, "refused tells how many");
 	is_str(r.text, "a b@x", "and the last of them");
@@ -193,22 +203,25 @@ static void test_reports(void) {
 
 static void test_frames(void) {
 	AUTO_BUF struct buf out = BUF_INIT(65536);
-	struct queue_id a = queue_id_new(), b = queue_id_new(), id;
+	const struct wire_message a = { .id = queue_id_new() };
+	char except[] = "a.example b.example";
+	const struct wire_message b = { queue_id_new(), 5000, except };
+	struct wire_message got;
 	struct wire_report r;
-	int64_t held;
-	wire_message_write(&out, &a, 0);
-	wire_message_write(&out, &b, 5000);
+	wire_message_write(&out, &a);
+	wire_message_write(&out, &b);
 	struct span frame = buf_span(&out);
-	ok(wire_message_take(&frame, &id, &held) == 1 && queue_id_cmp(&id, &a) == 0 &&
-		   held == 0,
+	ok(wire_message_take(&frame, &got) == 1 && queue_id_cmp(&got.id, &a.id) == 0 &&
+		   got.held_ms == 0 && !got.except,
 	   "the first message of a frame");
-	ok(wire_message_take(&frame, &id, &held) == 1 && queue_id_cmp(&id, &b) == 0 &&
-		   held == 5000,
+	ok(wire_message_take(&frame, &got) == 1 && queue_id_cmp(&got.id, &b.id) == 0 &&
+		   got.held_ms == 5000,
 	   "the second message of a frame");
-	is_int(wire_message_take(&frame, &id, &held), 0, "the end of the frame");
-	frame = SPAN("message id=short held_ms=0\n");
-	is_int(wire_message_take(&frame, &id, &held), -1,
-	       "an ID that is none is refused");
+	is_str(got.except, b.except, "domains that have to wait come with it");
+	free(got.except);
+	is_int(wire_message_take(&frame, &got), 0, "the end of the frame");
+	frame = SPAN("message id=short held_ms=0 except=a.example\n");
+	is_int(wire_message_take(&frame, &got), -1, "an ID that is none is refused");
 	frame = SPAN("done id=\nwindow\n");
 	is_int(wire_report_take(&frame, &r), -1, "a report with an empty ID is refused");
 	is_int(wire_report_take(&frame, &r), 1, "and the next line is read all the same");
