@@ -3,9 +3,13 @@
 _nightmail_header_trace() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
 	local words='--verify --dkim-verify --arc-verify --resolver --trust --structure --headers
-		--original --config --explain --json --plain --help --version'
+		--original --config --color --explain --json --plain --help --version'
 	COMPREPLY=()
 	case $prev in
+	--color)
+		COMPREPLY=($(compgen -W 'always never auto' -- "$cur"))
+		return
+		;;
 	--resolver | --trust | --explain)
 		return
 		;;

@@ -11,6 +11,7 @@ _arguments \
 	'--headers[the header, decoded]' \
 	'--original[the message inside a bounce]' \
 	'--config[where the queue is]:file:_files' \
+	'--color[when to use colour]:what:(always never auto)' \
 	'--json[one JSON object]' \
 	'--explain[what a finding means]:id:' \
 	'--plain[lines with tabs, nothing cut]' \

@@ -3,12 +3,12 @@
 _nightmail_smtp_probe() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
 	local words='--server --port --connect --timeout --first --from --to --helo --ehlo --send --quit-after --tls
-		--starttls --tlso --tlsc --no-tls --ca-file --verify-name --tls-cert --tls-key --dane --mx
+		--starttls --tlso --tlsc --no-tls --ca-file --tls-ca-path --tls-verify --verify-name --tls-cert --tls-key --dane --mx
 		--as-relay --auth --au --ap --lmtp --catchall --open-relay --injection --days --slow --config
 		--resolver --trust-anchor --explain --verbose --json --plain --nagios --color --help --version'
 	COMPREPLY=()
 	case $prev in
-	--send | --ca-file | --tls-cert | --tls-key | --config | --trust-anchor)
+	--send | --ca-file | --tls-ca-path | --tls-cert | --tls-key | --config | --trust-anchor)
 		compopt -o filenames
 		COMPREPLY=($(compgen -f -- "$cur"))
 		return

@@ -19,6 +19,8 @@ _arguments \
 	'--tlsc[TLS from the first byte]' \
 	'--no-tls[no TLS]' \
 	'--ca-file=[authorities to trust]:file:_files' \
+	'--tls-ca-path=[the same]:file:_files' \
+	'--tls-verify[an untrusted certificate is a failure]' \
 	'--verify-name=[the name that the certificate must have]:name:' \
 	'--tls-cert=[our certificate]:file:_files' \
 	'--tls-key=[its key]:file:_files' \

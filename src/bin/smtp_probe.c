@@ -26,7 +26,8 @@ static const char help[] =
 	"  -q, --quit-after CONNECT|BANNER|FIRST-EHLO|TLS|EHLO|AUTH|MAIL|RCPT\n"
 	"  --tls, --starttls  STARTTLS is a must  --tlso  where offered (default)\n"
 	"  --tlsc  TLS from the first byte       --no-tls\n"
-	"  --ca-file FILE  --verify-name NAME  --tls-cert FILE  --tls-key FILE\n"
+	"  --ca-file, --tls-ca-path FILE  --verify-name NAME  --tls-cert FILE\n"
+	"  --tls-key FILE  --tls-verify  an untrusted certificate is a failure anywhere\n"
 	"  --dane  TLSA records; --mx asks for them and for MTA-STS by itself\n"
 	"  -a, --auth[=MECHANISMS]  --au USER  --ap [@FILE]  (asks for the password)\n"
 	"  --lmtp  --catchall  --open-relay  --injection   more questions, on request\n"
@@ -47,6 +48,7 @@ enum {
 	OPT_NO_TLS,
 	OPT_CA_FILE,
 	OPT_VERIFY_NAME,
+	OPT_TLS_VERIFY,
 	OPT_TLS_CERT,
 	OPT_TLS_KEY,
 	OPT_DANE,
@@ -92,6 +94,8 @@ static const struct option longs[] = {
 	{ "tlsc", no_argument, NULL, OPT_TLS_CONNECT },
 	{ "no-tls", no_argument, NULL, OPT_NO_TLS },
 	{ "ca-file", required_argument, NULL, OPT_CA_FILE },
+	{ "tls-ca-path", required_argument, NULL, OPT_CA_FILE },
+	{ "tls-verify", no_argument, NULL, OPT_TLS_VERIFY },
 	{ "verify-name", required_argument, NULL, OPT_VERIFY_NAME },
 	{ "tls-cert", required_argument, NULL, OPT_TLS_CERT },
 	{ "tls-key", required_argument, NULL, OPT_TLS_KEY },
@@ -155,18 +159,28 @@ static int set_server(struct smtp_probe *p, char *arg) {
 }
 
 static int set_stop(struct smtp_probe *p, const char *arg) {
-	static const char *const names[] = {
-		[PROBE_STOP_CONNECT] = "CONNECT", [PROBE_STOP_BANNER] = "BANNER",
-		[PROBE_STOP_FIRST_EHLO] = "FIRST-EHLO", [PROBE_STOP_TLS] = "TLS",
-		[PROBE_STOP_EHLO] = "EHLO",       [PROBE_STOP_AUTH] = "AUTH",
-		[PROBE_STOP_MAIL] = "MAIL",       [PROBE_STOP_RCPT] = "RCPT",
+	static const struct {
+		const char *name;
+		enum probe_stop stop;
+	} stops[] = {
+		{ "CONNECT", PROBE_STOP_CONNECT },
+		{ "BANNER", PROBE_STOP_BANNER },
+		{ "FIRST-EHLO", PROBE_STOP_FIRST_EHLO },
+		{ "TLS", PROBE_STOP_TLS },
+		{ "EHLO", PROBE_STOP_EHLO },
+		{ "AUTH", PROBE_STOP_AUTH },
+		{ "MAIL", PROBE_STOP_MAIL },
+		{ "RCPT", PROBE_STOP_RCPT },
+		/* as swaks calls some of them */
+		{ "FIRST-HELO", PROBE_STOP_FIRST_EHLO },
+		{ "HELO", PROBE_STOP_EHLO },
+		{ "FROM", PROBE_STOP_MAIL },
+		{ "TO", PROBE_STOP_RCPT },
 	};
-	for (size_t i = 0; i < COUNT(names); i++) {
-		struct span name = span_str(names[i]);
-		/* swaks has FIRST-HELO, HELO and TO for some of them. */
-		if (!span_eq_nocase(span_str(arg), name))
+	for (size_t i = 0; i < COUNT(stops); i++) {
+		if (!span_eq_nocase(span_str(arg), span_str(stops[i].name)))
 			continue;
-		p->stop = (enum probe_stop)i;
+		p->stop = stops[i].stop;
 		p->stop_given = true;
 		return 0;
 	}
@@ -252,6 +266,7 @@ static bool take_simple(struct smtp_probe *p, int opt, const char *arg) {
 		{ OPT_CATCHALL, &p->catchall }, { OPT_OPEN_RELAY, &p->open_relay },
 		{ OPT_INJECTION, &p->injection }, { OPT_JSON, &p->json },
 		{ OPT_PLAIN, &p->plain },      { OPT_NAGIOS, &p->nagios },
+		{ OPT_TLS_VERIFY, &p->tls_verify },
 	};
 	for (size_t i = 0; i < COUNT(words); i++)
 		if (words[i].opt == opt)
@@ -317,6 +332,7 @@ static int take_option(struct smtp_probe *p, int opt, int argc, char **argv) {
 			       ? 0
 			       : cli_usage(smtp_probe_program, "--color %s: always, auto or never",
 					   optarg);
+	case 'h':
 	case OPT_HELP:
 		fputs(help, stdout);
 		return -1;
@@ -332,7 +348,7 @@ static int take_option(struct smtp_probe *p, int opt, int argc, char **argv) {
 static int take_options(struct smtp_probe *p, int argc, char **argv) {
 	int opt, status = 0;
 	opterr = 0;
-	while (status == 0 && (opt = getopt_long_only(argc, argv, ":s:p:t:f:q:va46", longs,
+	while (status == 0 && (opt = getopt_long_only(argc, argv, ":s:p:t:f:q:va46h", longs,
 						      NULL)) != -1)
 		status = take_option(p, opt, argc, argv);
 	for (; status == 0 && optind < argc; optind++) {
@@ -359,6 +375,10 @@ static int check(const struct smtp_probe *p) {
 		return cli_usage(smtp_probe_program, "--send needs -f FROM and -t TO");
 	if (p->send && p->stop_given)
 		return cli_usage(smtp_probe_program, "--send and -q contradict each other");
+	if (p->injection && p->tls_given && (p->tls == PROBE_TLS_NONE || p->tls == PROBE_TLS_IMPLICIT))
+		return cli_usage(smtp_probe_program,
+				 "--injection tries STARTTLS: it contradicts %s",
+				 p->tls == PROBE_TLS_NONE ? "--no-tls" : "--tlsc");
 	if (p->mechanisms && smtp_auth_check_only(p->mechanisms, NULL) != 0)
 		return cli_usage(smtp_probe_program, "--auth=%s: not a mechanism", p->mechanisms);
 	if (p->cert && !p->key)

@@ -5,6 +5,9 @@
 #include "check/finding_kinds.h"
 
 const struct finding_kind finding_kinds_server[] = {
+	{ "banner.multiline",
+	  "The greeting has several lines, which is allowed; some old senders stumble over it.", "",
+	  "RFC 5321 section 4.2.1" },
 	{ "banner.no_fqdn", "The greeting should begin with the full name of the server.",
 	  "Set the server's host name.", "RFC 5321 section 4.3.1" },
 	{ "banner.none", "A connection was made, and nobody spoke SMTP on it.",
@@ -82,6 +85,8 @@ const struct finding_kind finding_kinds_server[] = {
 	  "RFC 5321 section 3.3" },
 	{ "policy.sender", "What a sender of mail would ask of this connection, and why.",
 	  "", "" },
+	{ "quit.rude", "The server closed the connection without an answer to QUIT.", "",
+	  "RFC 5321 section 4.1.1.10" },
 	{ "rcpt.catchall",
 	  "Whether an address that nobody has is taken: then the server refuses "
 	  "late, or takes everything.",
@@ -99,10 +104,28 @@ const struct finding_kind finding_kinds_server[] = {
 	  "Let only known networks and logins relay.", "RFC 5321 section 7.9" },
 	{ "size.small", "The server takes only small messages.", "Raise its limit.",
 	  "RFC 1870" },
+	{ "tls.caps_changed",
+	  "The server offers other extensions under TLS than before it, as most do for logins.", "",
+	  "RFC 3207 section 4.2" },
 	{ "tls.chain_incomplete",
 	  "The server does not send an intermediate certificate, so its own cannot "
 	  "be verified by those who do not know it.",
 	  "Install the full chain.", "RFC 5246 section 7.4.2" },
+	{ "tls.chain_order",
+	  "The server's certificates should come in order, each signed by the next, and no "
+	  "others with them; old clients insist on it.",
+	  "Give the server the certificate, then its issuer, then that one's.",
+	  "RFC 5246 section 7.4.2" },
+	{ "tls.cn_only",
+	  "The certificate has no subjectAltName, only a common name. Clients that follow "
+	  "RFC 9525 refuse it.",
+	  "Get a certificate with the name as DNS name in subjectAltName.",
+	  "RFC 9525 section 2" },
+	{ "tls.constraints",
+	  "Somebody above the certificate may not sign it: no CA, a CA that may have none "
+	  "below it, or one that may sign for other names only.",
+	  "Get a certificate from a CA that may sign for this name.",
+	  "RFC 5280 section 4.2.1.10" },
 	{ "tls.expired", "The certificate, or one above it, has expired.", "Renew it.",
 	  "RFC 5280 section 4.1.2.5" },
 	{ "tls.expires_soon", "The certificate expires soon.",
@@ -117,14 +140,25 @@ const struct finding_kind finding_kinds_server[] = {
 	{ "tls.name_mismatch",
 	  "The certificate is for another name than the one asked for.",
 	  "Get a certificate for this name, or use the name that is in it.", "RFC 6125" },
+	{ "tls.no_staple",
+	  "The certificate promises that the server sends a proof of non-revocation (must "
+	  "staple), and the server sends none.",
+	  "Switch OCSP stapling on, or get a certificate without that promise.",
+	  "RFC 7633" },
 	{ "tls.not_offered", "The server offers no TLS: mail and passwords go in clear.",
 	  "Enable STARTTLS.", "RFC 3207" },
 	{ "tls.not_yet", "The certificate is not valid yet.",
 	  "Look at the clocks of both machines.", "RFC 5280 section 4.1.2.5" },
+	{ "tls.offered_again",
+	  "Under TLS the server offers STARTTLS again, which it must not.", "Update the server.",
+	  "RFC 3207 section 4.2" },
 	{ "tls.offered_refused", "STARTTLS is offered and then refused.",
 	  "Look at the server's log; its certificate or key may not be readable.",
 	  "RFC 3207 section 4" },
 	{ "tls.ok", "TLS works, and the certificate is verified.", "", "" },
+	{ "tls.purpose",
+	  "The certificate says what it is for, and servers are not among it.",
+	  "Get one with the extended key usage serverAuth.", "RFC 5280 section 4.2.1.12" },
 	{ "tls.self_signed",
 	  "The certificate is signed by itself: nobody vouches for it.",
 	  "Get one from an authority, pin its key (pin =), or publish TLSA records.",
@@ -135,5 +169,8 @@ const struct finding_kind finding_kinds_server[] = {
 	  "" },
 	{ "tls.weak_key", "The key of the certificate is too short.",
 	  "Make a new one: RSA with 2048 bits, or ECDSA.", "RFC 9325 section 4.5" },
+	{ "tls.weak_signature",
+	  "The certificate, or one above it, is signed with an algorithm that can be forged.",
+	  "Get a new one, signed with SHA-256.", "RFC 9325 section 4.5" },
 };
 const size_t finding_kinds_server_count = sizeof(finding_kinds_server) / sizeof(finding_kinds_server[0]);

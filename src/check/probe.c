@@ -189,7 +189,8 @@ static void feed(struct probe *p) {
 							       : &p->r->before,
 					lines);
 		if (stage == SMTP_STAGE_GREETING)
-			p->r->banner_lines++;
+			for (size_t i = 0; i < lines.len; i++)
+				p->r->banner_lines += lines.p[i] == '\n';
 		if (r == 1)
 			note_phase(p, stage, &reply);
 		if (smtp_client_input(p->client, lines) != 0)
@@ -244,7 +245,8 @@ static void say_quit(struct probe *p) {
 	struct smtp_reply reply;
 	p->in_auth = false;
 	p->phase_ms = clock_boot_ms();
-	if (probe_command(p, SPAN("QUIT"), &reply))
+	p->r->rude = !probe_command(p, SPAN("QUIT"), &reply);
+	if (!p->r->rude)
 		probe_phase_done(p, PROBE_QUIT);
 }
 

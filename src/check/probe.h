@@ -112,6 +112,7 @@ struct probe_result {
 	char dane_method[TLS_METHOD_SIZE], dane_words[PROBE_WORDS_MAX];
 	char mechanism[32]; /* of a login that succeeded */
 	struct smtp_reply mail, rcpt[PROBE_RECIPIENTS_MAX], data; /* code 0: not asked */
+	bool rude; /* QUIT was not answered */
 	bool failed; /* the session ended before its stop */
 	enum smtp_stage stage;
 	struct smtp_reply reply;  /* why */

@@ -11,6 +11,7 @@
 #include <sysexits.h>
 
 #include "base/buf.h"
+#include "base/term.h"
 #include "cli/cli.h"
 #include "cli/explain_finding.h"
 #include "cli/trace_input.h"
@@ -41,6 +42,7 @@ static const char help[] =
 	"  --config FILE     where the queue is\n"
 	"  --json            one JSON object\n"
 	"  --plain           lines of fields with tabs between them, nothing cut\n"
+	"  --color WHEN      always, never, auto\n"
 	"  --explain ID      what a finding means; --help, --version\n"
 	"exit 0: nothing is wrong, 1: warnings, 2: something failed\n";
 
@@ -131,6 +133,14 @@ static int add_trust(struct call *c, const char *host) {
 	return 0;
 }
 
+static int set_color(struct call *c, const char *when) {
+	enum term_color color;
+	if (!term_color_parse(span_str(when), &color))
+		return cli_usage(program, "--color %s: not always, never or auto", when);
+	c->report.color = term_use_color(color, stdout);
+	return 0;
+}
+
 /* 0, or the exit code. */
 static int take_option(struct call *c, int opt, char *value) {
 	switch (opt) {
@@ -170,6 +180,8 @@ static int take_option(struct call *c, int opt, char *value) {
 	case 'j':
 		c->json = true;
 		return 0;
+	case 'C':
+		return set_color(c, value);
 	default: /* 'p' */
 		c->report.plain = true;
 		return 0;
@@ -187,6 +199,7 @@ int header_trace(int argc, char **argv) {
 		{ "headers", no_argument, NULL, 'H' },
 		{ "original", no_argument, NULL, 'o' },
 		{ "config", required_argument, NULL, 'c' },
+		{ "color", required_argument, NULL, 'C' },
 		{ "explain", required_argument, NULL, 'e' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "plain", no_argument, NULL, 'p' },
@@ -194,7 +207,8 @@ int header_trace(int argc, char **argv) {
 		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct call c = { .what = "-" };
+	struct call c = { .what = "-",
+			  .report.color = term_use_color(TERM_COLOR_AUTO, stdout) };
 	int opt;
 	while ((opt = getopt_long(argc, argv, ":", options, NULL)) != -1) {
 		if (opt == 'h') {

@@ -32,7 +32,7 @@ struct smtp_probe {
 	enum probe_stop stop;
 	bool stop_given;
 	enum probe_tls tls;
-	bool tls_given, dane;
+	bool tls_given, tls_verify, dane;
 	const char *verify_name, *ca_file, *cert, *key;
 	bool log_in;
 	const char *mechanisms, *user, *secret_file;
@@ -64,6 +64,7 @@ struct smtp_probe_target {
 
 struct smtp_probe_run {
 	struct smtp_probe *p;
+	char host_ascii[256], name_ascii[256]; /* of what was given, IDNs as A-labels */
 	struct settings settings; /* with relay */
 	bool configured;
 	const struct config_relay *relay;
@@ -99,6 +100,8 @@ void smtp_probe_judge(struct smtp_probe_run *run);
 int smtp_probe_show(struct smtp_probe_run *run);
 void smtp_probe_release(struct smtp_probe_run *run);
 
+/* True when the server is asked by a socket of this machine, which has no port. */
+bool smtp_probe_is_socket(const struct smtp_probe *p);
 /* True for a server that takes mail of strangers (port 25): its certificate need not be trusted. */
 bool smtp_probe_is_mx(const struct smtp_probe_run *run);
 /* "host[192.0.2.1]", for findings. */

@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "cli/cli.h"
 #include "cli/setup_ask.h"
+#include "mail/addr.h"
 #include "net/dns_unbound.h"
 
 #define COMPLAINTS_MAX 65536
@@ -216,6 +217,20 @@ static void prepare_questions(struct smtp_probe_run *run) {
 		p->from = "";
 }
 
+/* DNS, SNI and certificates know A-labels only (RFC 5891 section 4.4). */
+static int to_ascii(const char **name, char out[256]) {
+	AUTO_BUF struct buf ascii = BUF_INIT(1024);
+	struct err err = ERR_INIT;
+	if (!*name || !addr_is_utf8(span_str(*name)))
+		return 0;
+	if (addr_domain_ascii(span_str(*name), &ascii, &err) != 0 || ascii.len > 255)
+		return cli_usage(smtp_probe_program, "%s: %s", *name,
+				 err.msg[0] ? err.msg : "not a host name");
+	snprintf(out, 256, "%s", buf_str(&ascii));
+	*name = out;
+	return 0;
+}
+
 static void close_port(struct smtp_probe *p) {
 	if (p->port == 0)
 		p->port = p->tls == PROBE_TLS_IMPLICIT ? 465 : 25;
@@ -233,7 +248,11 @@ int smtp_probe_prepare(struct smtp_probe_run *run) {
 	}
 	if (!p->helo)
 		p->helo = run->settings.helo ? run->settings.helo : "localhost";
-	int r = p->relay ? prepare_relay(run) : prepare_login(run);
+	int r = smtp_probe_is_socket(p) ? 0 : to_ascii(&p->host, run->host_ascii);
+	if (r == 0)
+		r = to_ascii(&p->verify_name, run->name_ascii);
+	if (r == 0)
+		r = p->relay ? prepare_relay(run) : prepare_login(run);
 	close_port(p);
 	prepare_stop(p);
 	prepare_questions(run);
@@ -303,7 +322,9 @@ static void ask_one(struct smtp_probe_run *run, struct smtp_probe_target *t) {
 	}
 	if (run->p->verbose) {
 		AUTO_BUF struct buf line = BUF_INIT(512);
-		buf_addf(&line, "connecting to %s, port %u", t->where, run->p->port);
+		buf_addf(&line, "connecting to %s", t->where);
+		if (t->host[0])
+			buf_addf(&line, ", port %u", run->p->port);
 		smtp_probe_said(NULL, '=', false, buf_span(&line));
 	}
 	t->tried = true;

@@ -7,11 +7,13 @@
 #include <time.h>
 
 #include "base/auto.h"
+#include "base/clock.h"
 #include "base/codec.h"
 #include "base/json.h"
 #include "cli/cli.h"
 
 #define OUTPUT_MAX (4u << 20)
+#define DAY_S 86400
 
 /* --- for people --- */
 
@@ -120,8 +122,13 @@ static void print_cert(const struct tls_cert *c, size_t depth) {
 	snprintf(line, sizeof(line), "%s (%s %u, %s), %s to %s", c->subject, c->key, c->bits,
 		 c->signature, from, until);
 	print_text(label, line);
-	if (depth == 0)
-		print_text("names", c->names[0] ? c->names : "none");
+	if (depth > 0)
+		return;
+	AUTO_BUF struct buf names = BUF_INIT(2048);
+	buf_adds(&names, c->names[0] ? c->names : "none");
+	if (c->names_left > 0)
+		buf_addf(&names, " and %u more", c->names_left);
+	print_text("names", buf_str(&names));
 }
 
 static void print_hashes(const struct tls_cert *leaf) {
@@ -194,7 +201,10 @@ static void print_people(struct smtp_probe_run *run) {
 					     .color = term_use_color(p->color, stdout),
 					     .verbose = p->verbose };
 	term_print(stdout, span_str(subject));
-	printf(", port %u\n", p->port);
+	if (smtp_probe_is_socket(p))
+		putchar('\n');
+	else
+		printf(", port %u\n", p->port);
 	if (p->mx || run->count > 1)
 		print_table(run);
 	if (!p->mx || p->verbose)
@@ -215,8 +225,10 @@ static void json_cert(struct json *j, const struct tls_cert *c) {
 	while (span_take_word(&rest, &word))
 		json_str(j, NULL, word);
 	json_end(j);
+	json_int(j, "names_left", c->names_left);
 	json_int(j, "not_before", c->not_before_s);
 	json_int(j, "not_after", c->not_after_s);
+	json_int(j, "days_left", (c->not_after_s - clock_wall_ms() / 1000) / DAY_S);
 	json_str(j, "key", span_str(c->key));
 	json_int(j, "bits", c->bits);
 	json_str(j, "signature", span_str(c->signature));
@@ -336,7 +348,10 @@ static void print_json(struct smtp_probe_run *run) {
 	if (!first && run->count > 0)
 		first = &run->target[0];
 	json_object(&j, NULL);
-	json_int(&j, "port", run->p->port);
+	if (smtp_probe_is_socket(run->p))
+		json_null(&j, "port");
+	else
+		json_int(&j, "port", run->p->port);
 	json_str_or_null(&j, "mx", run->p->mx ? span_str(run->p->mx) : (struct span){ NULL, 0 });
 	json_bool(&j, "null_mx", run->null_mx);
 	json_tls(&j, first ? &first->r : &nothing);

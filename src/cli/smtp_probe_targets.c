@@ -21,6 +21,10 @@
 #define PORT_SMTP 25
 #define STS_FETCH_MS 10000
 
+bool smtp_probe_is_socket(const struct smtp_probe *p) {
+	return p->host && p->host[0] == '/';
+}
+
 bool smtp_probe_is_mx(const struct smtp_probe_run *run) {
 	return !run->relay && run->p->port == PORT_SMTP;
 }
@@ -246,7 +250,7 @@ void smtp_probe_find_targets(struct smtp_probe_run *run) {
 		find_mx(run);
 	else if (run->relay)
 		find_relay(run);
-	else if (p->host[0] == '/')
+	else if (smtp_probe_is_socket(p))
 		snprintf(add_target(run, "", 0)->where, sizeof(run->target[0].where), "%.70s",
 			 p->host);
 	else

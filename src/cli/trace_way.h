@@ -20,7 +20,7 @@
 struct trace_options {
 	struct span trust[TRACE_TRUST_MAX]; /* hosts and domains of ours */
 	unsigned trusted;
-	bool plain;
+	bool plain, color;
 };
 
 struct trace_hop {

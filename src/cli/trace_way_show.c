@@ -30,6 +30,7 @@ static void json_hop(struct json *j, const struct trace_hop *h) {
 	json_text(j, "id", r->id);
 	json_text(j, "for", r->for_);
 	json_text(j, "ident", r->ident);
+	json_text(j, "local", r->local);
 	json_text(j, "tls", r->tls);
 	json_text(j, "cipher", r->cipher);
 	if (r->has_time)
@@ -105,6 +106,11 @@ static void add_tls(struct buf *out, const struct received *r) {
 
 static void add_peer(struct buf *out, const struct received *r) {
 	struct span name = r->from.len ? r->from : r->rdns;
+	if (r->local.len) {
+		buf_adds(out, "local, ");
+		term_safe(out, r->local);
+		return;
+	}
 	term_safe(out, name.len ? name : SPAN("?"));
 	if (r->ip.len && !span_eq(r->ip, name)) {
 		buf_adds(out, " [");

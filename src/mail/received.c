@@ -98,6 +98,21 @@ static void more_value(struct reader *rd, struct span word) {
 
 static void read_clauses(struct reader *rd);
 
+/* "(Postfix, from userid 1000)", "(nightmail, uid 1000)", "(qmail 7 invoked by uid 1000)" */
+static void take_local(struct received *r, struct span comment) {
+	struct span word;
+	while ((word = received_word(&comment)).len > 0) {
+		if (!span_eq_nocase(word, SPAN("uid")) && !span_eq_nocase(word, SPAN("userid")))
+			continue;
+		struct span number = received_word(&comment);
+		uint64_t uid;
+		if (span_uint(number, UINT32_MAX, &uid))
+			received_set(&r->local,
+				     span_of(word.p, (size_t)(number.p + number.len - word.p)));
+		return;
+	}
+}
+
 static void take_clause_comment(struct reader *rd) {
 	struct span comment = take_comment(&rd->in), probe = comment;
 	struct span word = received_word(&probe);
@@ -111,12 +126,15 @@ static void take_clause_comment(struct reader *rd) {
 	}
 	if (rd->clause == NONE && span_eq_nocase(word, SPAN("qmail"))) {
 		/* (qmail 84907 invoked from network) */
+		take_local(r, comment);
 		while ((word = received_word(&probe)).len > 0)
 			if (span_eq_nocase(word, SPAN("from")))
 				received_set(&r->from, received_word(&probe));
 		return;
 	}
 	received_tls(r, comment);
+	if (rd->clause == BY)
+		take_local(r, comment);
 	if (rd->clause == FROM) {
 		received_from(r, comment);
 		rd->wants = false; /* "from ([192.0.2.1]) by": there is no name */

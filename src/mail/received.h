@@ -26,6 +26,7 @@ struct received {
 	struct span via;
 	struct span id, for_;
 	struct span ident; /* who logged in, or what ident said */
+	struct span local; /* the user of that machine who handed it over: "uid 1000" */
 	struct span tls, cipher;
 	char protocol
 		[16]; /* of `with`, in its standard spelling (RFC 3848): "ESMTPS"; or "" */

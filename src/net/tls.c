@@ -226,6 +226,7 @@ static struct tls_session *session_new(gnutls_certificate_credentials_t credenti
 	}
 	s->credentials = credentials;
 	s->is_client = flags == GNUTLS_CLIENT;
+	s->info.fault = TLS_FAULT_HANDSHAKE; /* until it is over */
 	r = gnutls_init(&s->gnutls,
 			flags | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL |
 				(tickets ? 0 : GNUTLS_NO_TICKETS));
@@ -348,8 +349,10 @@ static void fill_info(struct tls_session *s) {
 	snprintf(s->info.cipher, sizeof(s->info.cipher), "%s", suite ? suite : "");
 	s->info.resumed = gnutls_session_is_resumed(s->gnutls) != 0;
 	if (s->is_client) {
+		time_t begin = gnutls_certificate_activation_time_peers(s->gnutls);
 		time_t end = gnutls_certificate_expiration_time_peers(s->gnutls);
 
+		s->info.not_before_s = begin == (time_t)-1 ? 0 : begin;
 		s->info.not_after_s = end == (time_t)-1 ? 0 : end;
 	}
 }
@@ -369,8 +372,21 @@ size_t tls_session_chain(const struct tls_session *s, struct span *ret, size_t m
 	return n;
 }
 
+/* An issuer that nobody knows tells more of who it is than a name or a date. */
+static enum tls_fault fault_of(unsigned status) {
+	if (status & (GNUTLS_CERT_SIGNER_NOT_FOUND | GNUTLS_CERT_SIGNER_NOT_CA |
+		      GNUTLS_CERT_SIGNATURE_FAILURE | GNUTLS_CERT_REVOKED))
+		return TLS_FAULT_ISSUER;
+	if (status & GNUTLS_CERT_UNEXPECTED_OWNER)
+		return TLS_FAULT_HOST;
+	if (status & GNUTLS_CERT_EXPIRED)
+		return TLS_FAULT_EXPIRED;
+	return TLS_FAULT_OTHER;
+}
+
 /* The chain against what this machine trusts: dates, name, purpose, strength. */
-static bool verify_pkix(const struct tls_session *s, const char *host, struct buf *why) {
+static bool verify_pkix(const struct tls_session *s, const char *host,
+			enum tls_fault *ret_fault, unsigned *ret_reasons, struct buf *why) {
 	gnutls_typed_vdata_st data[2] = {
 		{ .type = GNUTLS_DT_DNS_HOSTNAME,
 		  .data = (unsigned char *)(uintptr_t)host },
@@ -383,8 +399,12 @@ static bool verify_pkix(const struct tls_session *s, const char *host, struct bu
 	if (r < 0)
 		buf_addf(why, "cannot be verified: %s", gnutls_strerror(r));
 	else if (status != 0)
-		tls_words_untrusted(why, s->gnutls, s->credentials, status, host);
-	return r == 0 && status == 0;
+		*ret_reasons = tls_words_untrusted(why, s->gnutls, s->credentials, status,
+						   host);
+	if (r == 0 && status == 0)
+		return true;
+	*ret_fault = r == 0 ? fault_of(status) : TLS_FAULT_OTHER;
+	return false;
 }
 
 static bool verify_pin(const struct tls_session *s, const struct tls_policy *p,
@@ -406,15 +426,20 @@ static bool verify_pin(const struct tls_session *s, const struct tls_policy *p,
 }
 
 /* True when the server proved who it is, or need not; *ret_method says how, and is empty when
- * it did not. */
+ * it did not: then *ret_fault says why. */
 static bool verify_as_told(const struct tls_session *s, const struct tls_policy *p,
-			   const char *host, const char **ret_method, struct buf *why) {
+			   const char *host, const char **ret_method,
+			   enum tls_fault *ret_fault, unsigned *ret_reasons,
+			   struct buf *why) {
 	unsigned count;
 
 	*ret_method = "";
+	*ret_reasons = 0;
+	*ret_fault = TLS_FAULT_NONE;
 	if (p->pins > 0) {
 		bool good = verify_pin(s, p, why);
 		*ret_method = good ? "pin" : "";
+		*ret_fault = good ? TLS_FAULT_NONE : TLS_FAULT_OTHER;
 		return good;
 	}
 	if (p->tlsa_count > 0) {
@@ -431,9 +456,10 @@ static bool verify_as_told(const struct tls_session *s, const struct tls_policy 
 		case TLS_DANE_MISMATCH:
 			break;
 		}
+		*ret_fault = TLS_FAULT_OTHER;
 		return false;
 	}
-	bool good = verify_pkix(s, host, why);
+	bool good = verify_pkix(s, host, ret_fault, ret_reasons, why);
 	*ret_method = good ? "pkix" : "";
 	return good || !p->verify;
 }
@@ -442,7 +468,8 @@ static bool verify_as_told(const struct tls_session *s, const struct tls_policy 
 static int verify_server(struct tls_session *s, struct err *err) {
 	AUTO_BUF struct buf why = BUF_INIT(2048), shown = BUF_INIT(2048);
 	const char *method;
-	bool good = verify_as_told(s, s->policy, s->host, &method, &why);
+	bool good = verify_as_told(s, s->policy, s->host, &method, &s->info.fault,
+				   &s->info.reasons, &why);
 
 	s->policy = NULL;
 	s->info.verified = method[0] != '\0';
@@ -459,7 +486,10 @@ static int verify_server(struct tls_session *s, struct err *err) {
 bool tls_session_check(const struct tls_session *s, const struct tls_policy *p,
 		       char ret_method[TLS_METHOD_SIZE], struct buf *why) {
 	const char *method = "";
-	bool good = s->established && verify_as_told(s, p, p->host, &method, why);
+	enum tls_fault fault;
+	unsigned reasons;
+	bool good = s->established &&
+		    verify_as_told(s, p, p->host, &method, &fault, &reasons, why);
 
 	snprintf(ret_method, TLS_METHOD_SIZE, "%s", method);
 	return good;
@@ -582,6 +612,10 @@ int tls_session_binding(const struct tls_session *s, bool exporter, struct buf *
 	int r = buf_addm(out, bytes.data, bytes.size);
 	gnutls_free(bytes.data);
 	return r;
+}
+
+enum tls_fault tls_session_fault(const struct tls_session *s) {
+	return s->info.fault;
 }
 
 const struct tls_info *tls_session_info(const struct tls_session *s) {

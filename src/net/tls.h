@@ -67,6 +67,33 @@ int tls_priority_check(const char *priority, struct err *err);
 
 #define TLS_METHOD_SIZE 12
 
+/* Why a server was not accepted, or would not have been: the most telling of its reasons. */
+enum tls_fault {
+	TLS_FAULT_NONE,
+	TLS_FAULT_HANDSHAKE, /* it did not come to the certificate */
+	TLS_FAULT_EXPIRED,
+	TLS_FAULT_HOST, /* it is for other names */
+	TLS_FAULT_ISSUER,
+	TLS_FAULT_OTHER /* not pinned, not what TLSA records say, weak ... */
+};
+
+/* All of the reasons why the machine's trust did not accept a chain: bits. */
+enum tls_reason {
+	TLS_REASON_NAME = 1 << 0,
+	TLS_REASON_EXPIRED = 1 << 1,
+	TLS_REASON_NOT_YET = 1 << 2,
+	TLS_REASON_SELF_SIGNED = 1 << 3,
+	TLS_REASON_NO_INTERMEDIATE = 1 << 4, /* the server should have sent one more */
+	TLS_REASON_ISSUER = 1 << 5,          /* unknown */
+	TLS_REASON_WEAK_KEY = 1 << 6,
+	TLS_REASON_WEAK_SIGNATURE = 1 << 7,
+	TLS_REASON_PURPOSE = 1 << 8,     /* not for servers */
+	TLS_REASON_CONSTRAINTS = 1 << 9, /* its CA may not sign it */
+	TLS_REASON_NO_STAPLE = 1 << 10,
+	TLS_REASON_REVOKED = 1 << 11,
+	TLS_REASON_OTHER = 1 << 12
+};
+
 struct tls_info {
 	char version[16]; /* "TLS1.3" */
 	char cipher[64];  /* "TLS_AES_256_GCM_SHA384" or GnuTLS' suite name */
@@ -75,7 +102,10 @@ struct tls_info {
 	/* by what: "pkix", "pin", "dane-ee", "dane-ta"; empty: not verified */
 	char method[TLS_METHOD_SIZE];
 	char why_not[320]; /* verified is false: the reason in words */
-	int64_t not_after_s; /* end of the leaf certificate's validity, seconds since 1970, 0 unknown */
+	enum tls_fault fault; /* and in short */
+	unsigned reasons;     /* and all of them: of enum tls_reason; 0 unless asked by "pkix" */
+	/* the leaf certificate's validity, seconds since 1970, 0 unknown */
+	int64_t not_before_s, not_after_s;
 };
 
 /*
@@ -83,7 +113,8 @@ struct tls_info {
  * "expired on 2026-01-02", "is for a.example and b.example, not for c.example", "is signed
  * by an unknown issuer (CN=Lab CA)", "is self-signed", "uses a weak key or signature",
  * "is not valid before 2027-01-01", "seems to lack an intermediate
- * certificate in its chain (CN=Lab Issuing CA), which the server must send".
+ * certificate in its chain (CN=Lab Issuing CA), which the server must send",
+ * "has names that its issuer (CN=Lab CA) may not sign for".
  */
 
 /* Server side: files in PEM. */
@@ -115,6 +146,8 @@ ssize_t tls_session_write(struct tls_session *s, struct span data, struct err *e
 short tls_session_wants(const struct tls_session *s);
 bool tls_session_pending(const struct tls_session *s);
 const struct tls_info *tls_session_info(const struct tls_session *s);
+/* The fault, also of a session that was not established. */
+enum tls_fault tls_session_fault(const struct tls_session *s);
 /* Holds the server of an established session against another policy (conn_tls_check()). */
 bool tls_session_check(const struct tls_session *s, const struct tls_policy *p,
 		       char ret_method[TLS_METHOD_SIZE], struct buf *why);

@@ -21,8 +21,19 @@ static void add_name(struct tls_cert *c, unsigned type, const void *p, size_t le
 		p = address;
 		len = strlen(address);
 	}
-	snprintf(c->names + have, sizeof(c->names) - have, "%s%.*s", have ? " " : "", (int)len,
-		 (const char *)p);
+	if (have + len + 2 > sizeof(c->names)) {
+		c->names_left++;
+		return;
+	}
+	char *at = c->names + have;
+	if (have > 0)
+		*at++ = ' ';
+	memcpy(at, p, len);
+	at[len] = '\0';
+	/* No name may look like two, or like another that ends earlier. */
+	for (size_t i = 0; i < len; i++)
+		if (at[i] == '\0' || at[i] == ' ')
+			at[i] = '?';
 }
 
 static void read_names(gnutls_x509_crt_t x, struct tls_cert *c) {
@@ -31,8 +42,12 @@ static void read_names(gnutls_x509_crt_t x, struct tls_cert *c) {
 		size_t len = sizeof(name);
 		unsigned type;
 		int r = gnutls_x509_crt_get_subject_alt_name2(x, i, name, &len, &type, NULL);
-		if (r == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
-			return;
+		if (r == GNUTLS_E_SHORT_MEMORY_BUFFER) {
+			c->names_left++;
+			continue;
+		}
+		if (r < 0 && r != GNUTLS_E_X509_UNKNOWN_SAN)
+			return; /* there are no more, or they cannot be read */
 		bool fits = len == 4 || len == 16 || type != GNUTLS_SAN_IPADDRESS;
 		if (r >= 0 && fits &&
 		    (type == GNUTLS_SAN_DNSNAME || type == GNUTLS_SAN_IPADDRESS))

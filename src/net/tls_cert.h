@@ -12,6 +12,7 @@
 struct tls_cert {
 	char subject[256], issuer[256]; /* distinguished names (RFC 4514), cut if longer */
 	char names[1024];               /* DNS names and addresses, with blanks between them */
+	unsigned names_left;            /* how many more there are than have room */
 	int64_t not_before_s, not_after_s; /* seconds since 1970 */
 	char key[32];                   /* "RSA", "EC/ECDSA" ... */
 	unsigned bits;

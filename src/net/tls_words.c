@@ -10,11 +10,15 @@
 #include "net/tls_words.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include <gnutls/x509.h>
 
 #include "base/term.h"
+#include "net/addr.h"
+#include "net/tls.h"
 
 #define CHAIN_MAX 16
 #define NAMES_SHOWN 3
@@ -139,6 +143,13 @@ static void say_not_yet(struct buf *out, const struct chain *c) {
 	buf_adds(out, "has an issuer that is not valid yet");
 }
 
+static bool is_literal(struct span name) {
+	char text[INET6_ADDRSTRLEN];
+
+	snprintf(text, sizeof(text), "%.*s", (int)name.len, name.p);
+	return name.len < sizeof(text) && net_is_literal(text);
+}
+
 /* Adds the i-th subject alternative name that a host could match. */
 static int add_san(struct buf *out, gnutls_x509_crt_t leaf, unsigned i, bool show) {
 	char name[256], ip[INET6_ADDRSTRLEN];
@@ -147,9 +158,11 @@ static int add_san(struct buf *out, gnutls_x509_crt_t leaf, unsigned i, bool sho
 
 	if (type < 0)
 		return type == GNUTLS_E_SHORT_MEMORY_BUFFER ? 0 : -1;
-	if (type == GNUTLS_SAN_DNSNAME && show)
+	if (type == GNUTLS_SAN_DNSNAME && show) {
 		add_text(out, name, len);
-	else if (type == GNUTLS_SAN_IPADDRESS && (len == 4 || len == 16) && show)
+		if (is_literal(span_of(name, len)))
+			buf_adds(out, " (as a host name)");
+	} else if (type == GNUTLS_SAN_IPADDRESS && (len == 4 || len == 16) && show)
 		buf_adds(out,
 			 inet_ntop(len == 4 ? AF_INET : AF_INET6, name, ip, sizeof(ip)));
 	return type == GNUTLS_SAN_DNSNAME || type == GNUTLS_SAN_IPADDRESS;
@@ -179,7 +192,7 @@ static void add_names(struct buf *out, gnutls_x509_crt_t leaf) {
 static void say_wrong_name(struct buf *out, const struct chain *c, const char *host) {
 	buf_adds(out, "is for ");
 	add_names(out, c->crt[0]);
-	buf_adds(out, ", not for ");
+	buf_adds(out, net_is_literal(host) ? ", not for the address " : ", not for ");
 	add_text(out, host, strlen(host));
 }
 
@@ -215,13 +228,15 @@ static bool organisation_is_trusted(gnutls_x509_crt_t x,
 	return found;
 }
 
-static void say_unknown_issuer(struct buf *out, const struct chain *c,
-			       gnutls_certificate_credentials_t trust) {
+static unsigned say_unknown_issuer(struct buf *out, const struct chain *c,
+				   gnutls_certificate_credentials_t trust) {
 	gnutls_x509_crt_t top = c->crt[c->count - 1];
 
 	if (is_self_signed(c->crt[0])) {
 		buf_adds(out, "is self-signed");
-	} else if (is_self_signed(top)) {
+		return TLS_REASON_SELF_SIGNED;
+	}
+	if (is_self_signed(top)) {
 		buf_adds(out, "is signed by an unknown issuer (");
 		add_issuer(out, top);
 		buf_adds(out, ")");
@@ -229,14 +244,16 @@ static void say_unknown_issuer(struct buf *out, const struct chain *c,
 		buf_adds(out, "seems to lack an intermediate certificate in its chain (");
 		add_issuer(out, top);
 		buf_adds(out, "), which the server must send");
+		return TLS_REASON_NO_INTERMEDIATE;
 	} else {
 		buf_adds(out, "is signed by an unknown issuer (");
 		add_issuer(out, top);
 		buf_adds(out, "), which the server does not send either");
 	}
+	return TLS_REASON_ISSUER;
 }
 
-static void say_weak(struct buf *out, const struct chain *c) {
+static unsigned say_weak(struct buf *out, const struct chain *c) {
 	for (unsigned i = 0; i < c->count; i++) {
 		unsigned bits = 0;
 		int key = gnutls_x509_crt_get_pk_algorithm(c->crt[i], &bits);
@@ -247,37 +264,90 @@ static void say_weak(struct buf *out, const struct chain *c) {
 			add_whose(out, c, i);
 			buf_addf(out, "has a weak key (%s with %u bits)",
 				 gnutls_pk_algorithm_get_name(key), bits);
-			return;
+			return TLS_REASON_WEAK_KEY;
 		}
 		if (sign > 0 && !is_self_signed(c->crt[i]) &&
 		    !gnutls_sign_is_secure2(sign, GNUTLS_SIGN_FLAG_SECURE_FOR_CERTS)) {
 			add_whose(out, c, i);
 			buf_addf(out, "has a weak signature (%s)",
 				 gnutls_sign_get_name(sign));
-			return;
+			return TLS_REASON_WEAK_SIGNATURE;
 		}
 	}
 	buf_adds(out, "uses a weak key or signature");
+	return TLS_REASON_WEAK_KEY | TLS_REASON_WEAK_SIGNATURE;
+}
+
+/* May this CA sign for the leaf's names (RFC 5280 section 4.2.1.10)? */
+static bool is_outside(gnutls_x509_crt_t ca, gnutls_x509_crt_t leaf) {
+	gnutls_x509_name_constraints_t nc;
+	unsigned critical;
+	bool outside = false;
+
+	if (gnutls_x509_name_constraints_init(&nc) < 0)
+		return false;
+	if (gnutls_x509_crt_get_name_constraints(ca, nc, 0, &critical) == 0)
+		outside = !gnutls_x509_name_constraints_check_crt(nc, GNUTLS_SAN_DNSNAME,
+								  leaf) ||
+			  !gnutls_x509_name_constraints_check_crt(nc, GNUTLS_SAN_IPADDRESS,
+								  leaf);
+	gnutls_x509_name_constraints_deinit(nc);
+	return outside;
+}
+
+/* A CA above that is none, that may have no CA below, or not these names. */
+static unsigned say_constraints(struct buf *out, const struct chain *c) {
+	for (unsigned i = 1; i < c->count; i++) {
+		unsigned is_ca = 0;
+		int below_max = -1;
+		const char *what = NULL;
+
+		if (gnutls_x509_crt_check_issuer(c->crt[i - 1], c->crt[i]) == 0)
+			break;
+		(void)gnutls_x509_crt_get_basic_constraints(c->crt[i], NULL, &is_ca,
+							    &below_max);
+		if (!is_ca)
+			what = ", which is no CA";
+		else if (below_max >= 0 && (unsigned)below_max < i - 1)
+			what = ", which may sign no CA below it";
+		if (what) {
+			buf_adds(out, i == 1 ? "is signed by " : "has a signature above it by ");
+			add_subject(out, c->crt[i]);
+			buf_adds(out, what);
+			return TLS_REASON_CONSTRAINTS;
+		}
+		if (is_outside(c->crt[i], c->crt[0])) {
+			buf_adds(out, "has names that its issuer (");
+			add_subject(out, c->crt[i]);
+			buf_adds(out, ") may not sign for");
+			return TLS_REASON_CONSTRAINTS;
+		}
+	}
+	buf_adds(out, "is outside what its CA may sign");
+	return TLS_REASON_CONSTRAINTS;
 }
 
 /* Reasons that need no look at the chain. */
 static const struct {
 	unsigned bit;
+	enum tls_reason reason;
 	const char *words;
 } plain_reasons[] = {
-	{ GNUTLS_CERT_REVOKED, "is revoked" },
-	{ GNUTLS_CERT_SIGNATURE_FAILURE, "has a signature that does not fit" },
-	{ GNUTLS_CERT_SIGNER_NOT_CA, "is signed by a certificate that is not a CA's" },
-	{ GNUTLS_CERT_SIGNER_CONSTRAINTS_FAILURE, "is outside what its CA may sign" },
-	{ GNUTLS_CERT_PURPOSE_MISMATCH, "is not meant for servers" },
-	{ GNUTLS_CERT_MISSING_OCSP_STATUS,
+	{ GNUTLS_CERT_REVOKED, TLS_REASON_REVOKED, "is revoked" },
+	{ GNUTLS_CERT_SIGNATURE_FAILURE, TLS_REASON_OTHER,
+	  "has a signature that does not fit" },
+	{ GNUTLS_CERT_SIGNER_NOT_CA, TLS_REASON_CONSTRAINTS,
+	  "is signed by a certificate that is not a CA's" },
+	{ GNUTLS_CERT_PURPOSE_MISMATCH, TLS_REASON_PURPOSE, "is not meant for servers" },
+	{ GNUTLS_CERT_MISSING_OCSP_STATUS, TLS_REASON_NO_STAPLE,
 	  "requires a proof of non-revocation (OCSP staple) that the server did not send" },
-	{ GNUTLS_CERT_INVALID_OCSP_STATUS,
+	{ GNUTLS_CERT_INVALID_OCSP_STATUS, TLS_REASON_NO_STAPLE,
 	  "came with a useless proof of non-revocation (OCSP)" },
-	{ GNUTLS_CERT_UNKNOWN_CRIT_EXTENSIONS,
+	{ GNUTLS_CERT_UNKNOWN_CRIT_EXTENSIONS, TLS_REASON_OTHER,
 	  "has critical extensions that are not understood" },
-	{ GNUTLS_CERT_REVOCATION_DATA_SUPERSEDED, "came with outdated revocation data" },
-	{ GNUTLS_CERT_REVOCATION_DATA_ISSUED_IN_FUTURE,
+	{ GNUTLS_CERT_REVOCATION_DATA_SUPERSEDED, TLS_REASON_OTHER,
+	  "came with outdated revocation data" },
+	{ GNUTLS_CERT_REVOCATION_DATA_ISSUED_IN_FUTURE, TLS_REASON_OTHER,
 	  "came with revocation data of the future" },
 };
 
@@ -286,44 +356,65 @@ static void comma(struct buf *out, size_t start) {
 		buf_adds(out, ", ");
 }
 
-void tls_words_untrusted(struct buf *out, gnutls_session_t session,
-			 gnutls_certificate_credentials_t trust, unsigned status,
-			 const char *host) {
+/* Those that need one. */
+static unsigned say_from_chain(struct buf *out, const struct chain *c,
+			       gnutls_certificate_credentials_t trust, unsigned status,
+			       const char *host) {
+	size_t start = out->len;
+	unsigned reasons = 0;
+
+	if (status & GNUTLS_CERT_EXPIRED) {
+		say_expired(out, c);
+		reasons |= TLS_REASON_EXPIRED;
+	}
+	if (status & GNUTLS_CERT_NOT_ACTIVATED) {
+		comma(out, start);
+		say_not_yet(out, c);
+		reasons |= TLS_REASON_NOT_YET;
+	}
+	if (status & GNUTLS_CERT_UNEXPECTED_OWNER) {
+		comma(out, start);
+		say_wrong_name(out, c, host);
+		reasons |= TLS_REASON_NAME;
+	}
+	if (status & GNUTLS_CERT_INSECURE_ALGORITHM) {
+		comma(out, start);
+		reasons |= say_weak(out, c);
+	}
+	if (status & GNUTLS_CERT_SIGNER_NOT_FOUND) {
+		comma(out, start);
+		reasons |= say_unknown_issuer(out, c, trust);
+	}
+	if (status & GNUTLS_CERT_SIGNER_CONSTRAINTS_FAILURE) {
+		comma(out, start);
+		reasons |= say_constraints(out, c);
+	}
+	return reasons;
+}
+
+unsigned tls_words_untrusted(struct buf *out, gnutls_session_t session,
+			     gnutls_certificate_credentials_t trust, unsigned status,
+			     const char *host) {
 	struct chain c;
 	size_t start = out->len;
 
 	chain_load(&c, session);
 	if (c.count == 0) {
 		buf_adds(out, "cannot be read");
-		return;
+		return TLS_REASON_OTHER;
 	}
-	if (status & GNUTLS_CERT_EXPIRED)
-		say_expired(out, &c);
-	if (status & GNUTLS_CERT_NOT_ACTIVATED) {
-		comma(out, start);
-		say_not_yet(out, &c);
-	}
-	if (status & GNUTLS_CERT_UNEXPECTED_OWNER) {
-		comma(out, start);
-		say_wrong_name(out, &c, host);
-	}
-	if (status & GNUTLS_CERT_INSECURE_ALGORITHM) {
-		comma(out, start);
-		say_weak(out, &c);
-	}
-	if (status & GNUTLS_CERT_SIGNER_NOT_FOUND) {
-		comma(out, start);
-		say_unknown_issuer(out, &c, trust);
-	}
+	unsigned reasons = say_from_chain(out, &c, trust, status, host);
 	for (size_t i = 0; i < sizeof(plain_reasons) / sizeof(plain_reasons[0]); i++) {
 		if (!(status & plain_reasons[i].bit))
 			continue;
 		comma(out, start);
 		buf_adds(out, plain_reasons[i].words);
+		reasons |= plain_reasons[i].reason;
 	}
 	if (out->len == start)
 		buf_adds(out, "is not trusted");
 	chain_release(&c);
+	return reasons ? reasons : TLS_REASON_OTHER;
 }
 
 /* Handshake errors; %s is the other side. */
@@ -352,6 +443,8 @@ static const struct {
 	{ GNUTLS_E_SESSION_USER_ID_CHANGED, "changed its certificate in the middle" },
 	{ GNUTLS_E_NO_CERTIFICATE_FOUND, "showed no certificate" },
 	{ GNUTLS_E_CERTIFICATE_ERROR, "sent a certificate that cannot be read" },
+	{ GNUTLS_E_KEY_USAGE_VIOLATION,
+	  "showed a certificate whose key may not be used for TLS (key usage)" },
 };
 
 static int handshake_alert(gnutls_session_t session, const char *who, struct err *err) {

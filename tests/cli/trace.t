@@ -283,6 +283,25 @@ ok(r.returncode == 0 and b'expired' in r.stdout, '--explain tells what a finding
 r = subprocess.run([TRACE, '--explain', 'tls.expire'], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 ok(r.returncode == 64 and b'did you mean tls.expired' in r.stderr, 'or which one is near', r.stderr)
 
+# --- local submission, colour
+
+for by, who in (('by vm.example (nightmail, uid 0) id A', 'uid 0'),
+                ('by vm.example (Postfix, from userid 1000) id A', 'userid 1000'),
+                ('(qmail 7 invoked by uid 500)', 'uid 500')):
+    text = 'Received: %s; Tue, 1 Jul 2025 08:00:00 +0000\nFrom: a@b.example\n\nx\n' % by
+    eq(asked(text=text)['hops'][0]['local'], who, 'local submission: ' + who)
+    shown = trace(text=text).stdout.decode()
+    ok('local, %s -> ' % who in shown and '? ->' not in shown, 'is shown: ' + who, shown)
+text = 'Received: from a.example ([192.0.2.1]) by b.example; Tue, 1 Jul 2025 08:00:00 +0000\n\n'
+eq(asked(text=text)['hops'][0]['local'], None, 'nothing is local that came from elsewhere')
+ok(b'\033[' in trace('--color', 'always', text=text).stdout, '--color=always colours')
+ok(b'\033' not in trace('--color=never', text=text).stdout + trace(text=text).stdout,
+   '--color=never does not, nor a pipe')
+ok(b'\033' not in trace('--color=always', '--json', text=text).stdout +
+   trace('--color=always', '--plain', text=text).stdout, 'nor what programs read')
+r = trace('--color=blue', text=text)
+ok(r.returncode == 64 and b'always' in r.stderr, '--color=blue is refused', r.stderr)
+
 # --- suites that other people wrote
 
 

@@ -255,6 +255,60 @@ ok('tls.injection' in ids(a, 'fail'), 'a server that keeps what came in clear is
 a = asked(*HERE, '--injection', code=0)
 ok('tls.injection' in ids(a, 'ok'), 'one that forgets it is good', a['findings'])
 
+a = asked('--helo', 'a.b', '--injection', '127.0.0.1:%d' % Scripted(says(b'220 x.lab\r\n', EHLO)).port)
+ok('tls.injection' in ids(a, 'n/a'), 'without STARTTLS there is nothing to try', a['findings'])
+for no in ('--no-tls', '--tlsc'):
+    probe('--injection', no, '127.0.0.1', code=64)
+    ok('contradicts ' + no in probe.err, '--injection and %s contradict each other' % no, probe.err)
+
+# --- EHLO before and after TLS, and the end
+
+
+def two_faced(server, connection):
+    """Says something else under TLS, and goes without a word."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path('tls/cert.pem'), path('tls/key.pem'))
+    connection.sendall(b'220-x.lab\r\n220 second line\r\n')
+    server.line(connection)
+    connection.sendall(b'250-x.lab\r\n250-SIZE 50000000\r\n250-DSN\r\n250 STARTTLS\r\n')
+    server.line(connection)
+    connection.sendall(b'220 go\r\n')
+    with context.wrap_socket(connection, server_side=True) as tls:
+        tls.recv(1000)
+        tls.sendall(b'250-y.lab\r\n250-SIZE 50000000\r\n250-AUTH PLAIN\r\n250 STARTTLS\r\n')
+        tls.recv(1000)
+
+
+a = asked('--helo', 'a.b', '--ca-file', CA, '--verify-name', NAME,
+          '127.0.0.1:%d' % Scripted(two_faced).port)
+eq([f['text'] for f in a['findings'] if f['id'] == 'tls.caps_changed'],
+   ['EHLO changes with TLS: then also AUTH PLAIN; no more DSN'], 'what EHLO says is compared')
+ok('tls.offered_again' in ids(a, 'notice'), 'STARTTLS under TLS is told', a['findings'])
+ok({'banner.multiline', 'quit.rude'} <= set(ids(a, 'info')), 'so are lines and manners', a['findings'])
+
+# --- Sockets, swaks' words, strictness
+
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(path('sock'))
+listener.listen(1)
+at_socket = Scripted.__new__(Scripted)
+at_socket.talk, at_socket.listener, at_socket.heard = says(b'220 x.lab\r\n', EHLO), listener, b''
+threading.Thread(target=at_socket.serve, daemon=True).start()
+probe('-v', '--helo', 'a.b', path('sock'), code=0)
+ok(probe.out.splitlines()[0] == path('sock') and 'port' not in probe.out + probe.err,
+   'a socket has no port', probe.out + probe.err)
+eq(asked('--helo', 'a.b', path('sock'), code=0)['port'], None, 'not in JSON either')
+for word, last in (('FIRST-HELO', 'EHLO'), ('HELO', 'EHLO'), ('FROM', 'MAIL'), ('TO', 'RCPT')):
+    probe('-v', *HERE, '--no-tls', '-f', 'a@good.lab', '-t', 'b@good.lab', '-q', word, code=0)
+    eq([w for w in re.findall(r'^ [-~]>  (\S+)', probe.err, re.M) if w not in ('QUIT', 'RSET')][-1], last,
+       '-q %s as in swaks' % word)
+probe('-h', code=0)
+ok(probe.out.startswith('usage: smtp-probe'), '-h is help')
+strict = ['--connect', '127.0.0.1:%d' % sink.port, '--verify-name', 'other.lab', '--helo', 'a.b', 'server.lab']
+probe(*strict, '--ca-file', CA, code=0)
+a = asked(*strict, '--tls-ca-path', CA, '--tls-verify', code=2)
+ok('tls.name_mismatch' in ids(a, 'fail'), '--tls-verify: a certificate matters at port 25 too', a['findings'])
+
 # --- DANE and MX, in signed zones
 
 if all(shutil.which(p) or os.path.exists('/usr/sbin/' + p)

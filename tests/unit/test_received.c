@@ -57,6 +57,9 @@ static const struct {
 	  "a|192.0.2.1||a.example|b.example|ESMTP|561x|c@d||", 1751356800 },
 	{ "qmail", "(qmail 123 invoked from network); 1 Jul 2025 08:00:00 -0000",
 	  "network|||||||||", 1751356800 },
+	{ "ours, a user of the machine",
+	  "by b.example (nightmail, uid 0) id CO6RSHEMS1Q90OKF; Tue, 1 Jul 2025 08:00:00 +0000",
+	  "||||b.example||CO6RSHEMS1Q90OKF|||", 1751356800 },
 	{ "an address literal with IPv6",
 	  "from x ([IPv6:2001:db8::1]) by y with LMTP; Tue, 1 Jul 2025 "
 	  "08:00:00 +0000",
@@ -79,6 +82,28 @@ static void test_received(void) {
 		is_str(buf_str(&got), cases[i].want, "%s", cases[i].label);
 		is_int(r.has_time ? r.time_s : 0, cases[i].time_s, "its time: %s",
 		       cases[i].label);
+		received_release(&r);
+	}
+}
+
+static void test_local(void) {
+	static const struct {
+		const char *input, *want;
+	} local[] = {
+		{ "by b (Postfix, from userid 1000) id 7; 1 Jul 2025 08:00:00 -0000", "userid 1000" },
+		{ "by b (nightmail, uid 0) id 7; 1 Jul 2025 08:00:00 -0000", "uid 0" },
+		{ "(qmail 123 invoked by uid 500); 1 Jul 2025 08:00:00 -0000", "uid 500" },
+		{ "(qmail 123 invoked from network); 1 Jul 2025 08:00:00 -0000", "" },
+		{ "from a (uid 7) by b (Postfix) id 7; 1 Jul 2025 08:00:00 -0000", "" },
+		{ "by b (nightmail, uid root) id 7; 1 Jul 2025 08:00:00 -0000", "" },
+		{ "by b (nightmail, uid) id 7; 1 Jul 2025 08:00:00 -0000", "" },
+	};
+	for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++) {
+		AUTO_BUF struct buf got = BUF_INIT(256);
+		struct received r;
+		received_parse(span_str(local[i].input), &r);
+		buf_add(&got, r.local);
+		is_str(buf_str(&got), local[i].want, "who handed it over: %s", local[i].input);
 		received_release(&r);
 	}
 }
@@ -120,6 +145,7 @@ static void test_dates(void) {
 
 int main(void) {
 	test_received();
+	test_local();
 	test_dates();
 	return done_testing();
 }
