@@ -14,17 +14,22 @@ enum dnsbl_meaning {
 };
 
 struct dnsbl_code {
-	uint8_t from, to; /* last number of 127.0.0.x; REFUSED: of 127.255.255.x */
+	/* last number of 127.0.x.y, x being the zone's; REFUSED: of 127.255.255.y, or of 127.0.0.1
+	 * where that is what the zone says then; in zones of bits: those of which one is set */
+	uint8_t from, to;
 	enum dnsbl_meaning meaning;
 	const char *words;
 };
 
-#define DNSBL_CODES_MAX 8
+#define DNSBL_CODES_MAX 10
 
 struct dnsbl_zone {
 	const char *zone;
 	const char *removal;                     /* where to ask */
 	bool ipv6;                               /* has entries of IPv6 */
+	const char *test; /* a list of domains: the one that is always on it; NULL: addresses */
+	uint8_t third;    /* x of 127.0.x.y */
+	bool bits;        /* y is a set of bits */
 	struct dnsbl_code code[DNSBL_CODES_MAX]; /* words NULL: the end */
 };
 

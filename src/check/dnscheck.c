@@ -14,7 +14,8 @@ typedef bool check_fn(struct dnscheck *c);
 static check_fn *const checks[] = {
 	dnscheck_dnssec, dnscheck_mx,    dnscheck_ptr,    dnscheck_spf,  dnscheck_dkim,
 	dnscheck_dmarc,  dnscheck_sts,   dnscheck_tlsrpt, dnscheck_dane, dnscheck_bimi,
-	dnscheck_caa,    dnscheck_lists, dnscheck_parked,
+	dnscheck_caa,    dnscheck_lists, dnscheck_parked, dnscheck_dangling,
+	dnscheck_servers,
 };
 #define CHECKS (sizeof(checks) / sizeof(checks[0]))
 
@@ -23,6 +24,7 @@ static void run(struct dnscheck *c, check_fn *const *check, size_t count,
 	struct findings part[CHECKS] = { { .at = NULL } };
 	bool done[CHECKS] = { false };
 	bool all = false;
+	c->idle = false;
 	for (int round = 0; !all && round < ROUNDS_MAX; round++) {
 		all = true;
 		for (size_t i = 0; i < count; i++) {
@@ -33,8 +35,11 @@ static void run(struct dnscheck *c, check_fn *const *check, size_t count,
 			done[i] = check[i](c);
 			all = all && done[i];
 		}
-		if (!all && dns_run(c->dns) == 0)
-			break;
+		if (!all && dns_run(c->dns) == 0) {
+			if (c->idle)
+				break;
+			c->idle = true;
+		}
 	}
 	for (size_t i = 0; i < count; i++)
 		finding_move(ret, &part[i]);
@@ -106,6 +111,18 @@ static bool is_before(const struct dns_mx *a, const struct dns_mx *b) {
 	       (a->preference == b->preference && names < 0);
 }
 
+bool dnscheck_is_msv1(const char *host) {
+	return span_ends_nocase(span_str(host), SPAN(".msv1.invalid"));
+}
+
+static bool is_alone(const struct dns_answer *a) {
+	struct dns_mx mx;
+	for (size_t i = 0; i < a->count; i++)
+		if (dns_mx(a->record[i], &mx) && !dnscheck_is_msv1(mx.host))
+			return false;
+	return true;
+}
+
 bool dnscheck_hosts(struct dnscheck *c, struct dnscheck_hosts *ret) {
 	const struct dns_answer *a = dns_get(c->dns, span_str(c->domain), DNS_MX);
 	struct dns_mx sorted[DNSCHECK_MX_MAX], mx;
@@ -116,7 +133,8 @@ bool dnscheck_hosts(struct dnscheck *c, struct dnscheck_hosts *ret) {
 		if (!dns_mx(a->record[i], &mx))
 			continue;
 		ret->null |= !mx.host[0];
-		if (!mx.host[0] || ret->count == DNSCHECK_MX_MAX)
+		if (!mx.host[0] || ret->count == DNSCHECK_MX_MAX ||
+		    (dnscheck_is_msv1(mx.host) && !is_alone(a)))
 			continue;
 		size_t k = ret->count++;
 		for (; k > 0 && is_before(&mx, &sorted[k - 1]); k--)

@@ -16,6 +16,7 @@
 #define DNSCHECK_IPS_MAX 64
 #define DNSCHECK_SELECTORS_MAX 64
 #define DNSCHECK_MX_MAX 16
+#define DNSCHECK_SERVERS_MAX 13
 
 struct dnscheck_selector {
 	const char *name;
@@ -26,6 +27,15 @@ struct dnscheck_selector {
 
 /* A policy that was fetched, or not. */
 enum dnscheck_fetch { DNSCHECK_NOT_FETCHED, DNSCHECK_FETCHED, DNSCHECK_FETCH_FAILED };
+
+/* A file that a record names. */
+struct dnscheck_file {
+	char url[512]; /* set by the check; "": none */
+	enum dnscheck_fetch fetch;
+	struct span bytes;
+	const char *why; /* FAILED: the words */
+	bool silent;     /* FAILED: for want of an answer */
+};
 
 enum dnscheck_dnssec {
 	DNSCHECK_DNSSEC_UNKNOWN,
@@ -48,11 +58,21 @@ struct dnscheck_facts {
 	bool sts_record;        /* there is one: the policy should be fetched */
 	const char *sts_status; /* "valid", "none", "invalid" */
 	const char *sts_mode;   /* or NULL */
+	int64_t slowest_ms;     /* of the name servers that were asked by themselves */
 	struct {
 		enum spf_result result;
 		char term[128];
 	} ip[DNSCHECK_IPS_MAX];
 };
+
+/* A name server of the domain, asked by itself. */
+struct dnscheck_server {
+	char host[256];
+	bool known;    /* it has an address */
+	int number[4]; /* of its answers */
+};
+
+struct dns_direct;
 
 struct dnscheck {
 	/* by the caller */
@@ -65,19 +85,40 @@ struct dnscheck {
 	const char *helo; /* how the server greets, NULL: not known */
 	bool smarthost;   /* mail goes through somebody else's server */
 	bool parked;      /* the domain is to have no mail */
+	int64_t direct_ms; /* how long each name server of the domain has for an answer; 0: none is
+			      asked by itself */
 	enum dnscheck_fetch sts_fetch;
 	struct span sts_policy;
 	const char *sts_why; /* FAILED: the words */
 	bool sts_silent;     /* FAILED: for want of an answer */
+	int64_t sts_left_s;  /* FETCHED: until the certificate of its server ends; -1: not known */
+	struct dnscheck_file bimi_logo, bimi_mark;
 	/* by the checks */
 	struct dnscheck_facts facts;
 	struct findings *out; /* of the check that runs */
+	bool idle;            /* DNS has no question left: time to wait for other things */
+	struct dns_direct *direct;
+	struct dnscheck_server server[DNSCHECK_SERVERS_MAX];
+	size_t server_count;
 };
 
 /* Runs all checks, round after round. Findings are added to *ret. */
 void dnscheck_run(struct dnscheck *c, struct findings *ret);
+/* What the checks hold. */
+void dnscheck_release(struct dnscheck *c);
 /* The check of MTA-STS alone; facts.sts_* are set. */
 void dnscheck_run_sts(struct dnscheck *c, struct findings *ret);
+
+/* One record of the domain. */
+struct dnscheck_record {
+	const char *name, *type; /* no dot at the end; "MX" */
+	const char *value;       /* as zone files have it; NULL: there is none */
+	const char *why;         /* not NULL: there was no answer, why not */
+};
+typedef void dnscheck_record_fn(void *ctx, const struct dnscheck_record *r);
+/* After dnscheck_run(): calls fn for what the mail of the domain depends on, in the order in which it
+ * was asked. A name and type without a record is told once, without a value. */
+void dnscheck_records(const struct dnscheck *c, dnscheck_record_fn *fn, void *ctx);
 /* Number of the last round: the length of the longest chain of questions; and of questions. */
 void dnscheck_chain(struct dns *dns, unsigned *ret_rounds, unsigned *ret_questions,
 		    int64_t *ret_slowest_ms);

@@ -48,7 +48,7 @@ static void check_strength(struct dnscheck *c, const char *name,
 	if (k->kind != CRYPTO_RSA)
 		return;
 	if (k->bits < DKIM_KEY_BITS_MIN)
-		finding_add(c->out, "dkim.rsa_weak", FINDING_FAIL, name,
+		finding_add(c->out, "dkim.rsa_lt1024", FINDING_FAIL, name,
 			    "an RSA key of %u bits", k->bits);
 	else if (k->bits < DKIM_KEY_BITS_GOOD)
 		finding_add(c->out, "dkim.rsa_1024", FINDING_WARN, name,
@@ -66,16 +66,20 @@ static bool belongs(const struct crypto_private *own, const struct dkim_key *k) 
 	       crypto_public_verify(k->key, &digest, buf_span(&signature));
 }
 
-static void add_own_record(struct finding *f, const char *name,
-			   const struct crypto_private *own) {
-	AUTO_BUF struct buf record = BUF_INIT(TXT_MAX), line = BUF_INIT(2 * TXT_MAX);
-	if (dkim_key_record(own, &record, NULL) != 0)
-		return;
+static void add_line(struct finding *f, const char *name, struct span record) {
+	AUTO_BUF struct buf line = BUF_INIT(2 * TXT_MAX);
 	for (size_t i = 0; i < record.len; i += STRING_MAX) {
-		struct span part = span_head(span_from(buf_span(&record), i), STRING_MAX);
+		struct span part = span_head(span_from(record, i), STRING_MAX);
 		buf_addf(&line, " \"%.*s\"", (int)part.len, part.p);
 	}
 	finding_fix(f, "%s. TXT%s", name, buf_str(&line));
+}
+
+static void add_own_record(struct finding *f, const char *name,
+			   const struct crypto_private *own) {
+	AUTO_BUF struct buf record = BUF_INIT(TXT_MAX);
+	if (dkim_key_record(own, &record, NULL) == 0)
+		add_line(f, name, buf_span(&record));
 }
 
 static void compare(struct dnscheck *c, const char *name,
@@ -117,7 +121,30 @@ static void check_key(struct dnscheck *c, const char *name,
 	if (c->out->count == before)
 		finding_add(c->out, "dkim.ok", FINDING_OK, name, "%s, %u bits",
 			    k->kind == CRYPTO_RSA ? "RSA" : "Ed25519", k->bits);
+	if (k->kind == CRYPTO_RSA && k->bits > DKIM_KEY_BITS_GOOD)
+		finding_add(c->out, "dkim.rsa_gt2048", FINDING_INFO, name,
+			    "an RSA key of %u bits, which takes several strings", k->bits);
 	compare(c, name, s, k);
+}
+
+/* The record without what forms and editors put into it: backslashes, quotes, line breaks, blanks
+ * inside of the key, and with the semicolon before p= that they lose. */
+static void add_mended(struct finding *f, const char *name, struct span text) {
+	AUTO_BUF struct buf clean = BUF_INIT(TXT_MAX);
+	struct dkim_key k;
+	for (size_t i = 0; i < text.len; i++) {
+		bool p = i > 0 && span_starts(span_from(text, i), SPAN("p=")) &&
+			 (text.p[i - 1] == ' ' || text.p[i - 1] == '\t');
+		struct span before = span_trim(buf_span(&clean));
+		if (p && before.len > 0 && before.p[before.len - 1] != ';')
+			buf_adds(&clean, "; ");
+		if (!strchr("\\\"\r\n", text.p[i]))
+			buf_addc(&clean, text.p[i]);
+	}
+	if (dkim_key_parse(buf_span(&clean), &k, NULL) != 0)
+		return;
+	add_line(f, name, buf_span(&clean));
+	dkim_key_release(&k);
 }
 
 /* What stands at the name of a selector. s is NULL for a guessed one. */
@@ -131,10 +158,13 @@ static void check_answer(struct dnscheck *c, const struct dns_answer *a,
 		finding_add(c->out, "dkim.multiple_txt", FINDING_FAIL, a->name,
 			    "%zu key records under one selector", n);
 	if (dkim_key_parse(buf_span(&text), &k, &err) != 0) {
-		if (s || span_starts_nocase(buf_span(&text), SPAN("v=DKIM1")))
-			finding_evidence(finding_add(c->out, "dkim.syntax", FINDING_FAIL,
-						     a->name, "%s", err.msg),
-					 buf_span(&text));
+		if (s || span_starts_nocase(buf_span(&text), SPAN("v=DKIM1"))) {
+			struct finding *f = finding_add(c->out, "dkim.syntax",
+							FINDING_FAIL, a->name, "%s",
+							err.msg);
+			finding_evidence(f, buf_span(&text));
+			add_mended(f, a->name, buf_span(&text));
+		}
 		return;
 	}
 	check_key(c, a->name, s, &k, seen);
@@ -148,6 +178,12 @@ static const struct dns_answer *get(struct dnscheck *c, const char *selector,
 	AUTO_BUF struct buf name = BUF_INIT(1024);
 	buf_addf(&name, "%s._domainkey.%s", selector, c->domain);
 	return dns_get(c->dns, buf_span(&name), type);
+}
+
+static void add_dangling(struct dnscheck *c, const struct dns_answer *a, const char *to) {
+	finding_fix(finding_add(c->out, "dkim.cname_dangling", FINDING_FAIL, a->name,
+				"an alias for %s, which has no key (%s)", to, a->why),
+		    "; remove: %s. CNAME %s.", a->name, to);
 }
 
 /* False: pending. */
@@ -170,8 +206,7 @@ static bool check_named(struct dnscheck *c, const struct dnscheck_selector *s,
 	if (alias->status == DNS_PENDING)
 		return false;
 	if (alias->count > 0 && dns_host(alias->record[0], to))
-		finding_add(c->out, "dkim.cname_dangling", FINDING_FAIL, a->name,
-			    "an alias for %s, which has no key (%s)", to, a->why);
+		add_dangling(c, a, to);
 	struct finding *f = finding_add(c->out, "dkim.selector_missing", FINDING_FAIL,
 					a->name, "no key is published there (%s)",
 					a->why);
@@ -197,6 +232,8 @@ static bool check_usual(struct dnscheck *c, struct seen *seen) {
 		all = all && a->status != DNS_PENDING;
 		if (a->status == DNS_FOUND)
 			check_answer(c, a, NULL, seen);
+		if (a->status == DNS_NXDOMAIN && a->cnames > 0)
+			add_dangling(c, a, a->canonical);
 	}
 	return all;
 }
@@ -231,7 +268,7 @@ bool dnscheck_dkim(struct dnscheck *c) {
 	struct seen seen = { .good = 0 };
 	bool all = true;
 	/* Where every name has a TXT record, guessing proves nothing. */
-	const struct dns_answer *wild = get(c, "no-such-selector-x7", DNS_TXT);
+	const struct dns_answer *wild = get(c, DNSCHECK_NO_SELECTOR, DNS_TXT);
 	for (size_t i = 0; i < c->selector_count; i++)
 		all = check_named(c, &c->selector[i], &seen) && all;
 	if (wild->status == DNS_PENDING)

@@ -104,10 +104,13 @@ static void check_policy(struct dnscheck *c, const struct dmarc_record *r,
 	if (r->np == DMARC_UNSET && (r->sp != DMARC_UNSET ? r->sp : r->p) != DMARC_REJECT)
 		add(c, "dmarc.np_absent", FINDING_NOTICE,
 		    "there is no np= for names that do not exist");
-	if (r->has_pct || r->has_rf || r->has_ri)
-		finding_add(c->out, "dmarc.obsolete", FINDING_NOTICE, c->domain,
-			    "gone since RFC 9989: %s%s%s", r->has_pct ? "pct " : "",
-			    r->has_rf ? "rf " : "", r->has_ri ? "ri " : "");
+	if (r->has_pct)
+		add(c, "dmarc.pct", FINDING_NOTICE,
+		    "pct= is gone since RFC 9989; older receivers still honour it");
+	if (r->has_rf)
+		add(c, "dmarc.rf", FINDING_NOTICE, "rf= is gone since RFC 9989");
+	if (r->has_ri)
+		add(c, "dmarc.ri", FINDING_NOTICE, "ri= is gone since RFC 9989");
 	if (r->has_p && !r->p_second)
 		add(c, "dmarc.p_not_second", FINDING_NOTICE,
 		    "p= does not stand right behind v=");

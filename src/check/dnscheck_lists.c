@@ -3,6 +3,7 @@
  * entry 127.0.0.2 stands there and 127.0.0.1 does not. What a list refuses to say is not known.
  */
 
+#include "authres/psl.h"
 #include "base/auto.h"
 #include "check/dnsbl.h"
 #include "check/dnscheck_state.h"
@@ -12,29 +13,50 @@
 
 enum health { HEALTH_PENDING, HEALTH_GOOD, HEALTH_REFUSED, HEALTH_DEAD, HEALTH_SILENT };
 
-static const struct dns_answer *ask(struct dnscheck *c, const struct inet_addr *ip,
+/* Somebody who may stand on a list: an address or a domain. */
+struct subject {
+	struct inet_addr ip; /* bits 0: a domain */
+	char text[256];
+	bool sends;
+};
+
+static const struct dns_answer *ask(struct dnscheck *c, const struct subject *s,
 				    const char *zone, enum dns_type type) {
-	AUTO_BUF struct buf name = BUF_INIT(512);
-	dns_reverse_name(&name, ip);
-	/* "4.3.2.1.in-addr.arpa": without its end. */
-	size_t end = name.len -
-		     (ip->bits == 32 ? strlen(".in-addr.arpa") : strlen(".ip6.arpa"));
-	buf_truncate(&name, end);
+	AUTO_BUF struct buf name = BUF_INIT(1024);
+	if (s->ip.bits == 0) {
+		buf_adds(&name, s->text);
+	} else {
+		dns_reverse_name(&name, &s->ip);
+		/* "4.3.2.1.in-addr.arpa": without its end. */
+		size_t end = name.len - (s->ip.bits == 32 ? strlen(".in-addr.arpa")
+							  : strlen(".ip6.arpa"));
+		buf_truncate(&name, end);
+	}
 	buf_addf(&name, ".%s", zone);
 	return dns_get(c->dns, buf_span(&name), type);
+}
+
+static bool is_code(const struct dnsbl_zone *z, const struct dnsbl_code *code,
+		    const struct inet_addr *a) {
+	const uint8_t *b = a->byte;
+	bool refused = b[0] == 127 && b[1] == 255 && b[2] == 255;
+	if (refused)
+		return code->meaning == DNSBL_REFUSED && b[3] >= code->from &&
+		       b[3] <= code->to;
+	if (b[0] != 127 || b[1] != 0 || b[2] != z->third)
+		return false;
+	if (z->bits)
+		return (b[3] & code->from) != 0;
+	return (code->meaning != DNSBL_REFUSED || z->third > 0) && b[3] >= code->from &&
+	       b[3] <= code->to;
 }
 
 /* The code of one answer; NULL: none of the list's. */
 static const struct dnsbl_code *meaning(const struct dnsbl_zone *z,
 					const struct inet_addr *a) {
-	bool refused = a->byte[0] == 127 && a->byte[1] == 255 && a->byte[2] == 255;
-	for (size_t i = 0; i < DNSBL_CODES_MAX && z->code[i].words; i++) {
-		const struct dnsbl_code *code = &z->code[i];
-		if (refused == (code->meaning == DNSBL_REFUSED) && a->byte[0] == 127 &&
-		    (refused || (a->byte[1] == 0 && a->byte[2] == 0)) &&
-		    a->byte[3] >= code->from && a->byte[3] <= code->to)
-			return code;
-	}
+	for (size_t i = 0; i < DNSBL_CODES_MAX && z->code[i].words; i++)
+		if (is_code(z, &z->code[i], a))
+			return &z->code[i];
 	return NULL;
 }
 
@@ -49,8 +71,13 @@ static bool is_127(const struct dns_answer *a) {
 /* Why the test entries show that the list does not answer us; "" when it does. */
 static enum health test(struct dnscheck *c, const struct dnsbl_zone *z,
 			const char **ret_why) {
-	static const struct inet_addr listed = { .bits = 32, .byte = { 127, 0, 0, 2 } };
-	static const struct inet_addr clean = { .bits = 32, .byte = { 127, 0, 0, 1 } };
+	struct subject listed = { .ip = { .bits = 32, .byte = { 127, 0, 0, 2 } } };
+	struct subject clean = { .ip = { .bits = 32, .byte = { 127, 0, 0, 1 } } };
+	if (z->test) {
+		listed.ip.bits = clean.ip.bits = 0;
+		snprintf(listed.text, sizeof(listed.text), "%s", z->test);
+		snprintf(clean.text, sizeof(clean.text), "invalid");
+	}
 	const struct dns_answer *yes = ask(c, &listed, z->zone, DNS_A);
 	const struct dns_answer *no = ask(c, &clean, z->zone, DNS_A);
 	struct inet_addr addr;
@@ -75,14 +102,10 @@ static enum health test(struct dnscheck *c, const struct dnsbl_zone *z,
 		       : HEALTH_DEAD;
 }
 
-struct subject {
-	struct inet_addr ip;
-	char text[64];
-	bool sends;
-};
-
 static enum finding_severity severity(const struct dnscheck *c, const struct subject *s,
 				      const struct dnsbl_code *code) {
+	if (s->ip.bits == 0)
+		return FINDING_FAIL;
 	if (code->meaning == DNSBL_POLICY) {
 		if (!s->sends)
 			return FINDING_INFO;
@@ -128,10 +151,10 @@ static void report(struct dnscheck *c, const struct subject *s,
 static bool check_zone(struct dnscheck *c, const struct subject *s,
 		       const struct dnsbl_zone *z, size_t *clean, bool *told) {
 	const char *why = "";
-	if (s->ip.bits == 128 && !z->ipv6)
+	if ((s->ip.bits == 0) != (z->test != NULL) || (s->ip.bits == 128 && !z->ipv6))
 		return true;
 	enum health h = test(c, z, &why);
-	const struct dns_answer *a = ask(c, &s->ip, z->zone, DNS_A);
+	const struct dns_answer *a = ask(c, s, z->zone, DNS_A);
 	if (h == HEALTH_PENDING || a->status == DNS_PENDING)
 		return false;
 	if (h != HEALTH_GOOD) {
@@ -145,11 +168,14 @@ static bool check_zone(struct dnscheck *c, const struct subject *s,
 		return true;
 	}
 	if (a->status == DNS_FOUND) {
-		const struct dns_answer *txt = ask(c, &s->ip, z->zone, DNS_TXT);
+		const struct dns_answer *txt = ask(c, s, z->zone, DNS_TXT);
 		if (txt->status == DNS_PENDING)
 			return false;
 		report(c, s, z, a, txt);
-	} else if (!dns_is_temporary(a)) {
+	} else if (dns_is_temporary(a)) {
+		finding_add(c->out, "bl.refused", FINDING_UNKNOWN, s->text, "%s: %s", z->zone,
+			    a->why);
+	} else {
 		++*clean;
 	}
 	return true;
@@ -161,12 +187,20 @@ static void add_subject(struct subject *list, size_t *count, const struct inet_a
 	for (size_t i = 0; i < *count; i++)
 		if (inet_same(&list[i].ip, ip))
 			return;
-	if (*count == IPS_MAX)
+	if (*count == IPS_MAX + 2)
 		return;
 	struct subject *s = &list[(*count)++];
 	*s = (struct subject){ .ip = *ip, .sends = sends };
 	inet_addr_add(&text, ip);
 	snprintf(s->text, sizeof(s->text), "%s", buf_str(&text));
+}
+
+/* The domain, and the one that it belongs to. */
+static void add_domains(struct dnscheck *c, struct subject *list, size_t *count) {
+	char org[256];
+	snprintf(list[(*count)++].text, sizeof(list->text), "%s", c->domain);
+	if (psl_org_domain(span_str(c->domain), org) && strcmp(org, c->domain) != 0)
+		snprintf(list[(*count)++].text, sizeof(list->text), "%s", org);
 }
 
 /* Without addresses to send from, those of the MX hosts, which often are the same. False:
@@ -194,18 +228,19 @@ static bool collect(struct dnscheck *c, struct subject *list, size_t *count) {
 	return all;
 }
 
-/* True when something was found about the address. */
-static bool is_named(const struct dnscheck *c, const char *ip) {
+/* True when something was found about the subject. */
+static bool is_named(const struct dnscheck *c, const char *subject) {
 	for (size_t i = 0; i < c->out->count; i++)
-		if (c->out->at[i].subject && strcmp(c->out->at[i].subject, ip) == 0)
+		if (c->out->at[i].subject && strcmp(c->out->at[i].subject, subject) == 0)
 			return true;
 	return false;
 }
 
 bool dnscheck_lists(struct dnscheck *c) {
-	struct subject list[IPS_MAX];
+	struct subject list[IPS_MAX + 2] = { { .sends = false } };
 	size_t count = 0;
 	bool told[16] = { false };
+	add_domains(c, list, &count);
 	bool all = collect(c, list, &count);
 	for (size_t i = 0; i < count; i++) {
 		size_t clean = 0;

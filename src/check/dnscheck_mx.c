@@ -83,6 +83,16 @@ static bool check_host(struct dnscheck *c, const char *host, bool alone,
 	return true;
 }
 
+static void check_proofs(struct dnscheck *c, const struct dns_answer *a) {
+	struct dns_mx mx;
+	for (size_t i = 0; i < a->count; i++)
+		if (dns_mx(a->record[i], &mx) && dnscheck_is_msv1(mx.host))
+			finding_fix(add(c, "mx.msv1_invalid", FINDING_NOTICE, mx.host,
+					"the MX proves an ownership and is no host"),
+				    "; remove: %s. MX %u %s.", c->domain, mx.preference,
+				    mx.host);
+}
+
 static void check_duplicates(struct dnscheck *c, const struct dnscheck_hosts *h) {
 	for (size_t i = 0; i < h->count; i++)
 		for (size_t k = 0; k < i; k++)
@@ -187,6 +197,7 @@ bool dnscheck_mx(struct dnscheck *c) {
 	if (pending)
 		return false;
 	check_duplicates(c, &h);
+	check_proofs(c, a);
 	if (h.count > 0)
 		sum_up(c, &h, good, v6, known);
 	return true;

@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 
-#include "authres/psl.h"
 #include "authres/spf_tree.h"
 #include "base/auto.h"
 #include "check/dnscheck_spf.h"
@@ -12,7 +11,6 @@
 #define LOOKUPS_NEAR 8
 #define HUGE4 8 /* prefixes up to these are nearly everybody */
 #define HUGE6 16
-#define UDP_OLD 450 /* bytes that fit beside the rest into 512 */
 
 static struct finding *add(struct dnscheck *c, const char *id, enum finding_severity s,
 			   const char *text) {
@@ -20,27 +18,6 @@ static struct finding *add(struct dnscheck *c, const char *id, enum finding_seve
 }
 
 /* --- the record without its includes --- */
-
-static void check_neighbours(struct dnscheck *c, const struct dns_answer *a) {
-	for (size_t i = 0; i < a->count; i++) {
-		AUTO_BUF struct buf one = BUF_INIT(TXT_MAX);
-		if (!dns_txt(a->record[i], &one))
-			continue;
-		struct span text = buf_span(&one), trimmed = span_trim(text);
-		if (span_starts_nocase(text, SPAN("spf2.0/")))
-			finding_evidence(add(c, "spf.senderid", FINDING_INFO,
-					     "there is a record of Sender ID"),
-					 text);
-		if (!spf_is_record(text) && trimmed.len > 0 &&
-		    (spf_is_record(trimmed) || trimmed.p[0] == '"') &&
-		    span_starts_nocase(trimmed.p[0] == '"' ? span_from(trimmed, 1)
-							   : trimmed,
-				       SPAN("v=spf1")))
-			finding_evidence(add(c, "spf.leading_space", FINDING_FAIL,
-					     "a blank or a quote stands before v=spf1"),
-					 text);
-	}
-}
 
 static void check_end(struct dnscheck *c, const struct spf_record *r) {
 	struct span rest = r->terms;
@@ -94,33 +71,27 @@ static bool is_for_all(const struct spf_node *n) {
 	return false;
 }
 
-/* Whether the domain above a missing name can be registered by anybody. False: pending. */
-static bool is_unregistered(struct dnscheck *c, const char *name, bool *ret) {
-	char org[256];
-	*ret = false;
-	if (!psl_org_domain(span_str(name), org))
-		return true;
-	const struct dns_answer *a = dnscheck_get(c, "", org, DNS_SOA);
-	*ret = a->status == DNS_NXDOMAIN;
-	return a->status != DNS_PENDING;
+/* A term whose name, or the name that it is an alias for, is not there: can anybody have it? False:
+ * pending. */
+static bool check_missing(struct dnscheck *c, const struct spf_node *n) {
+	enum dns_type type = n->kind == SPF_A ? DNS_A : n->kind == SPF_MX ? DNS_MX : DNS_TXT;
+	const struct dns_answer *a = dns_get(c->dns, span_str(n->domain), type);
+	bool unregistered;
+	if (!dnscheck_is_unregistered(c, a->canonical, &unregistered))
+		return false;
+	if (unregistered)
+		finding_add(c->out, "spf.dangling", FINDING_FAIL, c->domain,
+			    "%s (in %s): nobody has registered %s", n->term, n->in,
+			    a->canonical);
+	else if (n->kind == SPF_INCLUDE || n->kind == SPF_REDIRECT)
+		finding_add(c->out, "spf.include_none", FINDING_FAIL, c->domain,
+			    "%s (in %s): the name does not exist", n->term, n->in);
+	return true;
 }
 
-/* An include or redirect that does not work. False: pending. */
-static bool check_record_node(struct dnscheck *c, const struct spf_node *n) {
-	bool unregistered;
+/* An include or redirect that does not work. */
+static void check_record_node(struct dnscheck *c, const struct spf_node *n) {
 	switch (n->state) {
-	case SPF_NODE_NXDOMAIN:
-		if (!is_unregistered(c, n->domain, &unregistered))
-			return false;
-		if (unregistered)
-			finding_add(c->out, "spf.dangling", FINDING_FAIL, c->domain,
-				    "%s (in %s): nobody has registered that domain",
-				    n->term, n->in);
-		else
-			finding_add(c->out, "spf.include_none", FINDING_FAIL, c->domain,
-				    "%s (in %s): the name does not exist", n->term,
-				    n->in);
-		break;
 	case SPF_NODE_NONE:
 	case SPF_NODE_BADNAME:
 		finding_add(c->out, "spf.include_none", FINDING_FAIL, c->domain,
@@ -139,11 +110,11 @@ static bool check_record_node(struct dnscheck *c, const struct spf_node *n) {
 			    "%s (in %s) leads back to itself", n->term, n->in);
 		break;
 	case SPF_NODE_OK:
+	case SPF_NODE_NXDOMAIN:
 	case SPF_NODE_TEMPORARY:
 	case SPF_NODE_MACRO:
 		break;
 	}
-	return true;
 }
 
 /* False: pending. */
@@ -163,9 +134,10 @@ static bool check_node(struct dnscheck *c, const struct spf_node *n) {
 	if (n->state == SPF_NODE_MACRO)
 		finding_add(c->out, "spf.macro", FINDING_INFO, c->domain, "%s (in %s)",
 			    n->term, n->in);
-	return n->kind != SPF_INCLUDE && n->kind != SPF_REDIRECT
-		       ? true
-		       : check_record_node(c, n);
+	if (n->kind == SPF_INCLUDE || n->kind == SPF_REDIRECT)
+		check_record_node(c, n);
+	return n->state != SPF_NODE_NXDOMAIN || n->kind == SPF_EXISTS ||
+	       check_missing(c, n);
 }
 
 static void check_counts(struct dnscheck *c, const struct spf_tree *t) {
@@ -235,7 +207,6 @@ static void no_record(struct dnscheck *c, const struct spf_tree *t) {
 }
 
 static bool check_tree(struct dnscheck *c, const struct spf_tree *t) {
-	const struct dns_answer *a = dns_get(c->dns, span_str(c->domain), DNS_TXT);
 	AUTO_BUF struct buf drawn = BUF_INIT(1 << 20);
 	struct spf_record record;
 	bool all = true;
@@ -246,9 +217,6 @@ static bool check_tree(struct dnscheck *c, const struct spf_tree *t) {
 	for (size_t i = 0; i < t->count; i++)
 		all = check_node(c, &t->node[i]) && all;
 	check_counts(c, t);
-	if (t->record.len > UDP_OLD)
-		finding_add(c->out, "spf.long", FINDING_NOTICE, c->domain,
-			    "the record has %zu bytes", t->record.len);
 	bool good = finding_worst(c->out) < FINDING_WARN;
 	draw(t, &drawn);
 	finding_show(finding_add(c->out, good ? "spf.ok" : "spf.tree",
@@ -256,8 +224,7 @@ static bool check_tree(struct dnscheck *c, const struct spf_tree *t) {
 				 "%u of %d lookups at worst, %u void", t->lookups,
 				 SPF_LOOKUPS_MAX, t->voids),
 		     buf_span(&drawn));
-	check_neighbours(c, a);
-	return all;
+	return dnscheck_spf_neighbours(c, buf_span(&t->record)) && all;
 }
 
 bool dnscheck_spf(struct dnscheck *c) {
@@ -269,8 +236,8 @@ bool dnscheck_spf(struct dnscheck *c) {
 		all = check_tree(c, t) && all;
 	else if (all)
 		no_record(c, t);
-	if (all && t && t->root == SPF_NONE)
-		check_neighbours(c, dns_get(c->dns, span_str(c->domain), DNS_TXT));
+	if (t && (t->root == SPF_NONE || t->root == SPF_PERMERROR))
+		all = dnscheck_spf_neighbours(c, SPAN("")) && all;
 	for (size_t i = 0; t && i < c->ip_count; i++)
 		all = dnscheck_spf_ip(c, i) && all;
 	if (all && t)

@@ -8,6 +8,9 @@
 
 /* What receivers conclude for the i-th address. False: pending. */
 bool dnscheck_spf_ip(struct dnscheck *c, size_t i);
+/* The text of the record and what stands beside it; record: empty when there is none that can be
+ * read. False: pending. */
+bool dnscheck_spf_neighbours(struct dnscheck *c, struct span record);
 /* Puts the one record that mends them to the findings that a record can mend. */
 void dnscheck_spf_fixes(struct dnscheck *c, const struct spf_tree *t);
 

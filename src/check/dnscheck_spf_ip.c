@@ -14,6 +14,8 @@ static bool is_broken(const struct spf_tree *t, struct span term) {
 		const struct spf_node *n = &t->node[i];
 		if (n->depth == 0 && span_eq(span_str(n->term), term) &&
 		    (n->kind == SPF_PTR || n->state == SPF_NODE_LOOP ||
+		     ((n->kind == SPF_A || n->kind == SPF_MX) &&
+		      n->state == SPF_NODE_NXDOMAIN) ||
 		     (n->kind == SPF_INCLUDE &&
 		      (n->state == SPF_NODE_NXDOMAIN || n->state == SPF_NODE_NONE))))
 			return true;
@@ -65,8 +67,31 @@ static bool is_mended(const char *id) {
 	return false;
 }
 
+/* The record as it was meant, where a blank or a quote keeps it from being read. */
+static const char *meant(const struct dnscheck *c) {
+	for (size_t i = 0; i < c->out->count; i++) {
+		const struct finding *f = &c->out->at[i];
+		if (f->fix && (strcmp(f->kind->id, "spf.leading_space") == 0 ||
+			       strcmp(f->kind->id, "spf.quoted_split") == 0))
+			return f->fix;
+	}
+	return NULL;
+}
+
+static void use_meant(struct dnscheck *c, const char *fix) {
+	for (size_t i = 0; i < c->out->count; i++)
+		if (strcmp(c->out->at[i].kind->id, "spf.none") == 0 ||
+		    strcmp(c->out->at[i].kind->id, "spf.syntax") == 0)
+			finding_fix(&c->out->at[i], "%s", fix);
+}
+
 void dnscheck_spf_fixes(struct dnscheck *c, const struct spf_tree *t) {
 	AUTO_BUF struct buf record = BUF_INIT(TXT_MAX);
+	const char *better = t->root != SPF_PASS ? meant(c) : NULL;
+	if (better) {
+		use_meant(c, better);
+		return;
+	}
 	if (t->root != SPF_PASS && t->root != SPF_NONE)
 		return;
 	if (t->root == SPF_NONE && c->ip_count == 0 &&

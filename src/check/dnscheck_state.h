@@ -5,6 +5,9 @@
 
 #include "check/dnscheck.h"
 
+/* Where even this one has a record, every name has one. */
+#define DNSCHECK_NO_SELECTOR "no-such-selector-x7"
+
 /* Each returns false when an answer is pending: its findings are then dropped. */
 bool dnscheck_mx(struct dnscheck *c);
 bool dnscheck_ptr(struct dnscheck *c);
@@ -19,9 +22,11 @@ bool dnscheck_bimi(struct dnscheck *c);
 bool dnscheck_caa(struct dnscheck *c);
 bool dnscheck_lists(struct dnscheck *c);
 bool dnscheck_parked(struct dnscheck *c);
+bool dnscheck_dangling(struct dnscheck *c);
+bool dnscheck_servers(struct dnscheck *c);
 
-/* The hosts of the MX records in the order of preference; the domain itself without any.
- * False: pending. */
+/* The hosts of the MX records in the order of preference; the domain itself without any. A record
+ * that only proves to Microsoft whose domain it is counts when there is no other. False: pending. */
 struct dnscheck_hosts {
 	char name[DNSCHECK_MX_MAX][256];
 	size_t count;
@@ -35,6 +40,11 @@ const struct dns_answer *dnscheck_get(struct dnscheck *c, const char *prefix,
 /* The TXT records of an answer that begin with `version` (no case) and end there or go on with
  * ';' or a blank; the first one is copied to text. Returns how many there are. */
 size_t dnscheck_txt(const struct dns_answer *a, struct span version, struct buf *text);
+/* "ms123.msv1.invalid": no host, but a proof of ownership. */
+bool dnscheck_is_msv1(const char *host);
+/* Whether the domain above a name that does not exist can be registered by anybody. False:
+ * pending. */
+bool dnscheck_is_unregistered(struct dnscheck *c, const char *name, bool *ret);
 /* Not reachable from elsewhere (RFC 6890). */
 bool dnscheck_is_private(const struct inet_addr *a);
 /* True when the domain takes or sends no mail, as it says itself or as the caller says. False

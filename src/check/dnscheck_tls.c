@@ -7,6 +7,8 @@
 #define TXT_MAX 65536
 #define WEEK_S 604800u
 #define DAY_S 86400u
+#define CERTIFICATE_WARN_S (14 * 86400)
+#define CERTIFICATE_FAIL_S (3 * 86400)
 
 /* --- MTA-STS --- */
 
@@ -39,6 +41,17 @@ static bool check_cover(struct dnscheck *c, const struct sts_policy *p) {
 	return true;
 }
 
+/* Without the policy's server senders have no policy, and with an old one no other MX. */
+static void check_certificate(struct dnscheck *c) {
+	if (c->sts_left_s < 0 || c->sts_left_s >= CERTIFICATE_WARN_S)
+		return;
+	int64_t days = c->sts_left_s / DAY_S;
+	finding_add(c->out, "sts.cert_expires",
+		    c->sts_left_s < CERTIFICATE_FAIL_S ? FINDING_FAIL : FINDING_WARN, c->domain,
+		    "the certificate of mta-sts.%s expires in %lld day%s", c->domain, (long long)days,
+		    days == 1 ? "" : "s");
+}
+
 static bool check_policy(struct dnscheck *c) {
 	struct sts_policy p;
 	struct err err = ERR_INIT;
@@ -60,6 +73,7 @@ static bool check_policy(struct dnscheck *c) {
 		return true;
 	}
 	set_sts(c, "valid", sts_mode_name(p.mode));
+	check_certificate(c);
 	if (!check_cover(c, &p))
 		return false;
 	if (p.max_age_s < DAY_S)
@@ -219,9 +233,14 @@ static int check_host(struct dnscheck *c, const char *host) {
 		if (addr->secure)
 			finding_add(c->out, "dane.none", FINDING_INFO, host,
 				    "no TLSA record");
-		else if (addr->status == DNS_FOUND)
+		else if (addr->status == DNS_FOUND && !dns_warning(c->dns)[0])
 			finding_add(c->out, "dane.insecure", FINDING_INFO, host,
 				    "the zone is not signed");
+		return 0;
+	}
+	if (!addr->secure && dns_warning(c->dns)[0]) {
+		finding_add(c->out, "dane.unknown", FINDING_UNKNOWN, host,
+			    "TLSA records, not verified: %s", dns_warning(c->dns));
 		return 0;
 	}
 	if (!a->secure || !addr->secure) {

@@ -1,10 +1,8 @@
-/* The zone itself (DNSSEC, name servers, CAA), BIMI, and domains without mail. */
+/* The zone itself (DNSSEC, name servers, CAA), and domains without mail. */
 
 #include "authres/dmarc.h"
 #include "base/auto.h"
 #include "check/dnscheck_state.h"
-#include "check/lint.h"
-#include "mail/fields.h"
 
 #define TXT_MAX 65536
 #define CAA_HEAD 2 /* flags, length of the tag */
@@ -36,6 +34,10 @@ bool dnscheck_dnssec(struct dnscheck *c) {
 		c->facts.dnssec = DNSCHECK_SECURE;
 		finding_add(c->out, "dnssec.secure", FINDING_OK, c->domain,
 			    "signed and valid");
+	} else if (dns_warning(c->dns)[0]) {
+		c->facts.dnssec = DNSCHECK_DNSSEC_UNKNOWN;
+		finding_add(c->out, "dnssec.ad_untrusted", FINDING_NOTICE, c->domain,
+			    "not verified: %s", dns_warning(c->dns));
 	} else {
 		c->facts.dnssec = DNSCHECK_INSECURE;
 		finding_add(c->out, "dnssec.insecure", FINDING_INFO, c->domain,
@@ -91,63 +93,6 @@ bool dnscheck_caa(struct dnscheck *c) {
 	else
 		finding_add(c->out, "caa.none", FINDING_INFO, c->domain,
 			    "there is no CAA record");
-	return true;
-}
-
-/* --- BIMI --- */
-
-static bool declines(struct span text) {
-	struct field f;
-	while (fields_take(&text, &f) > 0)
-		if (span_eq_nocase(f.name, SPAN("l")) && f.value.len > 0)
-			return false;
-	return true;
-}
-
-static void check_bimi_record(struct dnscheck *c, struct span text,
-			      const struct dmarc_report *dmarc) {
-	struct lint l;
-	if (!lint_record(LINT_BIMI, text, &l)) {
-		struct span rest = buf_span(&l.errors), line;
-		while (span_take_line(&rest, &line))
-			finding_evidence(finding_add(c->out, "bimi.bad", FINDING_WARN,
-						     c->domain, "%.*s", (int)line.len,
-						     line.p),
-					 text);
-	} else if (declines(text)) {
-		finding_add(c->out, "bimi.declined", FINDING_NA, c->domain, "declined");
-	} else if (dmarc->policy != DMARC_QUARANTINE && dmarc->policy != DMARC_REJECT) {
-		finding_add(
-			c->out, "bimi.no_policy", FINDING_WARN, c->domain,
-			"there is a logo, but the DMARC policy must be quarantine or reject");
-	} else {
-		finding_evidence(finding_add(c->out, "bimi.ok", FINDING_OK, c->domain,
-					     "there is a record"),
-				 text);
-	}
-	lint_release(&l);
-}
-
-bool dnscheck_bimi(struct dnscheck *c) {
-	const struct dns_answer *a = dnscheck_get(c, "default._bimi", c->domain, DNS_TXT);
-	AUTO_BUF struct buf text = BUF_INIT(TXT_MAX);
-	struct dmarc_query q = { .from = span_str(c->domain), .rules = DMARC_RFC9989 };
-	struct dmarc_report r;
-	if (a->status == DNS_PENDING)
-		return false;
-	if (dns_is_temporary(a)) {
-		finding_add(c->out, "bimi.unknown", FINDING_UNKNOWN, c->domain, "TXT: %s",
-			    a->why);
-		return true;
-	}
-	if (dnscheck_txt(a, SPAN("v=BIMI1"), &text) == 0) {
-		finding_add(c->out, "bimi.none", FINDING_NA, c->domain,
-			    "no record (optional)");
-		return true;
-	}
-	if (dmarc_check(c->dns, &q, &r) == DMARC_PENDING)
-		return false;
-	check_bimi_record(c, buf_span(&text), &r);
 	return true;
 }
 

@@ -5,6 +5,10 @@
 #include "check/finding_kinds.h"
 
 const struct finding_kind finding_kinds_domain[] = {
+	{ "alias.dangling",
+	  "A name that mail depends on is an alias for a name that does not exist. Where its "
+	  "domain is free, whoever registers it decides about this domain's mail.",
+	  "Remove the alias, or publish what it leads to.", "" },
 	{ "auth.535", "The server refused this login. Nothing was sent.",
 	  "Check user and password; many providers want an application password or "
 	  "OAuth 2.0 instead of the account's own password.",
@@ -34,16 +38,43 @@ const struct finding_kind finding_kinds_domain[] = {
 	  "Name your servers with --trust.", "RFC 8601 section 5" },
 	{ "bimi.bad", "The BIMI record cannot be used.", "Correct it.", "" },
 	{ "bimi.declined", "The domain declines BIMI.", "", "" },
+	{ "bimi.logo_fetch", "The logo could not be fetched, so nobody shows it.",
+	  "Serve it over HTTPS at the place that the record names (l=).", "" },
+	{ "bimi.logo_ok", "The logo is an SVG file as BIMI wants it.", "", "" },
+	{ "bimi.logo_packed", "A logo that is compressed is not unpacked here.", "", "" },
 	{ "bimi.no_policy",
 	  "BIMI needs a DMARC policy of quarantine or reject, for subdomains as "
 	  "well, and not in test mode.",
 	  "Make the DMARC policy stricter first.", "" },
+	{ "bimi.no_vmc",
+	  "There is no mark certificate; large mailbox providers show logos only with one.",
+	  "", "" },
 	{ "bimi.none", "There is no BIMI record. It is optional.", "", "" },
 	{ "bimi.ok", "There is a BIMI record.", "", "" },
+	{ "bimi.svg",
+	  "The logo is not as SVG Tiny PS wants it: version 1.2, baseProfile tiny-ps, a title, a "
+	  "square, at most 32 KiB, no scripts and nothing from outside.",
+	  "Correct what is shown; programs for drawing export SVG Tiny 1.2, which comes near.", "" },
 	{ "bimi.unknown",
-	  "DNS did not answer about BIMI.",
+	  "DNS or the web server did not answer about BIMI.",
 	  "Ask again.",
 	  "" },
+	{ "bimi.vmc_bad", "The mark certificate cannot be used.",
+	  "Serve the file that the authority delivered: the certificate and those above it, in "
+	  "PEM.",
+	  "" },
+	{ "bimi.vmc_expired", "The mark certificate is not valid at this time: the logo is gone.",
+	  "Have it renewed, and serve the new one.", "" },
+	{ "bimi.vmc_expires", "The mark certificate ends soon, and the logo with it.",
+	  "Have it renewed.", "" },
+	{ "bimi.vmc_fetch", "The mark certificate could not be fetched.",
+	  "Serve it over HTTPS at the place that the record names (a=).", "" },
+	{ "bimi.vmc_logo",
+	  "The mark certificate vouches for another picture than the one that is served.",
+	  "Serve the picture that was certified, or have the new one certified.", "" },
+	{ "bimi.vmc_name", "The mark certificate was issued to another domain.",
+	  "Serve the one of this domain.", "" },
+	{ "bimi.vmc_ok", "There is a mark certificate that fits domain and logo.", "", "" },
 	{ "bl.clean", "The address stands on none of the lists that answered.", "", "" },
 	{ "bl.listed",
 	  "The address stands on a blocklist; receivers that use it refuse its "
@@ -153,7 +184,11 @@ const struct finding_kind finding_kinds_domain[] = {
 	  "An RSA key of less than 2048 bits can be broken by those who care "
 	  "enough.",
 	  "Make a key of 2048 bits under a new selector.", "RFC 8301 section 3.2" },
-	{ "dkim.rsa_weak", "An RSA key of less than 1024 bits is not accepted.",
+	{ "dkim.rsa_gt2048",
+	  "The key is longer than it need be: its record takes several strings, and some name "
+	  "servers and forms cut it.",
+	  "", "RFC 6376 section 3.3.3" },
+	{ "dkim.rsa_lt1024", "An RSA key of less than 1024 bits is not accepted.",
 	  "Make a key of 2048 bits: nightmail dkim keygen.", "RFC 8301 section 3.2" },
 	{ "dkim.s_not_email", "The key says that it is not for mail (s=).",
 	  "Remove s=, or let it name email.", "RFC 6376 section 3.6.1" },
@@ -194,10 +229,6 @@ const struct finding_kind finding_kinds_domain[] = {
 	  "Names that do not exist follow the policy of subdomains; np=reject would "
 	  "stop forgers who invent names.",
 	  "Add np=reject.", "RFC 9989 section 4.7" },
-	{ "dmarc.obsolete",
-	  "A tag of the old DMARC is gone; receivers of RFC 7489 may still honour "
-	  "it.",
-	  "Remove it.", "RFC 9989 appendix C" },
 	{ "dmarc.ok", "There is a DMARC record that asks receivers to act.", "",
 	  "RFC 9989" },
 	{ "dmarc.p_none",
@@ -207,6 +238,10 @@ const struct finding_kind finding_kinds_domain[] = {
 	  "RFC 9989 section 4.7" },
 	{ "dmarc.p_not_second", "Receivers of RFC 7489 want p= right behind v=.",
 	  "Move it there.", "RFC 7489 section 6.4" },
+	{ "dmarc.pct",
+	  "pct= is gone: receivers of RFC 9989 apply the policy to all mail, those of RFC 7489 to "
+	  "that part of it.",
+	  "Remove it; t=y says that it is a test.", "RFC 9989 appendix C" },
 	{ "dmarc.psl_differs",
 	  "The tree walk of RFC 9989 and the public suffix list of RFC 7489 find "
 	  "different organisational domains: receivers will differ in what is "
@@ -214,6 +249,10 @@ const struct finding_kind finding_kinds_domain[] = {
 	  "Publish a DMARC record at the organisational domain, with psd=n where it "
 	  "must end.",
 	  "RFC 9989 section 4.10" },
+	{ "dmarc.rf", "rf= is gone; there is one format of failure reports.", "Remove it.",
+	  "RFC 9989 appendix C" },
+	{ "dmarc.ri", "ri= is gone; reports come once a day.", "Remove it.",
+	  "RFC 9989 appendix C" },
 	{ "dmarc.rua_no_mx", "The address for reports cannot receive mail.",
 	  "Name an address that does.", "RFC 9990 section 4" },
 	{ "dmarc.rua_size", "A size limit behind ! is ignored since RFC 9990.",
@@ -244,6 +283,12 @@ const struct finding_kind finding_kinds_domain[] = {
 	  "Move it to _dmarc.DOMAIN; some forms of providers append the domain "
 	  "themselves.",
 	  "RFC 9989 section 4.7" },
+	{ "dnssec.ad_untrusted",
+	  "Nothing is known of DNSSEC: the resolver hands no signatures on, or there is no trust "
+	  "anchor. What a resolver says itself (AD) is not believed.",
+	  "Ask through a resolver that hands signatures on (@SERVER), or the servers of the "
+	  "domain (--authoritative).",
+	  "RFC 4035 section 4.9.3" },
 	{ "dnssec.bogus",
 	  "DNSSEC validation fails: validating resolvers see no such domain, and "
 	  "mail to and from it waits.",
@@ -286,6 +331,10 @@ const struct finding_kind finding_kinds_domain[] = {
 	  "The domain itself is an alias (CNAME). It then cannot have an MX, a TXT "
 	  "or NS record of its own.",
 	  "Replace the CNAME by address records.", "RFC 1034 section 3.6.2" },
+	{ "mx.dangling",
+	  "An MX names a host of a domain that nobody has registered. Whoever registers it gets "
+	  "mail of this domain.",
+	  "Remove the MX at once.", "" },
 	{ "mx.dotless",
 	  "An MX names a host of one label. In most zone files that is a forgotten "
 	  "domain or dot.",
@@ -298,12 +347,21 @@ const struct finding_kind finding_kinds_domain[] = {
 	  "Without an MX record mail goes to the address of the domain itself. That "
 	  "is often a web server.",
 	  "Publish an MX record that names the mail host.", "RFC 5321 section 5.1" },
+	{ "mx.msv1_invalid",
+	  "An MX ends with msv1.invalid. It proved to Microsoft whose domain this is, and senders "
+	  "that try it lose time.",
+	  "Remove it; a TXT record proves the same.", "" },
 	{ "mx.no_ipv6", "No MX host has an IPv6 address.", "", "" },
 	{ "mx.none",
 	  "The domain has neither an MX record nor an address: nobody can send mail "
 	  "to it, and some receivers refuse mail from it.",
 	  "Publish an MX record, or a null MX when the domain takes no mail.",
 	  "RFC 5321 section 5.1" },
+	{ "mx.ns_disagree",
+	  "The name servers of the domain give different MX records: where mail goes depends on "
+	  "which one a sender asks.",
+	  "Let all of them serve the same zone; look at its serial number and at the transfers.",
+	  "RFC 1034 section 4.3.5" },
 	{ "mx.null",
 	  "The domain says that it takes no mail (null MX). Senders give up at "
 	  "once.",
@@ -339,10 +397,25 @@ const struct finding_kind finding_kinds_domain[] = {
 	  "DNS did not answer about the MX records or their hosts, so nothing "
 	  "follows.",
 	  "Ask again; if it stays, look at the name servers of the domain.", "" },
+	{ "ns.disagree",
+	  "The name servers of the domain give different records: what receivers conclude depends "
+	  "on which one they ask.",
+	  "Let all of them serve the same zone; look at its serial number and at the transfers.",
+	  "RFC 1034 section 4.3.5" },
+	{ "ns.lame", "A name server that the domain names does not know its zone.",
+	  "Set the zone up there, or remove the NS record here and at the parent.",
+	  "RFC 1912 section 2.8" },
+	{ "ns.ok", "All name servers of the domain answer, and say the same.", "", "" },
 	{ "ns.one",
 	  "All name servers of the domain are one host: when it is away, so is the "
 	  "domain's mail.",
 	  "Have a second name server in another network.", "RFC 2182 section 5" },
+	{ "ns.serial",
+	  "The name servers have different versions of the zone. That is normal for a short while "
+	  "after a change.",
+	  "Look again in an hour; then look at the transfers.", "RFC 1034 section 4.3.5" },
+	{ "ns.silent", "A name server that the domain names does not answer.",
+	  "Start it, or remove the NS record here and at the parent.", "RFC 1912 section 2.8" },
 	{ "parked.dmarc",
 	  "A domain that sends no mail should ask receivers to reject what claims "
 	  "to come from it.",
@@ -402,8 +475,6 @@ const struct finding_kind finding_kinds_domain[] = {
 	  "A record that looks like SPF does not begin with v=spf1 and a space, so "
 	  "it is none.",
 	  "Remove what stands before v=spf1.", "RFC 7208 section 4.5" },
-	{ "spf.long", "The answer with the record does not fit into a small DNS packet.",
-	  "Shorten the record.", "RFC 7208 section 3.4" },
 	{ "spf.lookups",
 	  "Evaluating the record may need more terms that ask DNS than the ten that "
 	  "are allowed. Then the result is an error, and it depends on the sender's "
@@ -444,6 +515,19 @@ const struct finding_kind finding_kinds_domain[] = {
 	{ "spf.ptr",
 	  "The mechanism ptr is slow and unreliable, and some receivers ignore it.",
 	  "Replace it by a, ip4 or ip6.", "RFC 7208 section 5.5" },
+	{ "spf.quoted_split",
+	  "The record is split into strings without a blank between two terms, or has quotes of "
+	  "its own: receivers read another text than was meant.",
+	  "Publish it again as one text; the name server splits it.", "RFC 7208 section 3.3" },
+	{ "spf.record_gt450",
+	  "The record leaves little room in a DNS packet of the old size, once other TXT records "
+	  "stand beside it.",
+	  "Shorten the record.", "RFC 7208 section 3.4" },
+	{ "spf.record_gt512",
+	  "The answer with the record does not fit into a DNS packet of the old size; receivers "
+	  "that cannot ask by TCP do not see it.",
+	  "Shorten the record, or remove other TXT records of the name.",
+	  "RFC 7208 section 3.4" },
 	{ "spf.redirect_with_all",
 	  "The redirect is never followed, because the record has an all.",
 	  "Remove one of them.", "RFC 7208 section 6.1" },
@@ -457,6 +541,9 @@ const struct finding_kind finding_kinds_domain[] = {
 	  "What the record makes receivers ask, term by term; the number is what "
 	  "each term costs with all below it.",
 	  "", "RFC 7208 section 4.6.4" },
+	{ "spf.type99",
+	  "There is a record of the type SPF, which nobody reads any more.",
+	  "Remove it; the TXT record is the one that counts.", "RFC 7208 section 3.1" },
 	{ "spf.unknown",
 	  "DNS did not answer, so nothing can be said about SPF; receivers would "
 	  "put the mail off.",
@@ -481,6 +568,10 @@ const struct finding_kind finding_kinds_domain[] = {
 	  "Bounces go to another organisation than the author's: common with "
 	  "senders of bulk mail.",
 	  "", "" },
+	{ "sts.cert_expires",
+	  "The certificate of the server that has the MTA-STS policy expires soon. After that "
+	  "senders cannot fetch the policy, and hold to the one they know.",
+	  "Renew the certificate.", "RFC 8461 section 3.3" },
 	{ "sts.max_age",
 	  "Senders forget the policy within a day, so an attacker need not wait "
 	  "long.",

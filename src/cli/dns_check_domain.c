@@ -15,6 +15,7 @@
 #include "check/expect.h"
 #include "cli/cli.h"
 #include "cli/dns_check.h"
+#include "cli/dns_check_bimi.h"
 #include "cli/dns_check_report.h"
 #include "config/settings.h"
 #include "mail/addr.h"
@@ -23,6 +24,7 @@
 #define FILE_MAX (4u << 20)
 #define KEY_MAX 65536
 #define FETCH_MS 10000
+#define DIRECT_MS 2000
 #define HTTPS_PORT 443
 #define WAIT_FIRST_MS 2000
 #define WAIT_MOST_MS 60000
@@ -36,6 +38,7 @@ struct call {
 	size_t key_count;
 	struct buf policy;
 	struct err fetch_err;
+	struct dns_check_bimi bimi;
 	struct findings findings;
 	struct dns *dns;
 	int64_t begun_ms;
@@ -138,6 +141,8 @@ static int prepare(struct call *k) {
 				strerror(errno));
 	if (c->from_config)
 		load_config(k);
+	if (c->helo)
+		k->check.helo = c->helo;
 	if (!domain && c->from_config)
 		domain = k->settings.domain;
 	if (!domain)
@@ -186,6 +191,7 @@ static int find_server(struct call *k, struct net_addrs *ret, struct err *err) {
 /* Fetches the policy when a record promises one; true: the check must see it. */
 static bool fetch_policy(struct call *k) {
 	struct net_addrs addrs;
+	int64_t not_after_s = 0;
 	if (!k->check.facts.sts_record)
 		return false;
 	struct sts_fetch f = {
@@ -193,6 +199,7 @@ static bool fetch_policy(struct call *k) {
 		.addrs = &addrs,
 		.ca_file = k->c->ca_file,
 		.timeout_ms = k->c->deadline_ms > 0 ? k->c->deadline_ms : FETCH_MS,
+		.ret_not_after_s = &not_after_s,
 	};
 	k->check.sts_fetch = DNSCHECK_FETCHED;
 	if (k->c->replay && !k->c->sts_connect)
@@ -205,6 +212,7 @@ static bool fetch_policy(struct call *k) {
 		k->check.sts_silent = k->fetch_err.kind == ERR_TIMEOUT;
 	}
 	k->check.sts_policy = buf_span(&k->policy);
+	k->check.sts_left_s = not_after_s > 0 ? not_after_s - clock_wall_ms() / 1000 : -1;
 	return true;
 }
 
@@ -280,7 +288,11 @@ static void run_checks(struct call *k) {
 	void (*run)(struct dnscheck *, struct findings *) = sts_only ? dnscheck_run_sts
 								     : dnscheck_run;
 	run(&k->check, &k->findings);
-	if (!fetch_policy(k))
+	bool bimi = !sts_only && dns_check_bimi_begin(&k->bimi, k->c, &k->check);
+	bool sts = fetch_policy(k);
+	if (bimi)
+		dns_check_bimi_finish(&k->bimi);
+	if (!sts && !bimi)
 		return;
 	finding_clear(&k->findings);
 	run(&k->check, &k->findings);
@@ -292,6 +304,10 @@ static int run(struct call *k) {
 		opened.authoritative = true;
 	if (k->configured && !opened.server && !opened.authoritative)
 		opened.server = k->settings.resolver;
+	if (k->configured && !opened.trust_anchor)
+		opened.trust_anchor = k->settings.trust_anchor;
+	if (!opened.replay && (!opened.server || opened.authoritative))
+		k->check.direct_ms = k->c->deadline_ms > 0 ? k->c->deadline_ms : DIRECT_MS;
 	k->dns = k->check.dns = dns_check_open(&opened);
 	if (!k->dns)
 		return EX_UNAVAILABLE;
@@ -306,6 +322,7 @@ static int run(struct call *k) {
 		status = k->c->mode == DNS_CHECK_MTA_STS ? sts_status(k)
 							 : finding_exit(&k->findings);
 	}
+	dnscheck_release(&k->check);
 	dns_check_close(&opened, k->dns);
 	return status;
 }
@@ -324,6 +341,7 @@ int dns_check_domain(const struct dns_check *c) {
 	if (k->configured)
 		config_release(&k->settings);
 	finding_clear(&k->findings);
+	dns_check_bimi_release(&k->bimi);
 	buf_release(&k->policy);
 	free(k);
 	return status;

@@ -48,3 +48,17 @@ bool uri_mailto_domain(struct span s, struct span *ret) {
 	*ret = span_from(s, at);
 	return at > 8 && ret->len > 0;
 }
+
+bool uri_https_host(struct span s, struct span *ret) {
+	size_t end = 0, port;
+	if (!uri_ok(s) || !span_take_lit_nocase(&s, SPAN("https://")))
+		return false;
+	while (end < s.len && !strchr("/?#", s.p[end]))
+		end++;
+	*ret = span_head(s, end);
+	port = span_find(*ret, ':');
+	if (memchr(ret->p, '@', ret->len))
+		return false;
+	*ret = span_head(*ret, port);
+	return ret->len > 0 && ret->p[0] != '[';
+}

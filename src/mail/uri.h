@@ -12,6 +12,8 @@
 bool uri_ok(struct span s);
 bool uri_is_mailto(struct span s);
 bool uri_is_https(struct span s);
+/* The host of an https: URI, without port; false when there is none, or a user before it. */
+bool uri_https_host(struct span s, struct span *ret);
 /* The domain of a mailto: URI (one address); false when there is none. */
 bool uri_mailto_domain(struct span s, struct span *ret);
 

@@ -295,6 +295,10 @@ void dns_close(struct dns *d) {
 	free(d);
 }
 
+const char *dns_warning(struct dns *d) {
+	return d->backend->warning ? d->backend->warning(d->ctx) : "";
+}
+
 void dns_each(struct dns *d, dns_each_fn *fn, void *ctx) {
 	for (struct dns_question *q = d->first; q; q = q->next_asked)
 		if (q->answer.status != DNS_PENDING)

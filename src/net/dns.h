@@ -91,6 +91,9 @@ const struct dns_answer *dns_ask(struct dns *d, struct span name, enum dns_type 
 void dns_forget(struct dns *d);
 void dns_close(struct dns *d); /* NULL is fine */
 
+/* "", or why `secure` is false whatever is signed: known after dns_run(). */
+const char *dns_warning(struct dns *d);
+
 /* Calls fn for each answer, in the order they were asked. */
 typedef void dns_each_fn(void *ctx, const struct dns_answer *a);
 void dns_each(struct dns *d, dns_each_fn *fn, void *ctx);

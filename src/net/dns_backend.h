@@ -36,6 +36,7 @@ struct dns_backend {
 	void (*ask)(void *ctx, struct dns_question *const *question, size_t count);
 	void (*forget)(void *ctx); /* drops a cache of its own; NULL: has none */
 	void (*close)(void *ctx);
+	const char *(*warning)(void *ctx); /* dns_warning(); NULL: never has one */
 };
 
 /* NULL: no memory, and ctx was closed. deadline_ms is for the words of a time-out. */

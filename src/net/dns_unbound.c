@@ -76,10 +76,18 @@ static void close_inside(void *ctx) {
 	free(in);
 }
 
+static const char *warning(void *ctx) {
+	const struct unbound *u = ((struct inside *)ctx)->unbound;
+	return unbound_has_anchor(u)
+		       ? unbound_warning(u)
+		       : "there is no trust anchor (package dns-root-data)";
+}
+
 static const struct dns_backend backend = {
 	.ask = ask,
 	.forget = forget,
 	.close = close_inside,
+	.warning = warning,
 };
 
 static int prepare(struct inside *in, const struct dns_unbound_options *o,
@@ -108,8 +116,4 @@ struct dns *dns_unbound_open(const struct dns_unbound_options *o, struct err *er
 	if (!d)
 		err_set(err, ERR_MEMORY, "out of memory");
 	return d;
-}
-
-const char *dns_unbound_warning(struct dns *d) {
-	return unbound_warning(((struct inside *)dns_context(d))->unbound);
 }

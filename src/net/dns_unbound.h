@@ -19,8 +19,6 @@ struct dns_unbound_options {
 
 /* Creates the context; must be called in the process that uses it (after fork). */
 struct dns *dns_unbound_open(const struct dns_unbound_options *o, struct err *err);
-/* "", or why nothing is validated although there is a trust anchor: known after a run. */
-const char *dns_unbound_warning(struct dns *d);
 
 #include "base/banned.h"
 

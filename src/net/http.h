@@ -89,7 +89,10 @@ int http_continue(struct http_call *c, struct http_answer *ret, struct err *err)
 pid_t http_pid(const struct http_call *c);
 void http_end(struct http_call *c);
 
-/* The same, and waits for it; at most the request's timeout and a second. */
+/* Waits until then (clock_boot_ms()) for the answer, and ends the call and its process. */
+int http_finish(struct http_call *c, int64_t until_ms, struct http_answer *ret, struct err *err);
+
+/* Begins and finishes; at most the request's timeout and a second. */
 int http_run(const struct http_request *r, struct http_answer *ret, struct err *err);
 
 #endif

@@ -117,23 +117,24 @@ void http_end(struct http_call *c) {
 	free(c);
 }
 
-int http_run(const struct http_request *r, struct http_answer *ret, struct err *err) {
-	struct http_call *c = http_begin(r, err);
-	int64_t end = clock_boot_ms() + r->timeout_ms + GRACE_MS;
-	int got = c ? 0 : -1;
-	while (c && (got = http_continue(c, ret, err)) == 0) {
+int http_finish(struct http_call *c, int64_t until_ms, struct http_answer *ret, struct err *err) {
+	int got;
+	while ((got = http_continue(c, ret, err)) == 0) {
 		struct pollfd p = { .fd = c->fd, .events = http_events(c) };
-		int64_t left = end - clock_boot_ms();
+		int64_t left = until_ms - clock_boot_ms();
 		if (left <= 0) {
-			got = err_set(err, ERR_TIMEOUT, "no answer within %lld s",
-				      (long long)(r->timeout_ms / 1000));
+			got = err_set(err, ERR_TIMEOUT, "no answer in time");
 			break;
 		}
 		poll(&p, 1, (int)left);
 	}
-	pid_t pid = c ? c->pid : -1;
+	pid_t pid = c->pid;
 	http_end(c);
-	if (pid > 0)
-		waitpid(pid, NULL, 0);
+	waitpid(pid, NULL, 0);
 	return got == 1 ? 0 : -1;
+}
+
+int http_run(const struct http_request *r, struct http_answer *ret, struct err *err) {
+	struct http_call *c = http_begin(r, err);
+	return c ? http_finish(c, clock_boot_ms() + r->timeout_ms + GRACE_MS, ret, err) : -1;
 }

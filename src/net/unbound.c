@@ -409,6 +409,10 @@ const char *unbound_warning(const struct unbound *u) {
 		       : "";
 }
 
+bool unbound_has_anchor(const struct unbound *u) {
+	return u->anchor != NULL;
+}
+
 void unbound_close(struct unbound *u) {
 	if (u->ctx)
 		ub_ctx_delete(u->ctx);

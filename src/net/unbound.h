@@ -31,6 +31,7 @@ void unbound_cancel(struct unbound_question *q);
 void unbound_renew(struct unbound *u);
 /* "" or why the answers are not validated although a trust anchor is there. */
 const char *unbound_warning(const struct unbound *u);
+bool unbound_has_anchor(const struct unbound *u);
 /* Cancels what is still asked. */
 void unbound_close(struct unbound *u);
 

@@ -82,7 +82,7 @@ s1._domainkey.example.org TXT "%KEY%"
 def keys():
     """An RSA key of each size that matters, and what is published for it."""
     made = {}
-    for bits in (1024, 2048):
+    for bits in (512, 1024, 2048, 4096):
         pem = os.path.join(DIR.name, f"rsa{bits}.pem")
         subprocess.run(["openssl", "genrsa", "-out", pem, str(bits)], check=True,
                        capture_output=True)
@@ -157,6 +157,31 @@ CASES = [
      ["mx.target_literal"], "fail", []),
     ("an MX without address beside others", GOOD + "example.org MX 30 gone.example.org\n", [],
      ["mx.target_nx"], "warn", []),
+    ("an MX in a domain that anybody may register", GOOD + "example.org MX 30 mx.gone.test\n", [],
+     ["mx.dangling"], "fail", []),
+    ("an MX that is not there in a domain that is", GOOD + "example.org MX 30 gone.example.org\n",
+     [], ["mx.target_nx"], "warn", ["mx.dangling"]),
+    ("the proof of an owner as an MX", GOOD + "example.org MX 32767 ms41.msv1.invalid\n", [],
+     ["mx.msv1_invalid"], "notice", ["mx.target_nx", "mx.dangling"]),
+    ("nothing but that", without(GOOD, "example.org MX") + "example.org MX 1 ms41.msv1.invalid\n",
+     [], ["mx.target_nx"], "fail", []),
+    ("an MX of one label", GOOD + "example.org MX 30 mail\nmail A 192.0.2.25\n", [],
+     ["mx.dotless"], "warn", []),
+    ("the same MX twice", GOOD + "example.org MX 30 mx2.example.org\n", [], ["mx.dup"], "notice",
+     []),
+    ("one MX host", without(GOOD, "example.org MX 20"), [], ["mx.one_host"], "info", []),
+    ("no IPv6", without(GOOD, "mx1.example.org AAAA"), [], ["mx.no_ipv6"], "info", []),
+    ("a domain that is an alias", "example.org CNAME www.example.net\nwww.example.net A 192.0.2.1\n",
+     [], ["mx.apex_cname"], "fail", []),
+    ("a null MX of another preference", "example.org MX 7 .\n", [], ["mx.null_pref"], "notice", []),
+    ("an address of two names", GOOD + "25.2.0.192.in-addr.arpa PTR mail.example.org\n"
+     "mail.example.org A 192.0.2.25\n", [], ["ptr.multiple"], "notice", []),
+    ("another greeting", GOOD, ["--ip", "192.0.2.25", "--helo", "out.example.org"], ["ptr.not_helo"],
+     "notice", []),
+    ("an alias to nowhere where the policy is", GOOD + '_mta-sts.example.org TXT "v=STSv1; id=1"\n'
+     "mta-sts.example.org CNAME pages.gone.test\n", [], ["alias.dangling"], "fail", []),
+    ("one to a domain that somebody has", without(GOOD, "_smtp._tls") + "_smtp._tls.example.org CNAME gone.example.org\n",
+     [], ["alias.dangling"], "warn", []),
     ("an MX inside", GOOD + "example.org MX 30 in.example.org\nin.example.org A 10.1.1.1\n", [],
      ["mx.target_private"], "fail", []),
     ("an MX that DNS does not tell", GOOD + "example.org MX 30 slow.example.org\n"
@@ -206,7 +231,37 @@ CASES = [
                                                    "i.example.net TXT !timeout\n"), [],
      ["spf.unknown"], "unknown", ["spf.include_none"]),
     ("SPF behind a blank", without(GOOD, SPF) + f'{SPF} " v=spf1 -all"\n', [],
-     ["spf.leading_space"], "fail", []),
+     ["spf.leading_space"], "notice", ["spf.ok"]),
+    ("and it does not count", without(GOOD, SPF) + f'{SPF} " v=spf1 -all"\n', [], ["spf.none"],
+     "fail", ["spf.ok"]),
+    ("two strings of SPF without a blank between", without(GOOD, SPF) +
+     f'{SPF} "v=spf1 ip4:192.0.2.25" "ip6:2001:db8::/32 -all"\n', [], ["spf.quoted_split"],
+     "notice", ["spf.ok"]),
+    ("quotes inside of SPF", with_spf('v=spf1 ip4:192.0.2.0/24 \\" \\"-all'), [],
+     ["spf.quoted_split"], "notice", []),
+    ("SPF in strings that are cut anywhere", without(GOOD, SPF) +
+     f'{SPF} "v=spf1 ip4:192.0." "2.0/24 ~al" "l"\n', [], ["spf.ok"], "ok", ["spf.quoted_split"]),
+    ("a record of type SPF", GOOD + "example.org TYPE99 \\# 12 0B763D73706631202D616C6C\n", [],
+     ["spf.type99"], "info", []),
+    ("Sender ID", GOOD + f'{SPF} "spf2.0/pra -all"\n', [], ["spf.senderid"], "info", ["spf.multiple"]),
+    ("-all", GOOD, [], ["spf.hardfail"], "info", []),
+    ("macros", with_spf("v=spf1 exists:%{i}.l.example.net ~all"), [], ["spf.macro"], "info",
+     ["spf.void"]),
+    ("eight lookups", with_spf("v=spf1 " + 8 * "a:mx1.example.org " + "~all"), [], ["spf.lookups"],
+     "notice", []),
+    ("nine lookups", with_spf("v=spf1 " + 9 * "a:mx1.example.org " + "~all"), [], ["spf.lookups"],
+     "warn", []),
+    ("a long record", without(GOOD, SPF) + f'{SPF} "v=spf1 {"ip4:192.0.2.1 " * 16}" '
+     f'"{"ip4:192.0.2.1 " * 16}~all"\n', [], ["spf.record_gt450"], "notice", ["spf.record_gt512"]),
+    ("a long answer", GOOD + f'{SPF} "{"x" * 250}"\n{SPF} "{"y" * 250}"\n', [],
+     ["spf.record_gt512"], "notice", ["spf.record_gt450"]),
+    ("an a: of a domain that anybody may register", with_spf("v=spf1 a:mail.gone.test ~all"), [],
+     ["spf.dangling"], "fail", []),
+    ("an include that is an alias for such a domain",
+     with_spf("v=spf1 include:spf.example.org ~all", "spf.example.org CNAME spf.gone.test\n"), [],
+     ["spf.dangling"], "fail", ["spf.include_none"]),
+    ("an a: of a name that is not there in a domain that is",
+     with_spf("v=spf1 a:gone.example.org ~all"), [], ["spf.ok"], "ok", ["spf.dangling"]),
     ("an address that is not covered", GOOD, ["--ip", "198.51.100.1"], ["spf.ip_not_covered"],
      "fail", []),
 
@@ -222,6 +277,13 @@ CASES = [
      ["--selector", "s2"], ["dkim.revoked"], "fail", []),
     ("a key of 1024 bits", GOOD + f's2._domainkey.example.org TXT "{txt(KEYS[1024][1])}"\n',
      ["--selector", "s2"], ["dkim.rsa_1024"], "warn", []),
+    ("a key of 512 bits", GOOD + f's2._domainkey.example.org TXT "{txt(KEYS[512][1])}"\n',
+     ["--selector", "s2"], ["dkim.rsa_lt1024"], "fail", []),
+    ("a key of 4096 bits", GOOD + f's2._domainkey.example.org TXT "{txt(KEYS[4096][1])}"\n',
+     ["--selector", "s2"], ["dkim.rsa_gt2048"], "info", ["dkim.rsa_1024"]),
+    ("an alias to nowhere of a usual selector", GOOD +
+     "google._domainkey.example.org CNAME gone.example.net\n", [], ["dkim.cname_dangling"], "fail",
+     []),
     ("a key that is a test",
      GOOD + f's2._domainkey.example.org TXT "{txt(KEYS[2048][1] + "; t=y")}"\n',
      ["--selector", "s2"], ["dkim.testing"], "warn", []),
@@ -261,8 +323,12 @@ CASES = [
      ["dmarc.t_y"], "warn", []),
     ("weaker subdomains", with_dmarc("v=DMARC1; p=reject; sp=none; rua=mailto:d@example.org"), [],
      ["dmarc.sp_weaker", "dmarc.np_absent"], "notice", []),
-    ("tags that are gone", with_dmarc("v=DMARC1; p=reject; pct=50; rua=mailto:d@example.org"), [],
-     ["dmarc.obsolete"], "notice", []),
+    ("tags that are gone",
+     with_dmarc("v=DMARC1; p=reject; pct=50; rf=afrf; ri=3600; rua=mailto:d@example.org"), [],
+     ["dmarc.pct", "dmarc.rf", "dmarc.ri"], "notice", []),
+    ("a size behind the address", with_dmarc("v=DMARC1; p=reject; rua=mailto:d@example.org!10m"), [],
+     ["dmarc.rua_size"], "notice", []),
+    ("how it was found", GOOD, [], ["dmarc.tree"], "info", []),
     ("no reports", with_dmarc("v=DMARC1; p=reject"), [], ["dmarc.no_rua"], "notice", []),
     ("reports to others who did not agree",
      with_dmarc("v=DMARC1; p=reject; rua=mailto:d@reports.example.net",
@@ -327,6 +393,30 @@ ok({got.get(i) for i in ("spf.dangling", "spf.ptr", "spf.ip_not_covered")} == {w
    "one SPF record mends all that is wrong with it", got)
 got = fixes(without(GOOD, SPF), "--ip", "198.51.100.1")
 ok(got.get("spf.none") == 'example.org. TXT "v=spf1 ip4:198.51.100.1 ~all"', "a first SPF record", got)
+got = fixes(without(GOOD, SPF) + f'{SPF} "v=spf1 ip4:192.0.2.25" "ip6:2001:db8::/32 -all"\n')
+ok({got.get("spf.quoted_split"), got.get("spf.syntax")} ==
+   {'example.org. TXT "v=spf1 ip4:192.0.2.25 ip6:2001:db8::/32 -all"'},
+   "the record as it was meant, where a blank is lost", got)
+got = fixes(without(GOOD, SPF) + f'{SPF} " v=spf1 ip4:192.0.2.25 -all"\n')
+ok(got.get("spf.none") == 'example.org. TXT "v=spf1 ip4:192.0.2.25 -all"',
+   "or where one stands before it", got)
+KEY = KEYS[2048][1]
+for what, bad in (("a backslash", KEY.replace("; ", "\\; ")), ("quotes", '"' + KEY + '"'),
+                  ("no semicolon", KEY.replace("; p=", " p=")),
+                  ("line breaks", KEY.replace("p=MII", "p=MII\r\n"))):
+    data = "".join(c if " " <= c <= "~" and c not in '"\\' else f"\\{ord(c):03d}" for c in bad)
+    zone = "\n".join(line for line in GOOD.splitlines() if "_domainkey" not in line) + "\n"
+    cut = [data[i:i + 180] for i in range(0, len(data), 180)]
+    while any(re.search(r"\\\d{0,2}$", part) for part in cut[:-1]):
+        cut = [data[:185]] + [data[i:i + 175] for i in range(185, len(data), 175)]
+        break
+    answer, _ = check(zone + 's1._domainkey.example.org TXT ' + " ".join(f'"{p}"' for p in cut) + "\n",
+                      "--selector", "s1")
+    fix = [f["fix"] for f in answer["findings"] if f["id"] == "dkim.syntax"]
+    same = fix and fix[0] and re.sub(r"\s", "", fix[0].replace('" "', "")) == \
+        re.sub(r"\s", "", f's1._domainkey.example.org. TXT "{KEY}"')
+    ok(same or (what == "line breaks" and "dkim.ok" in ids(answer)),
+       f"a key with {what} is mended", [f for f in answer["findings"] if f["id"].startswith("dkim")])
 got = fixes(with_dmarc("v=DMARC1;p=none;sp=none; rua=mailto:d@example.org"))
 ok(got.get("dmarc.p_none") == '_dmarc.example.org. TXT "v=DMARC1; p=quarantine; rua=mailto:d@example.org"',
    "a stricter DMARC record keeps the rest", got)
@@ -391,6 +481,31 @@ for zone, want in (("", "bl.zone_dead"), ("2.0.0.127.zen.spamhaus.org A 127.255.
     ok(want in ids(answer) and "bl.listed" not in ids(answer),
        f"a list that fails its own test is not believed: {want}",
        [f for f in answer["findings"] if f["id"].startswith("bl.")])
+
+DOMAINS = ("dbltest.com.dbl.spamhaus.org A 127.0.1.2\ntest.surbl.org.multi.surbl.org A 127.0.0.254\n"
+           "test.uribl.com.multi.uribl.com A 127.0.0.14\n")
+for zone, code, want, severity in (("dbl.spamhaus.org", "127.0.1.2", "bl.listed", "fail"),
+                                   ("dbl.spamhaus.org", "127.0.1.104", "bl.listed", "fail"),
+                                   ("dbl.spamhaus.org", "127.0.1.255", "bl.refused", "unknown"),
+                                   ("dbl.spamhaus.org", "127.255.255.254", "bl.refused", "unknown"),
+                                   ("multi.surbl.org", "127.0.0.72", "bl.listed", "fail"),
+                                   ("multi.surbl.org", "127.0.0.1", "bl.refused", "unknown"),
+                                   ("multi.uribl.com", "127.0.0.2", "bl.listed", "fail")):
+    answer, _ = check(GOOD + DOMAINS + f"example.org.{zone} A {code}\n")
+    ok(any(f["id"] == want and f["severity"] == severity and f["subject"] == "example.org" and
+           f["text"].startswith(zone) for f in answer["findings"]),
+       f"the domain on a list of domains, {zone} {code}: {want} ({severity})",
+       [f for f in answer["findings"] if f["id"].startswith("bl.")])
+answer, _ = check(GOOD + DOMAINS)
+ok(any(f["id"] == "bl.clean" and f["subject"] == "example.org" and "none of 3" in f["text"]
+       for f in answer["findings"]), "a domain on none of them is clean", ids(answer))
+answer, _ = check(GOOD + DOMAINS + "example.org.dbl.spamhaus.org A 127.0.1.2\n", domain="www.example.org")
+ok(any(f["id"] == "bl.listed" and f["subject"] == "example.org" for f in answer["findings"]),
+   "the organisation's domain is asked about too", ids(answer))
+answer, _ = check(GOOD + DOMAINS + "invalid.multi.uribl.com A 127.0.0.2\n"
+                  "example.org.multi.uribl.com A 127.0.0.2\n")
+ok("bl.zone_dead" in ids(answer, "info") and "bl.listed" not in ids(answer),
+   "a list that lists every domain is not believed", ids(answer))
 
 # --- what other checkers get wrong ---
 
@@ -581,6 +696,38 @@ ok(status == 64 and "line 3" in err, "a line that is no record is named", err)
 status, text, _ = run("example.org", "--replay", zone, "--wait=1", "--expect",
                       write("never", "gone.example.org A 192.0.2.9\n"))
 ok(status == 2, "--wait ends when its time is over", text)
+
+# --- the records ---
+
+records = write("records", """example.org MX 20 mx2.example.org
+example.org MX 10 mx1.example.org
+example.org TXT "some-verification=1"
+example.org TXT "v=spf1 a:www.example.org -all"
+mx1.example.org A 192.0.2.25
+mx2.example.org A !timeout
+www.example.org A 192.0.2.80
+s1._domainkey.example.org TXT "v=DKIM1; p=\\"x"
+""")
+status, text, _ = run("example.org", "--json", "--zone", "--replay", records)
+found = [(r["name"], r["type"], r["value"], r["why"]) for r in json.loads(text)["records"]]
+ok([f[2] for f in found if f[1] == "MX"] == ["10 mx1.example.org", "20 mx2.example.org"] and
+   [f[2:] for f in found if f[:2] == ("example.org", "TXT")] == [('"v=spf1 a:www.example.org -all"', None)],
+   "the records that are about mail, in order", found)
+ok(("mx1.example.org", "A", "192.0.2.25", None) in found and
+   not any(f[0] == "www.example.org" or "no-such" in f[0] for f in found),
+   "addresses of the MX hosts alone", found)
+ok(any(f[:3] == ("mx2.example.org", "A", None) and f[3] for f in found), "what was not answered", found)
+ok(("_mta-sts.example.org", "TXT", None, None) in found, "and what is not there", found)
+status, text, _ = run("example.org", "--plain", "--zone", "--replay", records)
+lines = text.splitlines()
+ok('record\texample.org\tTXT\t"v=spf1 a:www.example.org -all"' in lines and
+   "record\tmx2.example.org\tA\t?" in lines and "record\t_mta-sts.example.org\tTXT\t-" in lines,
+   "a line each", text)
+ok("\nrecord\t" not in run("example.org", "--plain", "--replay", records)[1], "on request alone")
+status, text, _ = run("example.org", "--zone", "--replay", records)
+zone_lines = "\n".join(l for l in text.splitlines() if re.match(r"  [a-z0-9._-]+\. [A-Z]+ ", l) and " TXT " not in l)
+status, text, _ = run("example.org", "--replay", records, "--expect", write("again", zone_lines))
+ok(status == 0 and "192.0.2.25" in zone_lines, "for people as --expect reads them", zone_lines + text)
 
 # --- recording ---
 

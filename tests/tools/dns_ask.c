@@ -137,8 +137,8 @@ int main(int argc, char **argv) {
 		return 1;
 	}
 	serve(d);
-	if (w.channel < 0 && !w.table && *dns_unbound_warning(d))
-		printf("warning: %s\n", dns_unbound_warning(d));
+	if (w.channel < 0 && !w.table && *dns_warning(d))
+		printf("warning: %s\n", dns_warning(d));
 	if (w.write) {
 		AUTO_BUF struct buf out = BUF_INIT(16u << 20);
 		dns_table_write(d, &out);
