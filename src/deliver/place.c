@@ -20,8 +20,10 @@ struct place_target {
 	struct lane *lane;    /* NULL: not made yet */
 	const char *relay;
 	char destination[ROUTE_DESTINATION_MAX + 1];
+	bool tls_optional;
 	int64_t time_ms;      /* when it can be tried: boot time */
 	int64_t due_ms;       /* the same without regard to a hold */
+	bool throttled;       /* that is when its domain's quota is free again */
 };
 
 struct search {
@@ -42,6 +44,12 @@ static void add_text(struct buf *out, const char *text) {
 	buf_addc(out, '\n');
 }
 
+/* What the domains publish about TLS decides there, and "TLS-Required: No" is about that; not about
+ * what the configuration says. */
+static bool may_ignore_policy(const struct config_relay *r) {
+	return config_is_per_domain(r) && r->tls == CONFIG_TLS_OPPORTUNISTIC;
+}
+
 /* Everything that a placement depends on; when it changes, all are made anew. */
 static void add_signature(const struct settings *s, struct buf *out) {
 	const char *const texts[] = { s->hostname, s->domain,     s->root,   s->from,
@@ -51,6 +59,7 @@ static void add_signature(const struct settings *s, struct buf *out) {
 	for (size_t i = 0; i < s->relay_count; i++) {
 		add_text(out, s->relay[i].name);
 		add_text(out, config_is_per_domain(&s->relay[i]) ? "mx" : "");
+		add_text(out, may_ignore_policy(&s->relay[i]) ? "tls" : "");
 	}
 	for (size_t i = 0; i < s->route_count; i++) {
 		const struct route_rule *r = &s->route[i];
@@ -105,7 +114,12 @@ void place_release(struct manager *m) {
 /* --- one message --- */
 
 static bool same_target(const struct place_target *a, const struct place_target *b) {
-	return strcmp(a->relay, b->relay) == 0 && strcmp(a->destination, b->destination) == 0;
+	return strcmp(a->relay, b->relay) == 0 && strcmp(a->destination, b->destination) == 0 &&
+	       a->tls_optional == b->tls_optional;
+}
+
+static struct lane_key key_of(const struct place_target *t) {
+	return (struct lane_key){ t->relay, span_str(t->destination), t->tls_optional };
 }
 
 /* A lane that was not the last one comes first: of an alias all addresses have one time. */
@@ -116,28 +130,46 @@ static bool is_better(const struct search *s, const struct place_target *t) {
 	return last && t->lane != s->best.lane;
 }
 
-static void consider(struct search *s, size_t recipient, struct span address) {
-	struct manager *m = s->manager;
-	const struct journal_recipient *r = &s->q->journal.to[recipient];
-	struct place_target t = { .due_ms = s->now.boot_ms };
+const struct config_relay *place_relay(struct manager *m, const struct queue_message *q,
+				       struct span sender, struct span address) {
 	const struct route_query query = {
-		.sender = s->sender,
+		.sender = sender,
 		.recipient = address,
-		.uid = s->q->env.uid,
-		.relay = s->q->env.relay,
+		.uid = q->env.uid,
+		.relay = q->env.relay,
 	};
 	struct route_choice choice = route_find(&m->placing.routes, &query);
 	AUTO_FREE char *name = span_dup(choice.name);
 	const struct config_relay *config = name ? config_relay(&m->settings, name) : NULL;
-	if (!config)
-		config = config_relay(&m->settings, ROUTE_DEFAULT);
+	return config ? config : config_relay(&m->settings, ROUTE_DEFAULT);
+}
+
+int64_t place_pause_ms(const struct queue_message *q, size_t recipient,
+		       const struct moment *now) {
+	const struct journal_recipient *r = &q->journal.to[recipient];
+	int64_t since = now->wall_ms - r->wall_ms, wait = q->journal.wait_ms;
+	if (r->last.state != RECIPIENT_DEFERRED)
+		return 0;
+	return since < 0 ? wait : since < wait ? wait - since : 0;
+}
+
+static void consider(void *ctx, size_t recipient, struct span address) {
+	struct search *s = ctx;
+	struct manager *m = s->manager;
+	struct place_target t = { .due_ms = s->now.boot_ms };
+	const struct config_relay *config = place_relay(m, s->q, s->sender, address);
 	t.relay = config ? config->name : ROUTE_DEFAULT;
 	if (config && config_is_per_domain(config))
 		route_destination(address, t.destination);
-	t.lane = lane_find(&m->lanes, t.relay, span_str(t.destination));
-	if (r->last.state == RECIPIENT_DEFERRED) {
-		int64_t since = s->now.wall_ms - r->wall_ms, wait = s->q->journal.wait_ms;
-		t.due_ms += since < 0 ? wait : since < wait ? wait - since : 0;
+	t.tls_optional = config && t.destination[0] && may_ignore_policy(config) &&
+			 s->q->env.tls_optional;
+	const struct lane_key key = key_of(&t);
+	t.lane = lane_find(&m->lanes, &key);
+	t.due_ms += place_pause_ms(s->q, recipient, &s->now);
+	int64_t quota = config ? throttling_domain_wait_ms(m, config, address, &s->now) : 0;
+	if (s->now.boot_ms + quota > t.due_ms) {
+		t.due_ms = s->now.boot_ms + quota;
+		t.throttled = true;
 	}
 	t.time_ms = t.due_ms;
 	if (t.lane && lane_is_held(t.lane) && t.lane->breaker.probe_at_ms > t.time_ms)
@@ -157,20 +189,21 @@ static void consider(struct search *s, size_t recipient, struct span address) {
 	s->any = true;
 }
 
-/* What a recipient becomes; those of its addresses that have the message already are done. */
-static void consider_recipient(struct search *s, size_t i) {
-	const struct rewrite_rules *rules = &s->manager->placing.rules.rewrite;
-	struct span address = s->q->env.to[i].address;
+void place_addresses(struct manager *m, const struct queue_message *q, size_t recipient,
+		     place_address_fn *fn, void *ctx) {
+	const struct rewrite_rules *rules = &m->placing.rules.rewrite;
+	struct span address = q->env.to[recipient].address;
 	struct fixup_recipients list = { .count = 0 };
 	struct err err = ERR_INIT;
 	if (!rewrite_concerns(rules, address)) {
-		consider(s, i, address);
+		fn(ctx, recipient, address);
 		return;
 	}
 	if (rewrite_recipient(rules, address, &list, &err) == REWRITE_DONE)
 		for (size_t k = 0; k < list.count; k++)
-			if (!journal_has_reached(&s->q->journal, i, span_str(list.address[k])))
-				consider(s, i, span_str(list.address[k]));
+			if (!journal_has_reached(&q->journal, recipient,
+						 span_str(list.address[k])))
+				fn(ctx, recipient, span_str(list.address[k]));
 	fixup_recipients_release(&list);
 }
 
@@ -187,6 +220,19 @@ static void note_time(struct message *msg, const struct queue_message *q, const 
 		*due_ms = now->boot_ms + (left < SCHEDULED_LOOK_MS ? left : SCHEDULED_LOOK_MS);
 }
 
+/* Somebody has not been tried though others were: their quota was used up then. */
+static bool is_partly_untried(const struct journal *j) {
+	bool pending = false;
+	for (size_t i = 0; i < j->to_count && !pending; i++)
+		pending = j->to[i].last.state == RECIPIENT_PENDING;
+	return pending && j->attempts > 0;
+}
+
+void place_refresh(struct manager *m) {
+	if (rules_refresh(&m->placing.rules, m->settings.aliases, true))
+		m->placing.generation++; /* the others, when they come back */
+}
+
 /* A message of which no recipient has an address goes to the default relay: its worker finds
  * that out too, and says so. */
 struct lane *place_message(struct manager *m, struct message *msg,
@@ -196,23 +242,27 @@ struct lane *place_message(struct manager *m, struct message *msg,
 	bool was_multi = msg->multi;
 	msg->placed = m->placing.generation;
 	msg->multi = false;
-	*due_ms = s.now.boot_ms + journal_due_ms(&q->journal, &s.now);
+	*due_ms = s.now.boot_ms;
+	if (!is_partly_untried(&q->journal))
+		*due_ms += journal_due_ms(&q->journal, &s.now);
 	note_time(msg, q, &s.now, due_ms);
 	if (m->placing.plain && q->env.relay.len == 0)
 		return m->lanes.at[0];
-	if (rules_refresh(&m->placing.rules, m->settings.aliases, true))
-		msg->placed = ++m->placing.generation; /* the others, when they come back */
+	place_refresh(m);
+	msg->placed = m->placing.generation;
 	rewrite_sender(&m->placing.rules.rewrite, q->env.from, &sender);
 	s.sender = buf_span(&sender);
 	for (size_t i = 0; i < q->env.to_count; i++)
 		if (is_open(&q->journal.to[i]))
-			consider_recipient(&s, i);
+			place_addresses(m, q, i, consider, &s);
 	if (!s.any)
 		return m->lanes.at[0];
 	msg->multi = s.multi;
 	if ((s.multi || was_multi) && !msg->scheduled)
 		*due_ms = s.best.due_ms;
-	return relays_lane(m, s.best.relay, span_str(s.best.destination));
+	msg->throttled |= s.best.throttled;
+	const struct lane_key key = key_of(&s.best);
+	return relays_lane(m, &key);
 }
 
 bool place_spares(struct manager *m, const struct message *msg, const struct queue_message *q,
@@ -223,7 +273,7 @@ bool place_spares(struct manager *m, const struct message *msg, const struct que
 		return false;
 	rewrite_sender(&m->placing.rules.rewrite, q->env.from, &sender);
 	s.sender = buf_span(&sender);
-	consider_recipient(&s, recipient);
+	place_addresses(m, q, recipient, consider, &s);
 	return s.spared;
 }
 

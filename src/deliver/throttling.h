@@ -33,12 +33,16 @@ void throttling_free(struct manager *m);
 /* How long this lane has to wait; 0: it may be given a message. */
 int64_t throttling_wait_ms(struct manager *m, const struct lane *lane,
 			   const struct moment *now);
-/* Puts off what is due and has to wait for its recipients' domain, up to a message that has not.
- * True: it is not through yet. */
+/* How long an address has to wait for its domain's limits at a relay with hosts of its own. */
+int64_t throttling_domain_wait_ms(struct manager *m, const struct config_relay *relay,
+				  struct span address, const struct moment *now);
+/* Puts off what is due and whose recipients all have to wait for their domain, up to a message of
+ * which some may go. True: it is not through yet. */
 bool throttling_sift(struct manager *m, struct lane *lane, const struct moment *now);
-/* Charges a message that is handed over. */
+/* Charges a message that is handed over. Appends the domains whose recipients have to wait, with
+ * blanks between them, and sets msg->partial when there are some. */
 void throttling_take(struct manager *m, const struct lane *lane, struct message *msg,
-		     const struct moment *now);
+		     const struct moment *now, struct buf *except);
 /* Before what was charged leaves: 0 when it stands on disk. */
 int throttling_commit(struct manager *m);
 /* An attempt is over; so many recipients were taken by the server. */

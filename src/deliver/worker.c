@@ -14,6 +14,7 @@
 
 #include "base/proc.h"
 #include "deliver/worker_state.h"
+#include "queue/tlsrptlog.h"
 
 #define REPORTS_FULL (PROC_FRAME_MAX / 2)
 #define STOP_WAIT_MS 25000
@@ -82,7 +83,7 @@ void worker_stop(struct worker *w) {
 }
 
 void worker_hear(struct worker *w) {
-	struct worker_handed h;
+	struct wire_message h;
 	if (w->channel_ended)
 		return;
 	int r = proc_recv(w->channel, &w->frame, NULL);
@@ -94,9 +95,10 @@ void worker_hear(struct worker *w) {
 		return;
 	}
 	struct span frame = buf_span(&w->frame);
-	while ((r = wire_message_take(&frame, &h.id, &h.held_ms)) > 0) {
+	while ((r = wire_message_take(&frame, &h)) > 0) {
 		if (w->inbox_count == WIRE_BATCH) {
 			worker_report_id(w, WIRE_BACK, &h.id);
+			free(h.except);
 			continue;
 		}
 		w->inbox[(w->inbox_first + w->inbox_count++) % WIRE_BATCH] = h;
@@ -114,6 +116,7 @@ static void rest(struct worker *w) {
 		return;
 	w->idle_since_ms = clock_boot_ms();
 	worker_send_reports(w);
+	worker_tlsrpt_sync(w);
 	if (segment_sync(w->segment, &err) != 0)
 		worker_give_up(w, &err);
 }
@@ -169,17 +172,28 @@ static void report_trouble(struct worker *w) {
 	worker_report(w, &r);
 }
 
+/* A token may end before its time: that is no trouble as long as there is another one. */
+static void report_token(struct worker *w) {
+	const struct wire_report r = { .kind = WIRE_TOKEN_OVER };
+	worker_log_relay(w, LOG_LEVEL_INFO, "the token is not taken any more",
+			 span_str(w->fault.reply.text));
+	worker_report(w, &r);
+}
+
 /* Everything that was not answered goes back, then why we leave. */
 static void say_goodbye(struct worker *w) {
 	worker_hear(w); /* what crossed our decision to leave */
 	for (; w->inbox_count > 0; w->inbox_count--) {
 		worker_report_id(w, WIRE_BACK, &w->inbox[w->inbox_first].id);
+		free(w->inbox[w->inbox_first].except);
 		w->inbox_first = (w->inbox_first + 1) % WIRE_BATCH;
 	}
 	if (w->fault.set && w->fault.stage == SMTP_STAGE_AUTH && !w->fault.reply.local &&
 	    w->fault.reply.code / 100 == 5 && w->exit_code == 0)
 		w->exit_code = WORKER_NOT_LET_IN;
-	if (w->fault.set) {
+	if (w->exit_code == WORKER_NOT_LET_IN && w->secret.token && !w->secret.renewed) {
+		report_token(w);
+	} else if (w->fault.set) {
 		report_trouble(w);
 	} else if (w->busy) {
 		struct wire_report r = { .kind = WIRE_BUSY };
@@ -195,6 +209,7 @@ static void say_goodbye(struct worker *w) {
 static void close_all(struct worker *w) {
 	worker_disconnect(w);
 	segment_free(w->segment);
+	tlsrptlog_free(w->tlsrpt.log);
 	queue_free(w->queue);
 	free(w->piece);
 	worker_rules_release(w);

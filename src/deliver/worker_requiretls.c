@@ -26,7 +26,8 @@ static void quit(struct worker *w) {
 }
 
 void worker_put_back(struct worker *w, struct worker_job *job) {
-	const struct worker_handed h = { .id = job->id, .held_ms = job->held_ms };
+	const struct wire_message h = { job->id, job->held_ms, job->except };
+	job->except = NULL;
 	worker_job_release(job);
 	w->inbox_first = (w->inbox_first + WIRE_BATCH - 1) % WIRE_BATCH;
 	w->inbox[w->inbox_first] = h;

@@ -89,6 +89,18 @@ void worker_route_begin(struct worker *w, const struct worker_job *job) {
 	rewrite_sender(&w->rules.rewrite, queue_claim_message(job->claim)->env.from, &w->sender);
 }
 
+/* True for an address whose domain has to wait for its quota. */
+static bool waits(const struct worker_job *job, struct span address) {
+	char destination[ROUTE_DESTINATION_MAX + 1];
+	struct span rest = span_str(job->except), one;
+	if (rest.len == 0 || !route_destination(address, destination))
+		return false;
+	while (span_take_word(&rest, &one))
+		if (span_eq(one, span_str(destination)))
+			return true;
+	return false;
+}
+
 /* The manager asks the same of the same rules (place.c). */
 static bool is_here(const struct worker *w, const struct worker_job *job,
 		    struct span address) {
@@ -101,6 +113,10 @@ static bool is_here(const struct worker *w, const struct worker_job *job,
 		.relay = queue_claim_message(job->claim)->env.relay,
 	};
 	char destination[ROUTE_DESTINATION_MAX + 1];
+	if (waits(job, address))
+		return false;
+	if (!p->relays) /* there is one lane */
+		return true;
 	struct route_choice choice = route_find(&table, &query);
 	if (!span_eq(choice.name, span_str(p->relay.name)))
 		return false;
@@ -128,7 +144,7 @@ enum worker_here worker_route_here(struct worker *w, const struct worker_job *jo
 	struct fixup_recipients list = { .count = 0 };
 	struct err err = ERR_INIT;
 	bool here = false, elsewhere = false;
-	if (!w->params->relays) /* there is one lane */
+	if (!w->params->relays && !job->except)
 		return HERE;
 	if (!rewrite_concerns(&w->rules.rewrite, address))
 		return is_here(w, job, address) ? HERE : ELSEWHERE;

@@ -38,6 +38,7 @@ void worker_job_release(struct worker_job *job) {
 	free(job->wire);
 	free(job->route);
 	free(job->owned);
+	free(job->except);
 	buf_release(&job->head);
 	buf_release(&job->small);
 	buf_release(&job->words);

@@ -59,16 +59,18 @@ static void nothing_to_do(struct worker *w, struct worker_job *job) {
 	worker_job_release(job);
 }
 
-static bool claim(struct worker *w, const struct worker_handed *h,
+static bool claim(struct worker *w, const struct wire_message *h,
 		  struct worker_job *job) {
 	struct err err = ERR_INIT;
 	enum queue_damage damage = QUEUE_SOUND;
 	*job = (struct worker_job){ .id = h->id,
 				    .held_ms = h->held_ms,
+				    .except = h->except,
 				    .words = BUF_INIT(1 << 20) };
 	job->claim = queue_claim(w->queue, &h->id, &damage, &err);
 	if (!job->claim) {
 		claim_failed(w, &h->id, damage, &err);
+		worker_job_release(job);
 		return false;
 	}
 	job->claimed_ms = clock_boot_ms();
@@ -189,7 +191,7 @@ void worker_next_window(struct worker *w) {
 		enter(w, &win->job[win->count]);
 	}
 	while (has_room(w, w->window_size) && w->inbox_count > 0) {
-		struct worker_handed h = w->inbox[w->inbox_first];
+		struct wire_message h = w->inbox[w->inbox_first];
 		w->inbox_first = (w->inbox_first + 1) % WIRE_BATCH;
 		w->inbox_count--;
 		if (!claim(w, &h, &win->job[win->count]))

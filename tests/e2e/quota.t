@@ -142,8 +142,16 @@ def domains():
                         'waits for the quota of relay default to slow.example: 3 a day',
                         'domains: mailq names it')
     mixed = relay.send('y@fast.example', 'y@slow.example')
-    relay.waits_because(mixed, 'to slow.example', 'domains: mail for both waits for both')
-    eq(sent_times(sink), 4, 'domains: nothing else has left')
+    ok(until(lambda: sent_times(sink) == 5), 'domains: of mail for both one part goes now',
+       relay.tail)
+    relay.waits_because(mixed, 'to slow.example', 'domains: and the other waits')
+    eq([(r['address'], r['state']) for r in relay.message(mixed)['recipients']],
+       [('y@fast.example', 'delivered'), ('y@slow.example', 'pending')],
+       'domains: mailq shows who has it')
+    relay.stop(signal.SIGKILL)
+    relay.start()
+    relay.waits_because(mixed, 'to slow.example', 'domains: also after a crash')
+    eq(sent_times(sink), 5, 'domains: nothing else has left')
     relay.configure(port=sink.port, domain_rate='5/s', queue='user-limit = never')
     began = time.monotonic()
     eq(relay.run('nightmail', 'reload').returncode, 0, 'domains: a rate instead')
@@ -154,8 +162,60 @@ def domains():
     sink.stop()
 
 
+def addresses(sink):
+    return sorted(r['address'] for e, _ in sink.received() for r in e['to'])
+
+
+def parts():
+    """One domain of a message is over its quota: all the others go at once, whatever else is wrong;
+    an alias counts as the addresses that it is; who goes elsewhere is not kept waiting."""
+    sink = Sink('--reply', 'rcpt:busy@third.example=450 4.2.1 busy', name='parts')
+    office = Sink(name='parts2')
+    aliases = path('parts.aliases', 'team: t@slow.example, t@fast.example, t@lan.example\n', 0o644)
+    more = '''
+[relay office]
+host = 127.0.0.1
+port = %d
+tls = none
+[route lan]
+recipient = *@lan.example
+relay = office
+''' % office.port
+    keys = dict(port=sink.port, more=more, identity='aliases = ' + aliases, retry='3s 3s')
+    relay = Noon('parts', domain_quota='1/d', **keys)
+    first = relay.send('x@slow.example')
+    ok(until(lambda: not relay.message(first)), 'parts: the quota of one domain is used', relay.tail)
+    alias = relay.send('team')
+    ok(until(lambda: addresses(sink) == ['t@fast.example', 'x@slow.example'] and
+             addresses(office) == ['t@lan.example']),
+       'parts: of an alias all other addresses have it', lambda: (relay.tail(), addresses(sink)))
+    relay.waits_because(alias, 'relay default to slow.example', 'parts: and one waits')
+    later = relay.send('busy@third.example', 'y@slow.example')
+    ok(until(lambda: len(relay.results(later, 'deferred')) >= 2),
+       'parts: who was told to come later is tried again while another waits', relay.tail)
+    eq({f['to'] for f in relay.results(later)}, {'busy@third.example'},
+       'parts: that one is not tried')
+    sink = sink.again()
+    ok(until(lambda: 'busy@third.example' in addresses(sink)), 'parts: and gets it in its turn',
+       relay.tail)
+    lan = relay.send('z@slow.example', 'z@lan.example')
+    ok(until(lambda: addresses(office) == ['t@lan.example', 'z@lan.example']),
+       'parts: another relay is not kept waiting', relay.tail)
+    relay.waits_because(lan, 'relay default to slow.example', 'parts: the rest waits')
+    eq(addresses(sink), ['busy@third.example', 't@fast.example', 'x@slow.example'],
+       'parts: nothing more has left')
+    relay.configure(domain_quota='50/d', **keys)
+    eq(relay.run('nightmail', 'reload').returncode, 0, 'parts: a larger quota')
+    relay.is_empty('parts: all goes')
+    eq(addresses(sink) + addresses(office),
+       ['busy@third.example', 't@fast.example', 't@slow.example', 'x@slow.example', 'y@slow.example',
+        'z@slow.example', 't@lan.example', 'z@lan.example'], 'parts: everybody has it once')
+    relay.reported(relay.stop())
+
+
 quota()
 of_one_relay()
+parts()
 refused_is_free()
 rate()
 domains()

@@ -184,7 +184,7 @@ static void run(struct bench *b, struct wire_worker *w, const char *password,
 	if (proc_channel(fds, &err) != 0)
 		exit(1);
 	wire_worker_write(&line, w);
-	wire_message_write(&message, &id, 0);
+	wire_message_write(&message, &(struct wire_message){ .id = id });
 	/* The message first: a worker that finds none leaves after its idle time. */
 	if (proc_send(fds[0], buf_span(&message), -1) != 0 ||
 	    proc_send(b->control, buf_span(&line), fds[1]) != 0)

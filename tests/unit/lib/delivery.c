@@ -162,8 +162,8 @@ static bool keep_line(struct delivery *d, struct span line) {
 static unsigned hand_over(int fd, unsigned first, unsigned count) {
 	AUTO_BUF struct buf frame = BUF_INIT(PROC_FRAME_MAX);
 	for (unsigned i = first; i < first + count; i++) {
-		struct queue_id id = delivery_id(i);
-		wire_message_write(&frame, &id, 0);
+		const struct wire_message m = { .id = delivery_id(i) };
+		wire_message_write(&frame, &m);
 	}
 	if (count > 0 && proc_send(fd, buf_span(&frame), -1) != 0)
 		fprintf(stderr, "cannot hand over\n");
