@@ -56,22 +56,33 @@ static void deliver(struct worker *w, struct worker_part *part, size_t k,
 	worker_judge(job, &job->to[k], VERDICT_DELIVERED, reply);
 }
 
+/* As of a whole message's content: a 503, or a login that is missing, is nobody's refusal. */
+static enum worker_verdict verdict_of(const struct smtp_reply *reply, bool *ret_greylisted) {
+	enum outcome o = outcome_judge(SMTP_STAGE_CONTENT, reply, 0);
+	*ret_greylisted = o == OUTCOME_GREYLISTED;
+	return o == OUTCOME_DELIVERED ? VERDICT_DELIVERED
+	       : o == OUTCOME_FAILED_MESSAGE || o == OUTCOME_FAILED_RECIPIENT
+		       ? VERDICT_FAILED
+		       : VERDICT_LATER;
+}
+
 static void answer(struct worker *w, struct worker_part *part, size_t wire,
 		   const struct smtp_reply *reply) {
 	struct worker_job *job = part->job;
-	enum worker_verdict v = reply->code / 100 == 2 ? VERDICT_DELIVERED
-				: reply->code >= 500   ? VERDICT_FAILED
-						       : VERDICT_LATER;
+	bool greylisted;
+	enum worker_verdict v = verdict_of(reply, &greylisted);
 	for (size_t i = part->first_route; i < part->first_route + part->routes; i++) {
 		struct worker_route *r = &job->route[i];
 		if (r->wire != wire)
 			continue;
 		r->done = true;
 		r->lost = v != VERDICT_DELIVERED;
-		if (r->lost && worker_judge(job, &job->to[r->to], v, reply))
+		if (r->lost && worker_judge(job, &job->to[r->to], v, reply)) {
+			job->to[r->to].greylisted = greylisted;
 			job->to[r->to].accepted = has_others(part, r->to);
-		else if (!r->lost && has_all(part, r->to))
+		} else if (!r->lost && has_all(part, r->to)) {
 			deliver(w, part, r->to, reply);
+		}
 	}
 }
 

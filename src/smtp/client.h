@@ -34,7 +34,9 @@
  * output may hold a last QUIT: write it if that works without waiting.
  *
  * LMTP (params.lmtp) is the same with LHLO, and a reply for each recipient after the content; DATA
- * waits for the answers to all of them, since nobody may be left to answer for it.
+ * waits for the answers to all of them, since nobody may be left to answer for it. The next
+ * envelope waits for the last of those replies: when one is missing, the answer to a MAIL must not
+ * be taken for it.
  *
  * Facts learned before TLS are forgotten after it; bytes that arrive between the 220 for
  * STARTTLS and the handshake end the session (injection). The machine never writes a

@@ -12,9 +12,10 @@
 #include "smtp/command.h"
 
 bool smtp_client_may_begin(const struct smtp_client *c) {
+	bool alone = c->flight_count == 0 && c->waiting == 0;
 	return c->ready && !c->closing && !c->ended && !c->want_quit && !c->cur &&
 	       c->flight_count < SMTP_CLIENT_FLIGHTS_MAX &&
-	       (c->ext.pipelining || (c->flight_count == 0 && c->waiting == 0));
+	       (alone || (c->ext.pipelining && !c->params.lmtp));
 }
 
 int smtp_client_begin(struct smtp_client *c, const struct smtp_transaction *t,
@@ -197,6 +198,10 @@ enum smtp_client_event smtp_client_on_data(struct smtp_client *c, struct smtp_fl
 	return SMTP_CLIENT_WANT_CONTENT;
 }
 
+bool smtp_client_has_recipients_left(const struct smtp_client *c, const struct smtp_flight *f) {
+	return c->params.lmtp && f && f->content_answered + 1 < f->accepted;
+}
+
 enum smtp_client_event smtp_client_on_dot(struct smtp_client *c, struct smtp_flight *f,
 					  struct smtp_client_note *note) {
 	if (c->reply.code / 100 == 3)
@@ -206,7 +211,7 @@ enum smtp_client_event smtp_client_on_dot(struct smtp_client *c, struct smtp_fli
 	note->transaction = f->t;
 	note->stage = SMTP_STAGE_CONTENT;
 	note->reply = c->reply;
-	if (c->params.lmtp && f->content_answered + 1 < f->accepted) {
+	if (smtp_client_has_recipients_left(c, f)) {
 		note->recipient = f->content_answered++;
 		smtp_client_expect_again(c, SMTP_COMMAND_DOT, f);
 		return SMTP_CLIENT_RECIPIENT;

@@ -16,11 +16,12 @@ from system import *  # noqa: E402
 
 class Lmtp(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     """Says after the content what `says` has for a recipient, else 250; at `cut` it breaks off before
-    the reply to this recipient, as often as that says."""
+    the reply to this recipient, at `forget` it leaves that reply out, as often as these say."""
     daemon_threads = True
 
-    def __init__(self, name, says=None, cut=None):
+    def __init__(self, name, says=None, cut=None, forget=None):
         self.path, self.says, self.cut = path(name), says or {}, cut or {}
+        self.forget = forget or {}
         self.kept, self.commands, self.early = collections.Counter(), [], []
         os.makedirs(os.path.dirname(self.path), exist_ok=True)
         super().__init__(self.path, Session)
@@ -69,11 +70,18 @@ class Session(socketserver.StreamRequestHandler):
             if self.server.cut.get(address, 0) > 0:
                 self.server.cut[address] -= 1
                 return False
+            if self.server.forget.get(address, 0) > 0:
+                self.server.forget[address] -= 1
+                continue
             reply = self.server.says.get(address, '250 2.0.0 kept for ' + address)
             if reply[0] == '2':
                 self.server.kept[address] += 1
             self.say(reply)
         return True
+
+
+def flagged(relay, which):
+    return sorted({f['to'] for f in relay.results(which) if f.get('possibly-twice') == 'yes'})
 
 
 def test_lmtp():
@@ -118,6 +126,43 @@ def test_lmtp_cut():
        'LMTP: who had a reply has it once, the others get it then')
     eq([f['status'] for f in relay.results(one) if f['to'] == 'a@x.example'], ['sent'],
        'LMTP: the first reply counts')
+    eq(flagged(relay, one), ['b@x.example', 'c@x.example'],
+       'LMTP: those without a reply may have it twice, and are flagged; the first is not')
+    relay.stop()
+
+
+def test_lmtp_forgets():
+    """One reply too few: that to the next MAIL must not be taken for it."""
+    server = Lmtp('l4/sock', forget={'b@x.example': 1})
+    relay = Relay('f', host='lmtp:' + server.path, tls=None, port=None, start=False,
+                  timeouts='30s 30s 2s', connections='1')
+    first = relay.send('a@x.example', 'b@x.example')
+    others = [relay.send('c%d@x.example' % n) for n in range(3)]
+    relay.start()
+    relay.is_empty('LMTP: a reply is missing: all mail leaves in the end')
+    eq(server.kept['a@x.example'], 1, 'LMTP: who was answered has it once')
+    ok(server.kept['b@x.example'] >= 1, 'LMTP: who was not is tried again', relay.tail)
+    eq(flagged(relay, first), ['b@x.example'], 'LMTP: and flagged, alone')
+    eq([server.kept['c%d@x.example' % n] for n in range(3)], [1, 1, 1],
+       'LMTP: mail behind it goes once')
+    eq([flagged(relay, o) for o in others], [[], [], []], 'LMTP: and is not in doubt')
+    relay.stop()
+
+
+def test_lmtp_sequence():
+    """503 after the content, or a login that is asked for, is no recipient's fault."""
+    says = {'b@x.example': '503 5.5.1 bad sequence of commands',
+            'c@x.example': '530 5.7.0 authentication required'}
+    server = Lmtp('l5/sock', says=dict(says))
+    relay = Relay('q', host='lmtp:' + server.path, tls=None, port=None)
+    one = relay.send('a@x.example', 'b@x.example', 'c@x.example')
+    ok(until(lambda: len(relay.results(one)) >= 3), 'LMTP: 503 to the content', relay.tail)
+    eq({f['to']: f['status'] for f in relay.results(one)[:3]},
+       {'a@x.example': 'sent', 'b@x.example': 'deferred', 'c@x.example': 'deferred'},
+       'LMTP: who is told 503 or 530 is tried again, nobody is bounced')
+    server.says.clear()
+    relay.is_empty('LMTP: and gets it then')
+    eq(sorted(server.kept.items()), [(a + '@x.example', 1) for a in 'abc'], 'LMTP: once')
     relay.stop()
 
 
@@ -211,6 +256,8 @@ relay = none
 test_lmtp()
 test_lmtp_cut()
 test_lmtp_early()
+test_lmtp_forgets()
+test_lmtp_sequence()
 test_maildir()
 test_killed()
 done()

@@ -105,6 +105,8 @@ static void parameter(struct player *p, struct span w) {
 		p->has_initial = true;
 	} else if (span_eq(w, SPAN("stream"))) {
 		p->params.stream = true;
+	} else if (span_eq(w, SPAN("lmtp"))) {
+		p->params.lmtp = true;
 	} else if (span_eq(w, SPAN("auth-gives-up"))) {
 		p->gives_up = true;
 	} else if (span_eq(w, SPAN("auth-unsatisfied"))) {
