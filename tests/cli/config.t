@@ -1,24 +1,11 @@
 #!/bin/sh
 # nightmail config: check, show, keys, and the sample configuration.
 cd "$(dirname "$0")/../.." || exit 1
-nightmail=${NIGHTMAIL_BUILD:-$PWD/build/release}/nightmail
+. tests/cli/tap.sh
+nightmail=$bin/nightmail
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 unset NIGHTMAIL_CONFIG
-n=0
-bad=0
-
-# is NAME GOT WANT
-is() {
-	n=$((n + 1))
-	if [ "$2" = "$3" ]; then
-		echo "ok $n - $1"
-	else
-		echo "not ok $n - $1"
-		printf 'got:\n%s\nwant:\n%s\n' "$2" "$3" | sed 's/^/# /'
-		bad=1
-	fi
-}
 
 # run ARGS...: leaves $out, $err and $code.
 run() {
@@ -254,6 +241,4 @@ for word in $("$nightmail" sink --help 2>&1 | grep -o -- '--[a-z-]*' | sort -u |
 	grep -q -- "Fl -$word" man/nightmail.1 || missing="$missing $word"
 done
 is 'the manual page knows every option of sink' "$missing" ''
-
-echo "1..$n"
-exit $bad
+done_testing

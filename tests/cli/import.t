@@ -1,24 +1,13 @@
 #!/bin/sh
 # nightmail config import: whole files of every peer, what comes out, and that no password does.
-cd "$(dirname "$0")/../data/import" || exit 1
-build=${NIGHTMAIL_BUILD:-$PWD/../../../build/release}
+cd "$(dirname "$0")/../.." || exit 1
+. tests/cli/tap.sh
+build=$bin
+cd tests/data/import || exit 1
 nightmail=$build/nightmail
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 unset NIGHTMAIL_CONFIG
-n=0
-bad=0
-
-is() { # NAME GOT WANT
-	n=$((n + 1))
-	if [ "$2" = "$3" ]; then
-		echo "ok $n - $1"
-	else
-		echo "not ok $n - $1"
-		printf 'got:\n%s\nwant:\n%s\n' "$2" "$3" | sed 's/^/# /'
-		bad=1
-	fi
-}
 
 run() { # ARGUMENT...: leaves $out, $err and $code
 	"$nightmail" config import "$@" >"$dir/out" 2>"$dir/err"
@@ -138,6 +127,4 @@ run msmtp --nonsense
 is 'an unknown option is told' "$code" 64
 run --help
 is 'help is printed' "$code" 0
-
-echo "1..$n"
-exit $bad
+done_testing

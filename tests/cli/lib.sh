@@ -1,58 +1,10 @@
-# For the tests of command line programs: TAP, a private instance, running a program.
-# Sourced from the project's root; leaves $dir (a folder of its own), $conf, $bin.
-bin=${NIGHTMAIL_BUILD:-$PWD/build/release}
-[ -x "$bin/mailq" ] || {
-	echo "Bail out! $bin: no programs there"
-	exit 1
-}
+# For the tests of command line programs: a private instance, running a program, and tap.sh.
+# Sourced from the project's root; leaves $dir (a folder of its own) and $conf.
+. tests/cli/tap.sh
 dir=$(mktemp -d) || exit 1
-daemon=
 trap 'stop_daemon; rm -rf "$dir"' EXIT
 unset NIGHTMAIL_CONFIG NIGHTMAIL_FAULT
 conf=$dir/nightmail.conf
-n=0
-bad=0
-
-pass() {
-	n=$((n + 1))
-	echo "ok $n - $1"
-}
-
-# fail NAME TEXT
-fail() {
-	n=$((n + 1))
-	bad=1
-	echo "not ok $n - $1"
-	printf '%s\n' "$2" | sed 's/^/# /'
-}
-
-skip() {
-	n=$((n + 1))
-	echo "ok $n - $1 # SKIP $2"
-}
-
-# is NAME GOT WANT
-is() {
-	if [ "$2" = "$3" ]; then
-		pass "$1"
-	else
-		fail "$1" "$(printf 'got:\n%s\nwant:\n%s' "$2" "$3")"
-	fi
-}
-
-# like NAME TEXT PATTERN: some line of the text matches the basic regular expression.
-like() {
-	if printf '%s\n' "$2" | grep -q -e "$3"; then
-		pass "$1"
-	else
-		fail "$1" "$(printf 'got:\n%s\nno match for: %s' "$2" "$3")"
-	fi
-}
-
-done_testing() {
-	echo "1..$n"
-	exit $bad
-}
 
 # private [LINE...]: a configuration with these lines in [queue]; nobody listens at its relay.
 private() {
@@ -111,14 +63,4 @@ stop_daemon() {
 		wait "$daemon"
 	}
 	daemon=
-}
-
-# wait_for COMMAND...: until it succeeds, at most 20 s.
-wait_for() {
-	i=0
-	until "$@"; do
-		i=$((i + 1))
-		[ $i -lt 200 ] || return 1
-		sleep 0.1
-	done
 }

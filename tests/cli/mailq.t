@@ -113,9 +113,9 @@ is 'without a daemon: flush does not promise too much' "$out" "$id: will be trie
 
 if start_daemon; then
 	tried() { [ "$(mailq --json "$1" | jq '.state == "deferred" and .next != null')" = true ]; }
-	wait_for tried "$id"
+	until_true tried "$id"
 	ask 'with a daemon'
-	wait_for tried "$id"
+	until_true tried "$id"
 	like 'with a daemon: why it waits, and until when' "$(mailq "$id")" \
 		'waiting for relay default: .*127.0.0.1.*refused.*; next try in .*([0-9:]*)$'
 	mq check --repair

@@ -2,54 +2,12 @@
 # nightmaild: start and stop, configuration errors and reload, a relay that is held and comes
 # back, notices, requests on waiting and active mail, crashing workers, memory.
 cd "$(dirname "$0")/../.." || exit 1
-build=${NIGHTMAIL_BUILD:-$PWD/build/release}
+. tests/cli/tap.sh
+build=$bin
 dir=$(mktemp -d) || exit 1
 conf=$dir/nightmail.conf
 unset NIGHTMAIL_CONFIG NOTIFY_SOCKET
-n=0
-bad=0
-daemon='' sink=''
-
-finish() {
-	for pid in $daemon $sink; do
-		kill -9 "$pid" 2>/dev/null
-	done
-	rm -rf "$dir"
-}
-trap finish EXIT
-
-ok() { # NAME COMMAND...: passes when the command does
-	name=$1
-	shift
-	n=$((n + 1))
-	if "$@"; then
-		echo "ok $n - $name"
-		return
-	fi
-	echo "not ok $n - $name"
-	bad=1
-	tail -n 8 "$dir/log" 2>/dev/null | sed 's/^/# /'
-}
-
-is() { # NAME GOT WANT
-	n=$((n + 1))
-	if [ "$2" = "$3" ]; then
-		echo "ok $n - $1"
-	else
-		echo "not ok $n - $1"
-		printf 'got:\n%s\nwant:\n%s\n' "$2" "$3" | sed 's/^/# /'
-		bad=1
-	fi
-}
-
-until_true() { # polls a command for at most 20 s
-	tries=0
-	until "$@" >/dev/null 2>&1; do
-		tries=$((tries + 1))
-		[ $tries -lt 400 ] || return 1
-		sleep 0.05
-	done
-}
+trap 'end_children; rm -rf "$dir"' EXIT
 
 mailq() { "$build/mailq" --config "$conf" "$@"; }
 nightmail() { command=$1 && shift && "$build/nightmail" "$command" --config "$conf" "$@"; }
@@ -58,7 +16,6 @@ logged() { grep -q -- "$1" "$dir/log"; }
 is_empty() { [ "$(mailq 2>/dev/null)" = 'Mail queue is empty' ]; }
 received() { ls "$dir/mail" 2>/dev/null | grep -c 'eml$'; }
 has_received() { [ "$(received)" -ge "$1" ]; }
-gone() { ! kill -0 "$1" 2>/dev/null; }
 
 write_conf() { # extra lines for [relay default]
 	cat >"$conf" <<-END
@@ -112,7 +69,7 @@ queue() { # RECIPIENT: prints the id
 # --- what it is made of ---
 libraries=$(ldd "$build/nightmaild" | sed -n 's/^[[:space:]]*\(lib[a-z]*\)\..*/\1/p')
 case $libraries in
-*san*) echo "ok $((n += 1)) - it links the C library alone # SKIP sanitizers link more" ;;
+*san*) skip 'it links the C library alone' 'sanitizers link more' ;;
 *) is 'it links the C library alone, or has what it needs of it' "${libraries:-libc}" libc ;;
 esac
 "$build/nightmaild" --help | head -1 >"$dir/out"
@@ -252,7 +209,11 @@ ok 'a worker crashes with a message' crash_one ABRT
 ok 'which is told' until_true logged 'a worker for relay default ended: killed by signal 6'
 ok 'a second worker crashes with it' crash_one ABRT
 ok 'then the message goes to dead/' until_true logged "id=$victim status=dead: crashes-worker"
-parent=$(awk '{ print $1 }' "/proc/$daemon/task/$daemon/children")
+deliverer() { # leaves its process in $parent
+	parent=$(awk '{ print $1 }' "/proc/$daemon/task/$daemon/children")
+	[ -n "$parent" ]
+}
+until_true deliverer
 victim=$(queue ivan@example.org)
 ok 'a message is being delivered' until_true listed "$victim.*active"
 ok 'nightmail-deliver is killed' kill -KILL "$parent"
@@ -261,7 +222,7 @@ ok 'and its message arrives all the same' until_true is_empty
 # --- the end ---
 victim=$(queue judy@example.org)
 until_true listed "$victim.*active"
-parent=$(awk '{ print $1 }' "/proc/$daemon/task/$daemon/children")
+ok 'a new one is at work' until_true deliverer
 before=$(received)
 ok 'SIGTERM in the middle of a delivery ends it well' stop_daemon
 ok 'no process is left' gone "$parent"
@@ -270,13 +231,13 @@ ok 'the next start delivers what was not' until_true is_empty
 is 'once' "$(received)" $((before + 1))
 stop_sink
 case $libraries in
-*san*) echo "ok $((n += 1)) - idle, it needs less than 2 MB # SKIP sanitizers need more" ;;
+*san*) skip 'idle, it needs less than 2 MB' 'sanitizers need more' ;;
 *)
 	pss=$(awk '/^Pss:/ { print $2 }' "/proc/$daemon/smaps_rollup" 2>/dev/null)
 	if [ -n "$pss" ]; then
 		ok "idle, it needs less than 2 MB ($pss kB)" test "$pss" -lt 2048
 	else
-		echo "ok $((n += 1)) - idle, it needs less than 2 MB # SKIP only root may look"
+		skip 'idle, it needs less than 2 MB' 'only root may look'
 	fi
 	;;
 esac
@@ -314,5 +275,4 @@ is 'a start in the background that fails is told' $? 75
 kill -TERM "$daemon"
 ok 'SIGTERM ends that one too' until_true gone "$daemon"
 daemon=
-echo "1..$n"
-exit $bad
+done_testing

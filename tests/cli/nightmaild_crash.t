@@ -2,33 +2,12 @@
 # nightmaild dies at each of its file operations while it makes a bounce: after a restart the
 # sender has been told exactly once, and nothing remains.
 cd "$(dirname "$0")/../.." || exit 1
-build=${NIGHTMAIL_BUILD:-$PWD/build/release}
+. tests/cli/tap.sh
+build=$bin
 dir=$(mktemp -d) || exit 1
 unset NIGHTMAIL_CONFIG NOTIFY_SOCKET
-daemon='' sink=''
+trap 'end_children; rm -rf "$dir"' EXIT
 
-finish() {
-	for pid in $daemon $sink; do
-		kill -9 "$pid" 2>/dev/null
-	done
-	rm -rf "$dir"
-}
-trap finish EXIT
-
-until_true() { # polls a command for at most 20 s
-	tries=0
-	until "$@" >/dev/null 2>&1; do
-		tries=$((tries + 1))
-		[ $tries -lt 1000 ] || return 1
-		sleep 0.02
-	done
-}
-gone() { # true for a zombie too
-	case $(cut -d' ' -f3 "/proc/$1/stat" 2>/dev/null) in
-	'' | Z) true ;;
-	*) false ;;
-	esac
-}
 is_empty() { [ -z "$(ls "$dir/spool/queue")" ]; }
 received() { ls "$dir/mail" 2>/dev/null | grep -c 'eml$'; }
 
@@ -78,17 +57,6 @@ while [ -n "$fault" ] && [ $at -lt 100 ]; do
 	told=$(($(received) - before))
 	[ $told -eq 1 ] || wrong="$wrong $at: told $told times;"
 done
-if [ -z "$wrong" ]; then
-	echo "ok 1 - a sender is told exactly once ($((at - 1)) cut points)"
-else
-	echo "not ok 1 - a sender is told exactly once"
-	echo "# $wrong"
-fi
-if [ $at -gt 10 ] && [ $at -lt 100 ]; then
-	echo 'ok 2 - and the daemon did die there'
-else
-	echo "not ok 2 - and the daemon did die there ($at)"
-	wrong=yes
-fi
-echo 1..2
-[ -z "$wrong" ]
+is "a sender is told exactly once ($((at - 1)) cut points)" "$wrong" ''
+ok 'and the daemon did die there' test $at -gt 10 -a $at -lt 100
+done_testing

@@ -2,53 +2,12 @@
 # nightmail setup: by options and at a terminal, against a relay that wants TLS and a login; what
 # it writes, that it writes it once, that it takes it back, and the test mail.
 cd "$(dirname "$0")/../.." || exit 1
-build=${NIGHTMAIL_BUILD:-$PWD/build/release}
+. tests/cli/tap.sh
+build=$bin
 dir=$(mktemp -d) || exit 1
 conf=$dir/etc/nightmail.conf
 unset NIGHTMAIL_CONFIG NOTIFY_SOCKET XDG_CONFIG_HOME
-n=0
-bad=0
-daemon='' sink=''
-
-finish() {
-	for pid in $daemon $sink; do
-		kill -9 "$pid" 2>/dev/null
-	done
-	rm -rf "$dir"
-}
-trap finish EXIT
-
-is() { # NAME GOT WANT
-	n=$((n + 1))
-	if [ "$2" = "$3" ]; then
-		echo "ok $n - $1"
-	else
-		echo "not ok $n - $1"
-		printf 'got:\n%s\nwant:\n%s\n' "$2" "$3" | sed 's/^/# /'
-		bad=1
-	fi
-}
-
-has() { # NAME TEXT WORDS
-	n=$((n + 1))
-	case $2 in
-	*"$3"*) echo "ok $n - $1" ;;
-	*)
-		echo "not ok $n - $1"
-		printf '%s\n' "$2" "lacks: $3" | sed 's/^/# /'
-		bad=1
-		;;
-	esac
-}
-
-until_true() { # polls a command for at most 20 s
-	tries=0
-	until "$@" >/dev/null 2>&1; do
-		tries=$((tries + 1))
-		[ $tries -lt 400 ] || return 1
-		sleep 0.05
-	done
-}
+trap 'end_children; rm -rf "$dir"' EXIT
 
 run() { # OPTION...: leaves $out (both outputs) and $code
 	out=$("$build/nightmail" setup --config "$conf" "$@" </dev/null 2>&1)
@@ -300,8 +259,7 @@ ca = $dir/tls/ca.pem"
 		"$(cat "$dir/xdg/nightmail/nightmail.conf")" '[relay default]
 host = localhost'
 else
-	n=$((n + 1))
-	echo "ok $n # SKIP needs root and a mount namespace"
+	skip 'system mode' 'needs root and a mount namespace'
 fi
 
 # --- the test mail ---
@@ -321,6 +279,4 @@ is 'a refusal is told' "$code" 69
 has 'in the words of the relay' "$out" '550 5.1.1 no such person'
 run --yes --root "nobody@example.org"
 has 'a running daemon reads what was written' "$out" 'the running daemon uses the new configuration'
-
-echo "1..$n"
-exit $bad
+done_testing

@@ -24,52 +24,9 @@ dir=$PATHS_INSIDE
 chmod 711 "$dir"
 unset NIGHTMAIL_CONFIG NOTIFY_SOCKET
 python=/usr/bin/python3 # one that other users may run
-n=0
-bad=0
-daemon='' sink=''
+. tests/cli/tap.sh
+trap 'end_children; [ -z "$unmount" ] || umount "$unmount"' EXIT
 
-finish() {
-	for pid in $daemon $sink; do
-		kill -9 "$pid" 2>/dev/null
-	done
-	[ -z "$unmount" ] || umount "$unmount"
-}
-trap finish EXIT
-
-ok() { # NAME COMMAND...
-	name=$1
-	shift
-	n=$((n + 1))
-	if "$@" >"$dir/ok.out" 2>&1; then
-		echo "ok $n - $name"
-		return
-	fi
-	echo "not ok $n - $name"
-	bad=1
-	sed 's/^/# /' "$dir/ok.out" | head -5
-	tail -n 3 "$dir/log" 2>/dev/null | sed 's/^/# /'
-}
-not() { ! "$@"; }
-is() { # NAME GOT WANT
-	n=$((n + 1))
-	if [ "$2" = "$3" ]; then
-		echo "ok $n - $1"
-	else
-		echo "not ok $n - $1"
-		printf 'got:\n%s\nwant:\n%s\n' "$2" "$3" | sed 's/^/# /'
-		tail -n 3 "$dir/log" 2>/dev/null | sed 's/^/# /'
-		bad=1
-	fi
-}
-until_true() { # polls for at most 20 s
-	tries=0
-	until "$@" >/dev/null 2>&1; do
-		tries=$((tries + 1))
-		[ $tries -lt 400 ] || return 1
-		sleep 0.05
-	done
-}
-gone() { ! kill -0 "$1" 2>/dev/null; }
 logged() { grep -q -- "$1" "$dir/log"; }
 received() { find "$dir/mail" -name '*.eml' 2>/dev/null | wc -l; }
 has_received() { [ "$(received)" -ge "$1" ]; }
@@ -390,5 +347,4 @@ if command -v systemd-socket-activate >/dev/null; then
 	ok 'its children do not inherit LISTEN_*' eval 'child=$(pgrep -P $daemon -f nightmail-deliver | head -1) && ! grep -zq ^LISTEN_ "/proc/$child/environ"'
 	stop_daemon
 fi
-echo "1..$n"
-exit $bad
+done_testing
