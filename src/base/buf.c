@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUF_FIRST_CAP 64
+#define BUF_FIRST_CAP 256
+#define LIKELY_TEXT 200 /* most of what is formatted is no longer */
 
 void buf_init(struct buf *b, size_t max) {
 	*b = (struct buf)BUF_INIT(max);
@@ -90,8 +91,22 @@ int buf_addc(struct buf *b, char c) {
 	return buf_addm(b, &c, 1);
 }
 
+int buf_addi(struct buf *b, int64_t v) {
+	char text[3 * sizeof(v)];
+	size_t at = sizeof(text);
+	uint64_t rest = v < 0 ? -(uint64_t)v : (uint64_t)v;
+	do
+		text[--at] = (char)('0' + rest % 10);
+	while ((rest /= 10) > 0);
+	if (v < 0)
+		text[--at] = '-';
+	return buf_addm(b, text + at, sizeof(text) - at);
+}
+
 /* Written at once where the room that is there will do, else a second time. */
 int buf_vaddf(struct buf *b, const char *fmt, va_list ap) {
+	if (b->max - b->len >= LIKELY_TEXT)
+		buf_room(b, LIKELY_TEXT);
 	size_t left = b->failed ? 0 : b->cap - b->len;
 	va_list again;
 	va_copy(again, ap);

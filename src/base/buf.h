@@ -46,6 +46,8 @@ int buf_add(struct buf *b, struct span s);
 int buf_addm(struct buf *b, const void *p, size_t len);
 int buf_adds(struct buf *b, const char *s);
 int buf_addc(struct buf *b, char c);
+/* As a decimal number; far cheaper than by buf_addf(). */
+int buf_addi(struct buf *b, int64_t v);
 int buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int buf_vaddf(struct buf *b, const char *fmt, va_list ap)
 	__attribute__((format(printf, 2, 0)));

@@ -66,7 +66,10 @@ int codec_word_add(struct buf *out, const char *key, struct span value) {
 }
 
 int codec_word_add_int(struct buf *out, const char *key, int64_t value) {
-	return buf_addf(out, " %s=%lld", key, (long long)value);
+	buf_addc(out, ' ');
+	buf_adds(out, key);
+	buf_addc(out, '=');
+	return buf_addi(out, value);
 }
 
 bool codec_word_take(struct span *line, struct span *ret_key, struct span *ret_value) {
@@ -152,6 +155,14 @@ void codec_base32hex_80(char out[16], const uint8_t bits[10]) {
 	}
 }
 
+/* Without the table: every name in the queue goes through here. */
+static int base32hex_digit(char c) {
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'v' ? c - 'a' + 10 : -1;
+}
+
 int codec_base32hex_80_decode(uint8_t bits[10], struct span s) {
 	uint8_t result[10];
 	if (s.len != 16)
@@ -159,10 +170,7 @@ int codec_base32hex_80_decode(uint8_t bits[10], struct span s) {
 	for (unsigned half = 0; half < 2; half++) {
 		uint64_t v = 0;
 		for (unsigned i = 0; i < 8; i++) {
-			char c = s.p[half * 8 + i];
-			if (c >= 'a' && c <= 'z')
-				c = (char)(c - 'a' + 'A');
-			int digit = digit_of(base32hex_digits, c);
+			int digit = base32hex_digit(s.p[half * 8 + i]);
 			if (digit < 0)
 				return -1;
 			v = v << 5 | (uint64_t)digit;

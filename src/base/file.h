@@ -100,6 +100,8 @@ int file_read(int dirfd, const char *name, struct buf *out, struct err *err);
  * The file gets exactly `mode`, whatever the umask is. */
 int file_replace(int dirfd, const char *name, mode_t mode, struct span content,
 		 struct err *err);
+/* True for the name of a temporary file of file_replace(): a crash may leave one. */
+bool file_is_temporary(const char *name);
 
 /* Opens a directory (O_DIRECTORY|O_RDONLY). */
 int file_opendir(int dirfd, const char *name);

@@ -13,6 +13,7 @@
 
 #include "base/auto.h"
 
+#define TEMPORARY ".new-"
 #define READ_STEP 16384
 
 static int fail_on(struct err *err, const char *name) {
@@ -93,10 +94,17 @@ static int sync_directory_of(int dirfd, const char *name) {
 	return dir < 0 ? -1 : file_fsync(dir);
 }
 
+bool file_is_temporary(const char *name) {
+	const char *at = NULL, *next = name;
+	while ((next = strstr(next, TEMPORARY)) != NULL)
+		at = next += strlen(TEMPORARY);
+	return at && at[0] != '\0' && strspn(at, "0123456789") == strlen(at);
+}
+
 int file_replace(int dirfd, const char *name, mode_t mode, struct span content,
 		 struct err *err) {
 	AUTO_BUF struct buf tmp = BUF_INIT(4096);
-	if (buf_addf(&tmp, "%s.new-%d", name, (int)getpid()) != 0)
+	if (buf_addf(&tmp, "%s" TEMPORARY "%d", name, (int)getpid()) != 0)
 		return err_set(err, ERR_LIMIT, "%s: name too long", name);
 	AUTO_FD int fd = create_temporary(dirfd, buf_str(&tmp));
 	if (fd < 0)

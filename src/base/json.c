@@ -102,7 +102,7 @@ void json_str(struct json *j, const char *key, struct span value) {
 
 void json_int(struct json *j, const char *key, int64_t value) {
 	begin(j, key);
-	buf_addf(j->out, "%lld", (long long)value);
+	buf_addi(j->out, value);
 }
 
 void json_ms(struct json *j, const char *key, int64_t ms) {

@@ -82,6 +82,18 @@ int proc_helper(const char *name, struct buf *ret_path, struct err *err) {
 		       name, LIBEXECDIR);
 }
 
+int proc_program(const char *name, struct buf *ret_path, struct err *err) {
+	size_t before = ret_path->len;
+	if (proc_helper(name, ret_path, NULL) == 0)
+		return 0;
+	buf_addf(ret_path, "%s/%s", BINDIR, name);
+	if (!buf_failed(ret_path) && is_program(ret_path->data + before))
+		return 0;
+	buf_truncate(ret_path, before);
+	return err_set(err, ERR_MISSING, "it is neither beside this program nor in %s or %s",
+		       LIBEXECDIR, BINDIR);
+}
+
 /* Moves a descriptor to FIRST_FREE_FD or above, so that no dup2() below overwrites it. */
 static int move_up(int fd) {
 	return fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, FIRST_FREE_FD) : -1;
@@ -93,14 +105,16 @@ static void report_and_exit(int fd) {
 	_exit(n == sizeof(sys) ? 127 : 126);
 }
 
-static void become(const char *const argv[], int channel, int report, pid_t parent) {
+static void become(const char *const argv[], int channel, int output, int report, pid_t parent) {
 	loop_signals_reset();
-	int moved_report = move_up(report), moved_channel = move_up(channel);
+	int moved_report = move_up(report), moved_channel = move_up(channel),
+	    moved_output = move_up(output);
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (moved_report < 0 || (channel >= 0 && moved_channel < 0) ||
 	    dup3(moved_report, REPORT_FD, O_CLOEXEC) < 0)
 		report_and_exit(report);
-	if (null < 0 || dup2(null, STDIN_FILENO) < 0)
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 ||
+	    (output >= 0 && dup2(moved_output, STDOUT_FILENO) < 0))
 		report_and_exit(REPORT_FD);
 	if (channel < 0)
 		close(REPORT_FD - 1);
@@ -126,7 +140,7 @@ static int read_report(int fd, int *ret_sys) {
 	return n == sizeof(*ret_sys) ? -1 : 0;
 }
 
-pid_t proc_spawn(const char *const argv[], int channel, struct err *err) {
+static pid_t spawn(const char *const argv[], int channel, int output, struct err *err) {
 	int report[2];
 	if (pipe2(report, O_CLOEXEC) != 0)
 		return err_sys(err, "%s: cannot start", argv[0]);
@@ -137,7 +151,7 @@ pid_t proc_spawn(const char *const argv[], int channel, struct err *err) {
 	if (pid < 0)
 		return err_sys(err, "%s: cannot start", argv[0]);
 	if (pid == 0)
-		become(argv, channel, report_write, parent);
+		become(argv, channel, output, report_write, parent);
 	close(take_fd(&report_write));
 	int sys;
 	if (read_report(report_read, &sys) == 0)
@@ -146,6 +160,14 @@ pid_t proc_spawn(const char *const argv[], int channel, struct err *err) {
 		;
 	errno = sys;
 	return err_sys(err, "%s: cannot execute", argv[0]);
+}
+
+pid_t proc_spawn(const char *const argv[], int channel, struct err *err) {
+	return spawn(argv, channel, -1, err);
+}
+
+pid_t proc_spawn_to(const char *const argv[], int output, struct err *err) {
+	return spawn(argv, -1, output, err);
 }
 
 int proc_status_words(int status, struct buf *out) {

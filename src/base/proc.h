@@ -27,6 +27,9 @@ void proc_die_with(pid_t parent, int signo);
  * else in the compiled-in libexec directory. Writes the path; -1 when neither exists. */
 int proc_helper(const char *name, struct buf *ret_path, struct err *err);
 
+/* The same for a program that people call themselves: it may also be where those are installed. */
+int proc_program(const char *name, struct buf *ret_path, struct err *err);
+
 /*
  * Forks and executes argv[0] (a path, never searched), with stdin from /dev/null, stdout
  * and stderr inherited, and descriptor `channel` (>= 0) as descriptor 3. All signals
@@ -35,6 +38,8 @@ int proc_helper(const char *name, struct buf *ret_path, struct err *err);
  * cannot be executed.
  */
 pid_t proc_spawn(const char *const argv[], int channel, struct err *err);
+/* The same without a channel, its stdout being `output`. */
+pid_t proc_spawn_to(const char *const argv[], int output, struct err *err);
 
 /* Runs argv[0] (searched in PATH when it has no slash) with a time limit and gives its
  * stdout (at most out->max bytes, more is an error): 0 when it exits with 0. The environment

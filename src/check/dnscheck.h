@@ -9,14 +9,15 @@
 
 #include "authres/spf.h"
 #include "check/finding.h"
+#include "check/servers.h"
 #include "net/dns.h"
 #include "net/crypto.h"
+#include "net/tls_cert.h"
 #include "tlspolicy/sts_record.h"
 
 #define DNSCHECK_IPS_MAX 64
 #define DNSCHECK_SELECTORS_MAX 64
 #define DNSCHECK_MX_MAX 16
-#define DNSCHECK_SERVERS_MAX 13
 
 struct dnscheck_selector {
 	const char *name;
@@ -58,11 +59,27 @@ struct dnscheck_facts {
 	bool sts_record;        /* there is one: the policy should be fetched */
 	const char *sts_status; /* "valid", "none", "invalid" */
 	const char *sts_mode;   /* or NULL */
+	char sts_id[STS_ID_MAX + 1]; /* of the record, "" without one */
+	struct crypto_digest sts_hash; /* of the policy, where sts_status is "valid" */
 	int64_t slowest_ms;     /* of the name servers that were asked by themselves */
 	struct {
 		enum spf_result result;
 		char term[128];
 	} ip[DNSCHECK_IPS_MAX];
+};
+
+/* A certificate that is in use under a name. */
+struct dnscheck_cert {
+	char name[256];
+	struct tls_cert cert;
+};
+#define DNSCHECK_CERTS_MAX (DNSCHECK_MX_MAX + 1)
+
+/* An MX host to which somebody tried to connect. */
+struct dnscheck_reach {
+	char name[256];
+	bool reached;
+	char why[100]; /* it was not */
 };
 
 /* A name server of the domain, asked by itself. */
@@ -91,14 +108,20 @@ struct dnscheck {
 	struct span sts_policy;
 	const char *sts_why; /* FAILED: the words */
 	bool sts_silent;     /* FAILED: for want of an answer */
+	char sts_before_id[STS_ID_MAX + 1];   /* when this was checked before; "": not known */
+	struct crypto_digest sts_before_hash; /* the policy of then */
 	int64_t sts_left_s;  /* FETCHED: until the certificate of its server ends; -1: not known */
 	struct dnscheck_file bimi_logo, bimi_mark;
+	struct dnscheck_cert cert[DNSCHECK_CERTS_MAX];
+	size_t cert_count;
+	struct dnscheck_reach reach[DNSCHECK_MX_MAX];
+	size_t reach_count; /* 0: nobody tried */
 	/* by the checks */
 	struct dnscheck_facts facts;
 	struct findings *out; /* of the check that runs */
 	bool idle;            /* DNS has no question left: time to wait for other things */
 	struct dns_direct *direct;
-	struct dnscheck_server server[DNSCHECK_SERVERS_MAX];
+	struct dnscheck_server server[SERVERS_MAX];
 	size_t server_count;
 };
 

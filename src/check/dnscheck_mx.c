@@ -159,6 +159,18 @@ static bool check_implicit(struct dnscheck *c, bool *ret_nothing) {
 	return true;
 }
 
+/* Whether the hosts take connections from here, where that was tried. */
+static void check_reach(struct dnscheck *c) {
+	for (size_t i = 0; i < c->reach_count; i++) {
+		const struct dnscheck_reach *r = &c->reach[i];
+		if (r->reached)
+			add(c, "mx.reached", FINDING_OK, r->name, "it answers on port 25");
+		else
+			finding_add(c->out, "mx.unreachable", FINDING_UNKNOWN, r->name,
+				    "port 25: %s (networks often close it)", r->why);
+	}
+}
+
 bool dnscheck_mx(struct dnscheck *c) {
 	const struct dns_answer *a = dns_get(c->dns, span_str(c->domain), DNS_MX);
 	struct dnscheck_hosts h;
@@ -198,6 +210,7 @@ bool dnscheck_mx(struct dnscheck *c) {
 		return false;
 	check_duplicates(c, &h);
 	check_proofs(c, a);
+	check_reach(c);
 	if (h.count > 0)
 		sum_up(c, &h, good, v6, known);
 	return true;

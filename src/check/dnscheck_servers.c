@@ -8,10 +8,10 @@
 
 #include "base/auto.h"
 #include "check/dnscheck_state.h"
+#include "check/servers.h"
 #include "net/dns_direct.h"
 
 #define TEXT_MAX 65536
-#define DNS_PORT 53
 
 /* What is compared. */
 static const struct {
@@ -31,18 +31,6 @@ static const struct {
 
 /* --- asking --- */
 
-/* The address of a server; IPv4 first, since not everybody has IPv6. False: pending. */
-static bool find_address(struct dnscheck *c, const char *host, struct inet_port *ret,
-			 bool *found) {
-	const struct dns_answer *v4 = dnscheck_get(c, "", host, DNS_A);
-	const struct dns_answer *v6 = dnscheck_get(c, "", host, DNS_AAAA);
-	*ret = (struct inet_port){ .port = DNS_PORT };
-	if (v4->status == DNS_PENDING || v6->status == DNS_PENDING)
-		return false;
-	*found = dns_addr(v4, 0, &ret->addr) || dns_addr(v6, 0, &ret->addr);
-	return true;
-}
-
 static void ask_one(struct dnscheck *c, struct dnscheck_server *s,
 		    const struct inet_port *at) {
 	for (size_t i = 0; i < SUBJECTS; i++) {
@@ -53,29 +41,15 @@ static void ask_one(struct dnscheck *c, struct dnscheck_server *s,
 	}
 }
 
-/* False: pending. */
-static bool ask_all(struct dnscheck *c, const struct dns_answer *ns) {
-	struct inet_port at[DNSCHECK_SERVERS_MAX];
-	bool found[DNSCHECK_SERVERS_MAX] = { false }, all = true;
-	char host[DNSCHECK_SERVERS_MAX][256];
-	size_t count = 0;
-	for (size_t i = 0; i < ns->count && count < DNSCHECK_SERVERS_MAX; i++) {
-		if (!dns_host(ns->record[i], host[count]))
-			continue;
-		all = find_address(c, host[count], &at[count], &found[count]) && all;
-		count++;
-	}
-	if (!all)
-		return false;
+static void ask_all(struct dnscheck *c, const struct servers *list) {
 	c->direct = dns_direct_new();
-	for (size_t i = 0; i < count && c->direct; i++) {
+	for (size_t i = 0; i < list->count && c->direct; i++) {
 		struct dnscheck_server *s = &c->server[c->server_count++];
-		memcpy(s->host, host[i], sizeof(s->host));
-		s->known = found[i];
+		memcpy(s->host, list->server[i].host, sizeof(s->host));
+		s->known = list->server[i].known;
 		if (s->known)
-			ask_one(c, s, &at[i]);
+			ask_one(c, s, &list->server[i].at);
 	}
-	return true;
 }
 
 /* --- comparing --- */
@@ -110,13 +84,16 @@ static void describe(const struct dns_direct_answer *a, size_t subject, struct b
 	char *line[64];
 	size_t count = 0;
 	for (size_t i = 0; i < a->count && count < 64; i++) {
-		AUTO_BUF struct buf one = BUF_INIT(TEXT_MAX);
+		AUTO_BUF struct buf one = BUF_INIT(TEXT_MAX), same = BUF_INIT(TEXT_MAX);
 		if (!counts(a->record[i], subjects[subject].version))
 			continue;
 		add_record(&one, a->record[i], subjects[subject].type);
-		for (size_t k = 0; k < one.len && subjects[subject].type != DNS_TXT; k++)
-			buf_str(&one)[k] = span_lower(buf_str(&one)[k]);
-		line[count] = buf_take(&one);
+		for (size_t k = 0; k < one.len; k++) {
+			char ch = buf_str(&one)[k];
+			bool exact = subjects[subject].type == DNS_TXT;
+			buf_addc(&same, exact ? ch : span_lower(ch));
+		}
+		line[count] = buf_take(&same);
 		count += line[count] != NULL;
 	}
 	qsort(line, count, sizeof(line[0]), compare_lines);
@@ -184,7 +161,7 @@ static bool check_server(struct dnscheck *c, const struct dnscheck_server *s) {
 }
 
 static void judge(struct dnscheck *c) {
-	bool answered[DNSCHECK_SERVERS_MAX] = { false };
+	bool answered[SERVERS_MAX] = { false };
 	size_t good = 0;
 	for (size_t i = 0; i < c->server_count; i++)
 		good += answered[i] = check_server(c, &c->server[i]);
@@ -205,15 +182,16 @@ static void judge(struct dnscheck *c) {
 }
 
 bool dnscheck_servers(struct dnscheck *c) {
-	const struct dns_answer *ns = dns_get(c->dns, span_str(c->domain), DNS_NS);
+	struct servers list;
 	if (c->direct_ms == 0)
 		return true;
-	if (ns->status == DNS_PENDING)
-		return false;
-	if (ns->status != DNS_FOUND)
-		return true; /* not a zone of its own, or not known */
-	if (!c->direct && !ask_all(c, ns))
-		return false;
+	if (!c->direct) {
+		if (!servers_of(c->dns, c->domain, &list))
+			return false;
+		if (list.count == 0)
+			return true;
+		ask_all(c, &list);
+	}
 	if (!c->idle)
 		return false;
 	if (c->direct) {

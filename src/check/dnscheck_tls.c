@@ -1,5 +1,7 @@
 /* What makes senders use TLS with the right server: MTA-STS, TLS-RPT, DANE. */
 
+#include <time.h>
+
 #include "base/auto.h"
 #include "check/dnscheck_state.h"
 #include "tlspolicy/tlsrpt_record.h"
@@ -7,6 +9,7 @@
 #define TXT_MAX 65536
 #define WEEK_S 604800u
 #define DAY_S 86400u
+#define TESTING_DAYS 30
 #define CERTIFICATE_WARN_S (14 * 86400)
 #define CERTIFICATE_FAIL_S (3 * 86400)
 
@@ -52,6 +55,49 @@ static void check_certificate(struct dnscheck *c) {
 		    days == 1 ? "" : "s");
 }
 
+/* Senders ask for the policy again only when they see another id (RFC 8461 section 3.3). */
+static void check_id(struct dnscheck *c) {
+	char now[32];
+	time_t t = time(NULL);
+	struct tm tm;
+	crypto_sha256(c->sts_policy, &c->facts.sts_hash);
+	if (!c->sts_before_id[0] || strcmp(c->sts_before_id, c->facts.sts_id) != 0 ||
+	    memcmp(&c->sts_before_hash, &c->facts.sts_hash, sizeof(c->facts.sts_hash)) == 0 ||
+	    !gmtime_r(&t, &tm))
+		return;
+	strftime(now, sizeof(now), "%Y%m%d%H%M%S", &tm);
+	finding_fix(finding_add(c->out, "sts.id_unchanged", FINDING_FAIL, c->domain,
+				"the policy has changed, and the id is still %s",
+				c->facts.sts_id),
+		    "_mta-sts.%s. TXT \"v=STSv1; id=%s\"", c->domain, now);
+}
+
+/* Days since the date with which most ids begin (20260131...); -1: it has none. */
+static int64_t days_of_id(const char *id) {
+	uint64_t number;
+	struct span date = span_head(span_str(id), 8);
+	if (date.len < 8 || !span_uint(date, 99991231, &number))
+		return -1;
+	struct tm tm = { .tm_year = (int)(number / 10000) - 1900,
+			 .tm_mon = (int)(number / 100 % 100) - 1,
+			 .tm_mday = (int)(number % 100) };
+	if (tm.tm_year < 115 || tm.tm_mon < 0 || tm.tm_mon > 11 || tm.tm_mday < 1 ||
+	    tm.tm_mday > 31)
+		return -1;
+	int64_t age_s = (int64_t)time(NULL) - (int64_t)timegm(&tm);
+	return age_s < 0 ? -1 : age_s / DAY_S;
+}
+
+static void check_testing(struct dnscheck *c) {
+	int64_t days = days_of_id(c->facts.sts_id);
+	if (days > TESTING_DAYS)
+		finding_add(c->out, "sts.testing", FINDING_WARN, c->domain,
+			    "mode testing, for %lld days by the id %s", (long long)days,
+			    c->facts.sts_id);
+	else
+		finding_add(c->out, "sts.testing", FINDING_NOTICE, c->domain, "mode testing");
+}
+
 static bool check_policy(struct dnscheck *c) {
 	struct sts_policy p;
 	struct err err = ERR_INIT;
@@ -74,6 +120,7 @@ static bool check_policy(struct dnscheck *c) {
 	}
 	set_sts(c, "valid", sts_mode_name(p.mode));
 	check_certificate(c);
+	check_id(c);
 	if (!check_cover(c, &p))
 		return false;
 	if (p.max_age_s < DAY_S)
@@ -81,8 +128,7 @@ static bool check_policy(struct dnscheck *c) {
 					"max_age is %u s", (unsigned)p.max_age_s),
 			    "max_age: %u", WEEK_S);
 	if (p.mode == STS_TESTING)
-		finding_add(c->out, "sts.testing", FINDING_NOTICE, c->domain,
-			    "mode testing");
+		check_testing(c);
 	else if (p.mode == STS_NONE)
 		finding_add(c->out, "sts.mode_none", FINDING_NOTICE, c->domain,
 			    "mode none");
@@ -127,6 +173,7 @@ bool dnscheck_sts(struct dnscheck *c) {
 				 buf_span(&text));
 	} else {
 		c->facts.sts_record = true;
+		memcpy(c->facts.sts_id, id, sizeof(id));
 		return check_policy(c);
 	}
 	return true;

@@ -1,11 +1,10 @@
-/* The zone itself (DNSSEC, name servers, CAA), and domains without mail. */
+/* The zone itself (DNSSEC, name servers), and domains without mail. */
 
 #include "authres/dmarc.h"
 #include "base/auto.h"
 #include "check/dnscheck_state.h"
 
 #define TXT_MAX 65536
-#define CAA_HEAD 2 /* flags, length of the tag */
 
 /* --- DNSSEC --- */
 
@@ -44,55 +43,6 @@ bool dnscheck_dnssec(struct dnscheck *c) {
 			    "the zone is not signed");
 	}
 	check_servers(c, ns);
-	return true;
-}
-
-/* --- CAA --- */
-
-/* "issue letsencrypt.org" of each record. */
-static void add_caa(const struct dns_answer *a, struct buf *out) {
-	for (size_t i = 0; i < a->count; i++) {
-		struct span r = a->record[i];
-		size_t tag = r.len > CAA_HEAD ? (uint8_t)r.p[1] : 0;
-		if (tag == 0 || r.len < CAA_HEAD + tag)
-			continue;
-		struct span value = span_from(r, CAA_HEAD + tag);
-		buf_addf(out, "%s%.*s %.*s", out->len > 0 ? ", " : "", (int)tag,
-			 r.p + CAA_HEAD, (int)value.len, value.p);
-	}
-}
-
-static const char *parent(const char *name) {
-	const char *dot = strchr(name, '.');
-	return dot ? dot + 1 : NULL;
-}
-
-/* RFC 8659 section 3: the name, else the nearest one above with records. */
-bool dnscheck_caa(struct dnscheck *c) {
-	AUTO_BUF struct buf text = BUF_INIT(TXT_MAX);
-	const struct dns_answer *a = NULL;
-	bool pending = false;
-	for (const char *name = c->domain; name; name = parent(name))
-		pending |= dnscheck_get(c, "", name, DNS_CAA)->status == DNS_PENDING;
-	if (pending)
-		return false;
-	for (const char *name = c->domain; name && text.len == 0; name = parent(name)) {
-		a = dnscheck_get(c, "", name, DNS_CAA);
-		if (dns_is_temporary(a))
-			break;
-		add_caa(a, &text);
-	}
-	if (text.len > 0)
-		finding_add(c->out, "caa.set", FINDING_INFO, c->domain, "%s",
-			    buf_str(&text));
-	else if (a && dns_is_temporary(a))
-		finding_add(c->out, "caa.unknown",
-			    strcmp(a->name, c->domain) == 0 ? FINDING_UNKNOWN
-							    : FINDING_INFO,
-			    a->name, "%s", a->why);
-	else
-		finding_add(c->out, "caa.none", FINDING_INFO, c->domain,
-			    "there is no CAA record");
 	return true;
 }
 

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 
 #include "base/auto.h"
+#include "check/servers.h"
+#include "net/dns_direct.h"
 #include "net/dns_table.h"
 
 #define TABLE_MAX (4u << 20)
@@ -176,7 +178,8 @@ static void add_text(struct buf *out, const struct dns_answer *a, size_t i) {
 	dns_rdata_add(out, a->type, a->record[i]);
 }
 
-static void compare(const struct dns_answer *want, const struct dns_answer *got,
+/* at: words that say who gave the answer, "" for DNS as a whole. */
+static void compare(const struct dns_answer *want, const struct dns_answer *got, const char *at,
 		    struct findings *ret) {
 	size_t good = 0;
 	for (size_t i = 0; i < want->count; i++) {
@@ -187,7 +190,8 @@ static void compare(const struct dns_answer *want, const struct dns_answer *got,
 		}
 		add_text(&text, want, i);
 		finding_fix(finding_add(ret, "expect.missing", FINDING_FAIL, want->name,
-					"%s is not there (%s)", dns_type_name(want->type),
+					"%s is not there%s (%s)",
+					dns_type_name(want->type), at,
 					got->status == DNS_FOUND ? "other records are"
 								 : got->why),
 			    "%s", buf_str(&text));
@@ -199,11 +203,11 @@ static void compare(const struct dns_answer *want, const struct dns_answer *got,
 		add_text(&text, got, i);
 		finding_evidence(finding_add(ret, "expect.extra", FINDING_FAIL,
 					     want->name,
-					     "%s: a record that was not expected",
-					     dns_type_name(want->type)),
+					     "%s%s: a record that was not expected",
+					     dns_type_name(want->type), at),
 				 buf_span(&text));
 	}
-	if (good == want->count && good == got->count)
+	if (good == want->count && good == got->count && !at[0])
 		finding_add(ret, "expect.ok", FINDING_OK, want->name, "%s as expected",
 			    dns_type_name(want->type));
 }
@@ -221,7 +225,62 @@ bool expect_check(const struct expect *e, struct dns *dns, struct findings *ret)
 			finding_add(ret, "expect.unknown", FINDING_UNKNOWN, got->name,
 				    "%s: %s", dns_type_name(got->type), got->why);
 		else
-			compare(dns_ask(e->table, name, e->item[i].type), got, ret);
+			compare(dns_ask(e->table, name, e->item[i].type), got, "", ret);
 	}
 	return all;
+}
+
+/* --- each server by itself --- */
+
+static bool is_below(const char *name, const char *zone) {
+	struct span n = span_str(name), z = span_str(zone);
+	return span_eq(n, z) ||
+	       (n.len > z.len && span_eq(span_from(n, n.len - z.len), z) &&
+		n.p[n.len - z.len - 1] == '.');
+}
+
+/* What one server says; another that knows the name only from hearsay says nothing. */
+static void judge(const struct expect *e, const struct item *item, const char *host,
+		  const struct dns_direct_answer *a, struct findings *ret) {
+	AUTO_BUF struct buf at = BUF_INIT(512);
+	struct dns_answer got = { .name = item->name,
+				  .type = item->type,
+				  .status = a->status,
+				  .record = a->record,
+				  .count = a->count,
+				  .why = a->why };
+	buf_addf(&at, " at %s", host);
+	if (a->status == DNS_TIMEOUT)
+		finding_add(ret, "expect.unknown", FINDING_UNKNOWN, item->name, "%s%s: %s",
+			    dns_type_name(item->type), buf_str(&at), a->why);
+	else if (a->authoritative && a->status != DNS_SERVFAIL)
+		compare(dns_ask(e->table, span_str(item->name), item->type), &got, buf_str(&at),
+			ret);
+}
+
+static void ask_servers(const struct expect *e, const struct item *item,
+			const struct servers *list, int64_t timeout_ms, struct findings *ret) {
+	int number[SERVERS_MAX];
+	struct dns_direct *d = dns_direct_new();
+	for (size_t i = 0; d && i < list->count; i++)
+		number[i] = list->server[i].known
+				    ? dns_direct_ask(d, &list->server[i].at, item->name,
+						     item->type)
+				    : -1;
+	if (d)
+		dns_direct_wait(d, timeout_ms);
+	for (size_t i = 0; d && i < list->count; i++)
+		if (number[i] >= 0)
+			judge(e, item, list->server[i].host, dns_direct_answer(d, number[i]), ret);
+	dns_direct_free(d);
+}
+
+void expect_check_servers(const struct expect *e, struct dns *dns, const char *zone,
+			  int64_t timeout_ms, struct findings *ret) {
+	struct servers list;
+	while (!servers_of(dns, zone, &list) && dns_run(dns) > 0)
+		;
+	for (size_t i = 0; i < e->count; i++)
+		if (is_below(e->item[i].name, zone))
+			ask_servers(e, &e->item[i], &list, timeout_ms, ret);
 }

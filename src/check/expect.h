@@ -16,6 +16,11 @@ struct expect *expect_open(struct span text, const char *domain, struct err *err
 bool expect_check(const struct expect *e, struct dns *dns, struct findings *ret);
 void expect_close(struct expect *e); /* NULL is fine */
 
+/* Asks each name server of the zone by itself for what is expected there, each for at most
+ * timeout_ms: what one of them lacks is missing. */
+void expect_check_servers(const struct expect *e, struct dns *dns, const char *zone,
+			  int64_t timeout_ms, struct findings *ret);
+
 #include "base/banned.h"
 
 #endif

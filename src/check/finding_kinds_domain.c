@@ -95,6 +95,11 @@ const struct finding_kind finding_kinds_domain[] = {
 	  "Ask through a resolver of your own (@SERVER).", "" },
 	{ "bl.zone_dead", "The list fails its test entry, so its answers mean nothing.",
 	  "", "RFC 5782 section 5" },
+	{ "caa.forbids_current_issuer",
+	  "A certificate in use was issued by an authority that the CAA records do not allow: it "
+	  "cannot be renewed there.",
+	  "Add the authority to the CAA records, or get the next certificate from another.",
+	  "RFC 8659 section 4.2" },
 	{ "caa.none",
 	  "There is no CAA record: every certificate authority may issue for the "
 	  "domain.",
@@ -378,6 +383,7 @@ const struct finding_kind finding_kinds_domain[] = {
 	  "There is one MX host. Senders wait and try again for days when it is "
 	  "down.",
 	  "", "" },
+	{ "mx.reached", "The MX host takes connections on port 25.", "", "" },
 	{ "mx.target_cname",
 	  "An MX names a host that is an alias. Some servers refuse to follow it.",
 	  "Name the host to which the alias leads.", "RFC 2181 section 10.3" },
@@ -397,6 +403,10 @@ const struct finding_kind finding_kinds_domain[] = {
 	  "DNS did not answer about the MX records or their hosts, so nothing "
 	  "follows.",
 	  "Ask again; if it stays, look at the name servers of the domain.", "" },
+	{ "mx.unreachable",
+	  "The MX host could not be reached on port 25 from here. That says nothing about others "
+	  "where the network closes this port.",
+	  "Try from elsewhere: smtp-probe --mx DOMAIN.", "RFC 5321 section 5.1" },
 	{ "ns.disagree",
 	  "The name servers of the domain give different records: what receivers conclude depends "
 	  "on which one they ask.",
@@ -572,6 +582,11 @@ const struct finding_kind finding_kinds_domain[] = {
 	  "The certificate of the server that has the MTA-STS policy expires soon. After that "
 	  "senders cannot fetch the policy, and hold to the one they know.",
 	  "Renew the certificate.", "RFC 8461 section 3.3" },
+	{ "sts.id_unchanged",
+	  "The policy was changed without a new id in the record: senders that keep the old one do "
+	  "not see the change until it expires.",
+	  "Publish the record with a new id, after each change of the policy.",
+	  "RFC 8461 section 3.1" },
 	{ "sts.max_age",
 	  "Senders forget the policy within a day, so an attacker need not wait "
 	  "long.",

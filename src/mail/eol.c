@@ -12,29 +12,57 @@ void eol_init(struct eol *e) {
 }
 
 /* Returns how many bytes at the front are neither NUL, CR nor LF; sets *seen8 when one of
- * them is 0x80 or above. Eight bytes at a time: with x = byte ^ c, (x - 1) & ~x has its
- * high bit set when x is 0 (maybe also above it: the slow loop sorts that out). */
+ * them is 0x80 or above. Eight bytes at a time: (w - c) & ~w has a high bit set when a byte of
+ * w is below c (maybe also above that one: those eight are looked at one by one). */
 static size_t text_run(struct span s, bool *seen8) {
 	const uint64_t ones = 0x0101010101010101u, high = ones << 7;
+	uint64_t w, all = 0;
 	size_t n = 0;
-	for (; n + 8 <= s.len; n += 8) {
-		uint64_t w;
-		memcpy(&w, s.p + n, 8);
-		uint64_t cr = w ^ (ones * '\r'), lf = w ^ (ones * '\n');
-		if ((((w - ones) & ~w) | ((cr - ones) & ~cr) | ((lf - ones) & ~lf)) &
-		    high)
-			break;
-		*seen8 |= (w & high) != 0;
+	while (n < s.len) {
+		for (; n + 8 <= s.len; n += 8) {
+			memcpy(&w, s.p + n, 8);
+			if ((w - ones * ('\r' + 1)) & ~w & high)
+				break;
+			all |= w;
+		}
+		for (size_t end = n + 8; n < s.len && n < end; n++) {
+			if (s.p[n] == '\0' || s.p[n] == '\r' || s.p[n] == '\n') {
+				*seen8 |= (all & high) != 0;
+				return n;
+			}
+			all |= (unsigned char)s.p[n];
+		}
 	}
-	for (; n < s.len && s.p[n] != '\0' && s.p[n] != '\r' && s.p[n] != '\n'; n++)
-		*seen8 |= (unsigned char)s.p[n] >= 0x80;
+	*seen8 |= (all & high) != 0;
 	return n;
+}
+
+static void begin_line(struct eol *e) {
+	e->line = 0;
+	e->at_start = true;
 }
 
 static void end_line(struct eol *e, struct buf *out) {
 	buf_addm(out, "\r\n", 2);
-	e->line = 0;
-	e->at_start = true;
+	begin_line(e);
+}
+
+/* Returns how many bytes at the front are in wire form already, over any number of lines. */
+static size_t wire_run(struct eol *e, struct span in) {
+	size_t done = 0;
+	for (;;) {
+		struct span rest = span_from(in, done);
+		size_t n = text_run(rest, &e->has_8bit);
+		done += n;
+		e->line += n;
+		if (e->line > e->longest)
+			e->longest = e->line;
+		e->at_start = e->at_start && n == 0;
+		if (rest.len - n < 2 || rest.p[n] != '\r' || rest.p[n + 1] != '\n')
+			return done;
+		done += 2;
+		begin_line(e);
+	}
 }
 
 int eol_feed(struct eol *e, struct span in, struct buf *out, struct err *err) {
@@ -43,12 +71,8 @@ int eol_feed(struct eol *e, struct span in, struct buf *out, struct err *err) {
 		e->seen_cr = false;
 	}
 	while (in.len > 0) {
-		size_t n = text_run(in, &e->has_8bit);
+		size_t n = wire_run(e, in);
 		buf_addm(out, in.p, n);
-		e->line += n;
-		if (e->line > e->longest)
-			e->longest = e->line;
-		e->at_start = e->at_start && n == 0;
 		in = span_from(in, n);
 		if (in.len == 0)
 			break;

@@ -112,6 +112,11 @@ int wishes_take(struct mail_wishes *w, struct span name, struct span value,
 		int64_t now_ms, struct err *err) {
 	if (span_eq_nocase(name, SPAN(WISHES_FIELD)))
 		return take_own(w, value, now_ms, err);
+	if (span_eq_nocase(name, SPAN("TLS-Required"))) {
+		w->tls_fields++;
+		w->tls_fields_no += span_eq_nocase(span_trim(value), SPAN("No"));
+		return 0;
+	}
 	struct span word = span_trim(value);
 	size_t end = 0;
 	while (end < word.len && (span_is_alnum(word.p[end]) || word.p[end] == '-'))
@@ -127,6 +132,10 @@ int wishes_take(struct mail_wishes *w, struct span name, struct span value,
 		w->bulk |= hints[i].bulk;
 	}
 	return 0;
+}
+
+bool wishes_tls_optional(const struct mail_wishes *w) {
+	return w->tls_fields == 1 && w->tls_fields_no == 1 && !w->require_tls;
 }
 
 bool wishes_any(const struct mail_wishes *w) {

@@ -7,6 +7,8 @@
  * whatever the others say), and our own field, which no message keeps that leaves us:
  *
  *   X-Nightmail: priority=high at=2026-11-23T08:00:00+01:00 relay=office tls=required
+ *
+ * and "TLS-Required: No" (RFC 8689 section 3), which stays.
  */
 
 #include <stdbool.h>
@@ -28,6 +30,8 @@ struct mail_wishes {
 	int64_t at_ms; /* wall time before which it does not go; 0: at once */
 	char relay[WISHES_RELAY_SIZE]; /* "": by the routes */
 	bool require_tls; /* over verified TLS alone, all the way (RFC 8689) */
+	unsigned tls_fields;    /* fields TLS-Required, and */
+	unsigned tls_fields_no; /* those of them that say No */
 };
 
 const char *priority_name(enum mail_priority p); /* "high", "normal", "low" */
@@ -39,6 +43,8 @@ bool wishes_is_relay(struct span name);
  * What was said before holds. */
 int wishes_take(struct mail_wishes *w, struct span name, struct span value,
 		int64_t now_ms, struct err *err);
+/* True when there is exactly one TLS-Required, it says No, and nothing asks for TLS. */
+bool wishes_tls_optional(const struct mail_wishes *w);
 /* True when a field has to be sent along. */
 bool wishes_any(const struct mail_wishes *w);
 /* Appends our field as a header line, CRLF included. */

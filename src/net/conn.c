@@ -333,6 +333,10 @@ const struct tls_info *conn_tls_info(const struct conn *c) {
 	return c->tls ? tls_session_info(c->tls) : NULL;
 }
 
+enum tls_fault conn_tls_fault(const struct conn *c) {
+	return c->tls ? tls_session_fault(c->tls) : TLS_FAULT_HANDSHAKE;
+}
+
 bool conn_tls_check(const struct conn *c, const struct tls_policy *p,
 		    char ret_method[TLS_METHOD_SIZE], struct buf *why) {
 	ret_method[0] = '\0';

@@ -61,6 +61,8 @@ short conn_wants(const struct conn *c);
 bool conn_pending(const struct conn *c);
 /* Facts of the TLS session, or NULL in clear. */
 const struct tls_info *conn_tls_info(const struct conn *c);
+/* What was wrong with the server, also when conn_start_tls() failed. */
+enum tls_fault conn_tls_fault(const struct conn *c);
 /* Would the server have been accepted under that policy? Appends why not, as words go on after
  * "certificate of HOST "; ret_method as in tls_info. False in clear. */
 bool conn_tls_check(const struct conn *c, const struct tls_policy *p,

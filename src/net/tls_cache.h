@@ -3,8 +3,10 @@
 
 /*
  * TLS sessions that can be resumed, in memory shared with forked children and nowhere else: they
- * are secrets. What is found here proves nothing: who resumes a session verifies the server again,
- * and finds only sessions of the same server, port, policy and trust.
+ * are secrets. What is found here proves little: who resumes a session verifies the server again,
+ * and finds only sessions of the same server, port, policy and trust. That the server has the key
+ * of its certificate was proved to whoever put the session here, so all who can must be trusted
+ * with that (deliver/parent_sessions.h).
  *
  * Nobody waits for anybody: there is no lock, an entry that two processes wrote at once does not
  * add up and counts as none.
