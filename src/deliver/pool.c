@@ -24,6 +24,7 @@
 #define FRAMES_A_ROUND 64
 #define SLOTS_KEPT (SEGMENT_MAX / 4) /* for relays with hosts of their own */
 #define SLOT_WAIT_MS 250
+#define ORDERS_WAIT_MS 20
 
 /* The lane may be dropped from now on. */
 static void leave_lane(struct slot *s) {
@@ -172,6 +173,10 @@ void pool_start(struct manager *m, struct lane *lane) {
 	}
 	if (open_slot(m, &m->slot[i], lane, &err) == 0)
 		return;
+	if (err.sys == EAGAIN) { /* it has more orders than it came to read: many start at once */
+		lane->restart_at_ms = clock_boot_ms() + ORDERS_WAIT_MS;
+		return;
+	}
 	crash_put_off(lane);
 	if (err.sys == EPIPE)
 		manager_kick(m); /* no fault of the relay */

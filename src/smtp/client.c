@@ -228,6 +228,12 @@ static enum smtp_client_event on_reply(struct smtp_client *c,
 	c->waiting--;
 	if (cmd.flight)
 		cmd.flight->waiting--;
+	if (c->reply.code == 421 && cmd.kind == SMTP_COMMAND_DOT &&
+	    smtp_client_has_recipients_left(c, cmd.flight)) {
+		/* LMTP: it answers for one recipient; the others may have the message. */
+		smtp_client_close(c, stage, &c->reply);
+		return smtp_client_on_dot(c, cmd.flight, note);
+	}
 	if (c->reply.code == 421) {
 		/* It stands for all that would have been answered behind it. */
 		for (unsigned i = 0; i < c->flight_count; i++)

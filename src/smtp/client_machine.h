@@ -139,9 +139,8 @@ void smtp_extensions_line(struct smtp_extensions *e, struct span line);
 /* client_transaction.c */
 smtp_reply_fn smtp_client_on_rset, smtp_client_on_mail, smtp_client_on_rcpt,
 	smtp_client_on_data, smtp_client_on_dot;
-/* A reply that refuses a transaction at a stage, if it is the first one that does. */
-void smtp_client_refuse(struct smtp_client *c, struct smtp_flight *f,
-			enum smtp_stage stage);
+/* LMTP: more than this recipient of the flight, or NULL, wait for a reply to the content. */
+bool smtp_client_has_recipients_left(const struct smtp_client *c, const struct smtp_flight *f);
 /* Writes what may be written now of the current envelope. */
 void smtp_client_pump(struct smtp_client *c);
 /* True when the current transaction was refused and no reply of it is outstanding: fills

@@ -122,8 +122,8 @@ int smtp_client_content(struct smtp_client *c, struct span wire, bool last) {
 	return buf_failed(&c->out) ? -1 : 0;
 }
 
-void smtp_client_refuse(struct smtp_client *c, struct smtp_flight *f,
-			enum smtp_stage stage) {
+/* A reply that refuses a transaction at a stage, if it is the first one that does. */
+static void refuse(struct smtp_client *c, struct smtp_flight *f, enum smtp_stage stage) {
 	if (f->refused != SMTP_STAGE_CONNECT)
 		return;
 	f->refused = stage;
@@ -154,7 +154,7 @@ enum smtp_client_event smtp_client_on_mail(struct smtp_client *c, struct smtp_fl
 	if (c->reply.code / 100 == 3)
 		return nonsense(c, SMTP_STAGE_MAIL);
 	if (c->reply.code >= 400)
-		smtp_client_refuse(c, f, SMTP_STAGE_MAIL);
+		refuse(c, f, SMTP_STAGE_MAIL);
 	return SMTP_CLIENT_NONE;
 }
 
@@ -168,7 +168,7 @@ enum smtp_client_event smtp_client_on_rcpt(struct smtp_client *c, struct smtp_fl
 	if (c->reply.code / 100 == 2)
 		f->accepted++;
 	else if (f->rcpt_answered == f->t->to_count && f->accepted == 0)
-		smtp_client_refuse(c, f, SMTP_STAGE_RCPT);
+		refuse(c, f, SMTP_STAGE_RCPT);
 	note->transaction = f->t;
 	note->recipient = recipient;
 	note->stage = SMTP_STAGE_RCPT;
@@ -179,7 +179,7 @@ enum smtp_client_event smtp_client_on_rcpt(struct smtp_client *c, struct smtp_fl
 enum smtp_client_event smtp_client_on_data(struct smtp_client *c, struct smtp_flight *f,
 					   struct smtp_client_note *note) {
 	if (c->reply.code >= 400) {
-		smtp_client_refuse(c, f, SMTP_STAGE_DATA);
+		refuse(c, f, SMTP_STAGE_DATA);
 		return SMTP_CLIENT_NONE;
 	}
 	if (c->reply.code != 354)

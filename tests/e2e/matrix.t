@@ -1,0 +1,11 @@
+#!/usr/bin/env python3
+"""Relays that are one server without TLS, and every trouble at every stage."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import matrix  # noqa: E402
+
+matrix.run(*sys.argv[1:] or ('smtp', 'pipelining', 'bdat', 'lmtp'))
+matrix.done()
