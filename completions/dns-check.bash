@@ -2,14 +2,14 @@
 
 _nightmail_dns_check() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local words='--ip --selector --key --from-config --config --parked --expect --wait --authoritative
+	local words='--ip --selector --key --from-config --config --parked --expect --wait --authoritative --connect --state
 		--resolver --timeout --trust-anchor --replay --record --domain --spf-eval --mail-from --helo
 		--dmarc-eval --header-from --dkim-pass --spf-pass --org-domain --tree-walk --mta-sts
-		--mta-sts-connect --ca-file --lint --explain --verbose --json --plain --nagios --color --help
+		--mta-sts-connect --ca-file --lint --explain --zone --sandbox --verbose --json --plain --nagios --color --help
 		--version'
 	COMPREPLY=()
 	case $prev in
-	--config | --expect | --key | --trust-anchor | --replay | --record | --ca-file)
+	--config | --expect | --state | --key | --trust-anchor | --replay | --record | --ca-file)
 		compopt -o filenames
 		COMPREPLY=($(compgen -f -- "$cur"))
 		return

@@ -17,6 +17,8 @@ _arguments \
 	'--expect=[are these zone lines in DNS]:file:_files' \
 	'--wait=-[ask until they are]:seconds:' \
 	'--authoritative[ask the servers of the domain]' \
+	'--connect[try the MX hosts]' \
+	'--state=[what was seen before]:file:_files' \
 	'--resolver=[the resolver to ask]:address:' \
 	'--timeout=[how long to wait]:seconds:' \
 	'--trust-anchor=[of DNSSEC]:file:_files' \
@@ -37,6 +39,8 @@ _arguments \
 	'--ca-file=[who signs its certificate]:file:_files' \
 	'--lint=[check the record on standard input]:kind:(dmarc spf mta-sts-record mta-sts-policy tlsrpt dkim-key bimi)' \
 	'--explain=[what a finding means]:id:_nightmail_findings' \
+	'--zone[the records that were found, too]' \
+	'--sandbox[give up what it does not need]' \
 	'--verbose[also what needs no attention]' \
 	'--json[one JSON object]' \
 	'--plain[one finding a line]' \

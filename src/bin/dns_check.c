@@ -30,9 +30,13 @@ static const char help[] =
 	"  --expect FILE         are these zone lines in DNS? 2: no\n"
 	"  --wait[=SECONDS]      ask until they are, at most an hour\n"
 	"  --authoritative       ask the servers of the domain, no resolver\n"
+	"  --connect             try the MX hosts, too\n"
+	"  --state FILE          what changed since the last time, and should not have\n"
 	"  --resolver S, --timeout SECONDS, --trust-anchor FILE\n"
 	"  --mta-sts-connect ADDR:PORT, --ca-file FILE   where the policy is, who signs\n"
 	"  --replay FILE, --record FILE        answers from a file, into a file\n"
+	"  --zone                the records that were found, too\n"
+	"  --sandbox             give up all rights that this does not need\n"
 	"  --verbose, --json, --plain, --nagios, --color WHEN\n"
 	"  --domain DOMAIN, --help, --version\n"
 	"KIND: dmarc spf mta-sts-record mta-sts-policy tlsrpt dkim-key bimi\n"
@@ -69,6 +73,10 @@ enum {
 	OPT_EXPECT,
 	OPT_WAIT,
 	OPT_AUTHORITATIVE,
+	OPT_CONNECT,
+	OPT_STATE,
+	OPT_ZONE,
+	OPT_SANDBOX,
 	OPT_VERBOSE,
 	OPT_PLAIN,
 	OPT_NAGIOS,
@@ -108,6 +116,10 @@ static const struct option longs[] = {
 	{ "expect", required_argument, NULL, OPT_EXPECT },
 	{ "wait", optional_argument, NULL, OPT_WAIT },
 	{ "authoritative", no_argument, NULL, OPT_AUTHORITATIVE },
+	{ "connect", no_argument, NULL, OPT_CONNECT },
+	{ "state", required_argument, NULL, OPT_STATE },
+	{ "zone", no_argument, NULL, OPT_ZONE },
+	{ "sandbox", no_argument, NULL, OPT_SANDBOX },
 	{ "verbose", no_argument, NULL, OPT_VERBOSE },
 	{ "plain", no_argument, NULL, OPT_PLAIN },
 	{ "nagios", no_argument, NULL, OPT_NAGIOS },
@@ -163,6 +175,7 @@ static bool take_plain(struct dns_check *c, int opt, const char *arg, int *ret) 
 		{ OPT_CA_FILE, &c->ca_file },
 		{ OPT_CONFIG, &c->config },
 		{ OPT_EXPECT, &c->expect },
+		{ OPT_STATE, &c->state },
 	};
 	const struct {
 		int opt;
@@ -185,6 +198,9 @@ static bool take_plain(struct dns_check *c, int opt, const char *arg, int *ret) 
 		{ OPT_FROM_CONFIG, &c->from_config },
 		{ OPT_PARKED, &c->parked },
 		{ OPT_AUTHORITATIVE, &c->authoritative },
+		{ OPT_CONNECT, &c->connect },
+		{ OPT_ZONE, &c->zone },
+		{ OPT_SANDBOX, &c->sandbox },
 		{ OPT_VERBOSE, &c->verbose },
 		{ OPT_PLAIN, &c->plain },
 		{ OPT_NAGIOS, &c->nagios },
@@ -315,6 +331,8 @@ int main(int argc, char **argv) {
 	int status = take_options(&c, argc, argv);
 	if (status == 0)
 		status = take_operands(&c, argc, argv);
+	if (status == 0 && c.sandbox)
+		status = cli_confine(dns_check_program);
 	if (status == 0)
 		status = run(&c);
 	return cli_close_output(dns_check_program, status < 0 ? EX_OK : status);

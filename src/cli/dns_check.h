@@ -29,16 +29,17 @@ enum dns_check_mode {
 
 struct dns_check {
 	enum dns_check_mode mode;
-	bool json, plain, nagios, verbose;
+	bool json, plain, nagios, verbose, zone, sandbox;
 	enum term_color color;
 	/* where answers come from */
 	const char *server, *trust_anchor, *replay, *record;
-	bool authoritative;
+	bool authoritative, connect;
 	int64_t deadline_ms;
 	/* what is asked about */
 	const char *domain; /* of DOMAIN, --org-domain, --mta-sts */
 	const char *config; /* NULL: where it usually is */
 	const char *expect; /* a file of zone lines */
+	const char *state;  /* a file of what was seen before */
 	struct dns_check_list ip, selector, key, header_from, dkim_pass, spf_pass;
 	bool from_config, wait, parked, tree_walk;
 	int64_t wait_ms; /* how long at most */

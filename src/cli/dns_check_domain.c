@@ -16,6 +16,8 @@
 #include "cli/cli.h"
 #include "cli/dns_check.h"
 #include "cli/dns_check_bimi.h"
+#include "cli/dns_check_connect.h"
+#include "cli/dns_check_memory.h"
 #include "cli/dns_check_report.h"
 #include "config/settings.h"
 #include "mail/addr.h"
@@ -192,14 +194,17 @@ static int find_server(struct call *k, struct net_addrs *ret, struct err *err) {
 static bool fetch_policy(struct call *k) {
 	struct net_addrs addrs;
 	int64_t not_after_s = 0;
+	struct dnscheck_cert *cert = &k->check.cert[0];
 	if (!k->check.facts.sts_record)
 		return false;
+	snprintf(cert->name, sizeof(cert->name), "mta-sts.%.*s", 247, k->check.domain);
 	struct sts_fetch f = {
 		.domain = k->check.domain,
 		.addrs = &addrs,
 		.ca_file = k->c->ca_file,
 		.timeout_ms = k->c->deadline_ms > 0 ? k->c->deadline_ms : FETCH_MS,
 		.ret_not_after_s = &not_after_s,
+		.ret_cert = &cert->cert,
 	};
 	k->check.sts_fetch = DNSCHECK_FETCHED;
 	if (k->c->replay && !k->c->sts_connect)
@@ -212,6 +217,7 @@ static bool fetch_policy(struct call *k) {
 		k->check.sts_silent = k->fetch_err.kind == ERR_TIMEOUT;
 	}
 	k->check.sts_policy = buf_span(&k->policy);
+	k->check.cert_count = cert->cert.not_after_s > 0;
 	k->check.sts_left_s = not_after_s > 0 ? not_after_s - clock_wall_ms() / 1000 : -1;
 	return true;
 }
@@ -229,6 +235,14 @@ static void check_expected(struct call *k, const struct expect *e) {
 	finding_clear(&k->findings);
 	while (!expect_check(e, k->dns, &k->findings) && dns_run(k->dns) > 0)
 		finding_clear(&k->findings);
+	if (k->check.direct_ms == 0)
+		return;
+	/* One of them answered that; what each lacks says more. */
+	struct findings each = { .at = NULL };
+	expect_check_servers(e, k->dns, k->check.domain, k->check.direct_ms, &each);
+	if (each.count > 0)
+		finding_clear(&k->findings);
+	finding_move(&k->findings, &each);
 }
 
 /* Asks again, less and less often, until all is there or the time is over. */
@@ -292,10 +306,24 @@ static void run_checks(struct call *k) {
 	bool sts = fetch_policy(k);
 	if (bimi)
 		dns_check_bimi_finish(&k->bimi);
-	if (!sts && !bimi)
+	if (k->c->connect && !sts_only)
+		dns_check_connect(k->c, &k->check);
+	if (!sts && !bimi && !k->c->connect)
 		return;
 	finding_clear(&k->findings);
 	run(&k->check, &k->findings);
+}
+
+/* The checks, with what --state remembers. */
+static int run_with_memory(struct call *k) {
+	const char *file = k->c->state;
+	struct err err = ERR_INIT;
+	if (file && dns_check_memory_read(file, &k->check, &err) != 0)
+		return cli_fail(dns_check_program, EX_NOINPUT, "--state %s: %s", file, err.msg);
+	run_checks(k);
+	if (file && dns_check_memory_write(file, &k->check, &err) != 0)
+		return cli_fail(dns_check_program, EX_CANTCREAT, "--state %s: %s", file, err.msg);
+	return 0;
 }
 
 static int run(struct call *k) {
@@ -311,12 +339,8 @@ static int run(struct call *k) {
 	k->dns = k->check.dns = dns_check_open(&opened);
 	if (!k->dns)
 		return EX_UNAVAILABLE;
-	int status = 0;
 	k->begun_ms = clock_boot_ms();
-	if (k->c->expect)
-		status = run_expect(k);
-	else
-		run_checks(k);
+	int status = k->c->expect ? run_expect(k) : run_with_memory(k);
 	if (status == 0) {
 		report(k);
 		status = k->c->mode == DNS_CHECK_MTA_STS ? sts_status(k)

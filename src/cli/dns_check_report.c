@@ -43,6 +43,8 @@ static void add_chain(struct json *j, const struct dns_check_result *r) {
 	unsigned rounds, questions;
 	int64_t slowest_ms;
 	dnscheck_chain(r->check->dns, &rounds, &questions, &slowest_ms);
+	if (r->check->facts.slowest_ms > slowest_ms)
+		slowest_ms = r->check->facts.slowest_ms;
 	json_object(j, "chain");
 	json_int(j, "length", rounds);
 	json_int(j, "questions", questions);
@@ -50,6 +52,42 @@ static void add_chain(struct json *j, const struct dns_check_result *r) {
 	json_int(j, "took_ms", r->took_ms);
 	json_end(j);
 }
+
+/* --- the records --- */
+
+static void add_record(void *ctx, const struct dnscheck_record *r) {
+	struct json *j = ctx;
+	json_object(j, NULL);
+	json_str(j, "name", span_str(r->name));
+	json_str(j, "type", span_str(r->type));
+	json_str_or_null(j, "value", span_str(r->value));
+	json_str_or_null(j, "why", span_str(r->why));
+	json_end(j);
+}
+
+/* A line of a zone file, as --expect reads it. */
+static void print_record(void *ctx, const struct dnscheck_record *r) {
+	(void)ctx;
+	if (!r->value)
+		return;
+	AUTO_BUF struct buf safe = BUF_INIT(OUTPUT_MAX);
+	term_safe_again(&safe, span_str(r->value));
+	printf("  %s. %s %s\n", r->name, r->type, buf_str(&safe));
+}
+
+/* No record's text is "-" or "?". */
+static void print_plain_record(void *ctx, const struct dnscheck_record *r) {
+	(void)ctx;
+	AUTO_BUF struct buf safe = BUF_INIT(OUTPUT_MAX);
+	term_safe_again(&safe, span_str(r->why ? "?" : r->value ? r->value : "-"));
+	printf("record\t%s\t%s\t%s\n", r->name, r->type, buf_str(&safe));
+}
+
+static bool has_records(const struct dns_check_result *r) {
+	return r->c->zone && r->c->mode == DNS_CHECK_DOMAIN && !r->c->expect;
+}
+
+/* --- all of it --- */
 
 static void print_json(const struct dns_check_result *r) {
 	AUTO_BUF struct buf out = BUF_INIT(OUTPUT_MAX);
@@ -81,6 +119,11 @@ static void print_json(const struct dns_check_result *r) {
 		add_sts(&j, f);
 	add_chain(&j, r);
 	finding_json(&j, r->findings);
+	if (has_records(r)) {
+		json_array(&j, "records");
+		dnscheck_records(r->check, add_record, &j);
+		json_end(&j);
+	}
 	json_end(&j);
 	fwrite(buf_str(&out), 1, out.len, stdout);
 	putchar('\n');
@@ -99,6 +142,8 @@ void dns_check_print(const struct dns_check_result *r) {
 		print_json(r);
 	} else if (c->plain) {
 		finding_print_plain(stdout, r->findings);
+		if (has_records(r))
+			dnscheck_records(r->check, print_plain_record, NULL);
 	} else if (c->nagios) {
 		finding_print_nagios(stdout, r->findings, r->check->domain, took_ms);
 	} else {
@@ -107,6 +152,8 @@ void dns_check_print(const struct dns_check_result *r) {
 		       r->check->domain, questions, questions == 1 ? "" : "s", rounds,
 		       rounds == 1 ? "" : "s", (long long)took_ms / 1000,
 		       (long long)took_ms % 1000 / 100);
+		if (has_records(r))
+			dnscheck_records(r->check, print_record, NULL);
 		finding_print(stdout, r->findings, &style);
 	}
 }

@@ -110,6 +110,7 @@ static int ask(struct fetch *f, const char *host, struct buf *out, struct err *e
 int sts_fetch(const struct sts_fetch *s, struct buf *out, struct err *err) {
 	struct fetch f = { .until_ms = clock_boot_ms() + s->timeout_ms };
 	struct net_addr peer;
+	struct span leaf;
 	char host[300];
 	snprintf(host, sizeof(host), "mta-sts.%s", s->domain);
 	struct tls_policy policy = { .host = host, .verify = true };
@@ -118,8 +119,13 @@ int sts_fetch(const struct sts_fetch *s, struct buf *out, struct err *err) {
 	int r = -1;
 	if (tls)
 		f.conn = conn_open(s->addrs, NULL, s->timeout_ms, &peer, err);
-	if (f.conn && conn_start_tls(f.conn, tls, &policy, left_ms(&f), err) == 0)
+	if (f.conn && conn_start_tls(f.conn, tls, &policy, left_ms(&f), err) == 0) {
+		if (s->ret_not_after_s)
+			*s->ret_not_after_s = conn_tls_info(f.conn)->not_after_s;
+		if (s->ret_cert && conn_tls_chain(f.conn, &leaf, 1) == 1)
+			tls_cert_read(leaf, s->ret_cert);
 		r = ask(&f, host, out, err);
+	}
 	conn_free(f.conn);
 	tls_client_free(own);
 	return r == 0 ? 0 : err_prefix(err, "https://%s/.well-known/mta-sts.txt", host);

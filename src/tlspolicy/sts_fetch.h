@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "net/addr.h"
 #include "net/tls.h"
+#include "net/tls_cert.h"
 
 struct sts_fetch {
 	const char *domain;            /* without "mta-sts." */
@@ -16,6 +17,8 @@ struct sts_fetch {
 	const char *ca_file;           /* NULL: the system's */
 	const struct tls_client *trust; /* or what is loaded already */
 	int64_t timeout_ms;            /* for all of it */
+	int64_t *ret_not_after_s; /* end of the server's certificate (tls_info); NULL: not wanted */
+	struct tls_cert *ret_cert;     /* of the server, once TLS is up; NULL: not wanted */
 };
 
 /* Appends the policy to out: exactly status 200, text/plain, at most 64 KiB, a certificate that

@@ -43,13 +43,13 @@ def openssl(*args):
     subprocess.run(["openssl", *args], check=True, capture_output=True, cwd=DIR.name)
 
 
-def certificate(name, host):
-    """NAME.pem with its key, signed by the CA in ca.pem."""
+def certificate(name, host, days=30, ca="ca"):
+    """NAME.pem with its key, signed by the CA in CA.pem."""
     openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout",
             f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={host}")
     write(f"{name}.ext", f"subjectAltName=DNS:{host}\nextendedKeyUsage=serverAuth\n")
-    openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
-            "-CAcreateserial", "-days", "30", "-extfile", f"{name}.ext", "-out", f"{name}.pem")
+    openssl("x509", "-req", "-in", f"{name}.csr", "-CA", f"{ca}.pem", "-CAkey", f"{ca}.key",
+            "-CAcreateserial", "-days", str(days), "-extfile", f"{name}.ext", "-out", f"{name}.pem")
 
 
 def certificates():
@@ -59,6 +59,12 @@ def certificates():
             "-keyout", "other.key", "-out", "other.pem", "-subj", "/CN=Other CA", "-days", "30")
     certificate("good", "mta-sts.example.org")
     certificate("wrong", "www.example.org")
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+            "-keyout", "named.key", "-out", "named.pem", "-subj", "/C=US/O=Let's Encrypt/CN=R99",
+            "-days", "30")
+    certificate("by_name", "mta-sts.example.org", ca="named")
+    certificate("soon", "mta-sts.example.org", 9)
+    certificate("now", "mta-sts.example.org", 2)
 
 
 POLICY = "version: STSv1\r\nmode: enforce\r\nmx: mx1.example.org\r\nmax_age: 604800\r\n"
@@ -89,6 +95,10 @@ class Web(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.server.asked.append((self.path, self.headers.get("Host")))
         how, policy = self.server.how, POLICY.encode()
+        if how == "testing":
+            policy = policy.replace(b"enforce", b"testing")
+        if how == "changed":
+            policy += b"mx: mx9.example.org\r\n"
         if how == "chunked":
             body = b"".join(b"%x\r\n%s\r\n" % (len(policy[i:i + 7]), policy[i:i + 7])
                             for i in range(0, len(policy), 7)) + b"0\r\n\r\n"
@@ -195,6 +205,69 @@ answer, status, text = fetch(good, table=write(
 ok(answer.get("mta_sts", {}).get("status") == "valid" and
    any(f["id"] == "sts.mx_uncovered" and f["subject"] == "mx2.example.org" and f["severity"] == "fail"
        for f in answer.get("findings", [])), "an MX host that the policy does not cover is told", text)
+
+for name, severity, code in (("soon", "warn", 1), ("now", "fail", 2)):
+    server = serve(name)
+    answer, status, text = fetch(server)
+    told = [f["severity"] for f in answer.get("findings", []) if f["id"] == "sts.cert_expires"]
+    ok(told == [severity] and answer["exit_code"] == code and answer["mta_sts"]["status"] == "valid",
+       f"a certificate that ends {name}", text)
+    server.shutdown()
+    server.server_close()
+answer, status, text = fetch(good)
+ok("sts.cert_expires" not in text, "and one that does not", text)
+
+# How long it is tested already, by the date in the id.
+for id_, severity in (("20200131", "warn"), ("20200131T120000", "warn"), ("abc", "notice"),
+                      ("20209931", "notice"), ("20990101", "notice")):
+    answer, status, text = fetch(good, "testing", table=write("testing", ZONE.replace("20260101", id_)))
+    ok([f["severity"] for f in answer.get("findings", []) if f["id"] == "sts.testing"] == [severity],
+       f"mode testing with the id {id_}: {severity}", text)
+
+# What was seen before.
+state = path("state")
+write("state", "mta-sts other.example 7 00\n")
+
+
+def remember(how, id_="20260101"):
+    good.how = how
+    return run("--mta-sts", "example.org", "--replay", write("again", ZONE.replace("20260101", id_)),
+               "--mta-sts-connect", f"127.0.0.1:{good.server_port}", "--ca-file", path("ca.pem"),
+               "--state", state)
+
+
+for how, id_, found, what in (("good", "20260101", False, "seen for the first time"),
+                              ("good", "20260101", False, "the same again"),
+                              ("changed", "20260101", True, "another policy under the same id"),
+                              ("changed", "20260101", True, "which is told until there is another id"),
+                              ("changed", "20260102", False, "and then no more"),
+                              ("good", "20260103", False, "nor when both change")):
+    answer, status, text = remember(how, id_)
+    ids = [(f["id"], f["severity"]) for f in answer.get("findings", [])]
+    ok((("sts.id_unchanged", "fail") in ids) is found and answer.get("mta_sts", {}).get("status") == "valid",
+       f"the policy: {what}", text)
+with open(state, encoding="ascii") as f:
+    lines = f.read().splitlines()
+ok(lines[0] == "mta-sts other.example 7 00" and len(lines) == 2 and
+   lines[1].startswith("mta-sts example.org 20260103 "), "what was seen of other domains is kept", lines)
+answer, status, text = run("--mta-sts", "example.org", "--replay", zone, "--state", DIR.name)
+ok(status == 66 and "--state" in text, "a file of what was seen that cannot be read", text)
+
+# CAA and the authority that issued the certificate in use.
+by_name = serve("by_name")
+for caa, found in (('example.org CAA 0 issue "pki.goog"\n', True),
+                   ('mta-sts.example.org CAA 0 issue "pki.goog"\n', True),
+                   ('example.org CAA 0 issue "letsencrypt.org; validationmethods=dns-01"\n', False),
+                   ('example.org CAA 0 issue "pki.goog"\nexample.org CAA 0 issue "letsencrypt.org"\n', False),
+                   ('example.org CAA 0 iodef "mailto:a@example.org"\n', False), ("", False)):
+    answer, status, text = run("example.org", "--replay", write("caa", ZONE + caa), "--mta-sts-connect",
+                               f"127.0.0.1:{by_name.server_port}", "--ca-file", path("named.pem"))
+    got = [f for f in answer.get("findings", []) if f["id"] == "caa.forbids_current_issuer"]
+    ok(bool(got) is found and (not got or (got[0]["severity"] == "warn" and
+                                           'CAA 0 issue "letsencrypt.org"' in got[0]["fix"])),
+       f"CAA {caa.strip() or 'none'}: the certificate in use {'is forbidden' if found else 'may be'}", text)
+by_name.shutdown()
+by_name.server_close()
 
 # Nobody listens where the policy should be.
 closed = good.server_port

@@ -2,8 +2,11 @@
 """dns-check of signed, broken, expired and unsigned zones, as nsd serves them."""
 import json
 import os
+import socket
 import subprocess
 import sys
+import threading
+import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -67,6 +70,67 @@ def test_bogus():
        not of(answer, 'spf.none'), 'what does not validate is not taken for missing', answer)
 
 
+def test_unverified():
+    r = subprocess.run([TOOL, 'good.lab', '--resolver', nsd.server, '--trust-anchor', 'none', '--json'],
+                       stdout=subprocess.PIPE, timeout=120)
+    answer = json.loads(r.stdout.decode())
+    ok(answer['dnssec'] == 'unknown' and of(answer, 'dnssec.ad_untrusted') and
+       not of(answer, 'dnssec.insecure') and not of(answer, 'dane.ignored') and of(answer, 'dane.unknown'),
+       'without a trust anchor nothing is said of DNSSEC', answer)
+    if not os.path.exists('/usr/share/dns/root.key'):
+        skip('nor by a resolver that hands no signatures on', 'no root key of the system')
+        return
+    stripping = names.Unbound(nsd, 'stripping', strip=True)
+    r = subprocess.run([TOOL, 'good.lab', '--resolver', stripping.server, '--json'],
+                       stdout=subprocess.PIPE, timeout=120)
+    stripping.stop()
+    answer = json.loads(r.stdout.decode())
+    found = of(answer, 'dnssec.ad_untrusted')
+    ok(answer['dnssec'] == 'unknown' and found and found[0]['severity'] == 'notice' and
+       'strips' in found[0]['text'], 'nor by a resolver that hands no signatures on', answer)
+
+
+class Slow:
+    """Hands questions on to a server, and each answer back a while later."""
+    DELAY = 0.15
+
+    def __init__(self, server):
+        host, port = server.split(':')
+        self.target = (host, int(port))
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(('127.0.0.1', 0))
+        self.server = '127.0.0.1:%d' % self.socket.getsockname()[1]
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            question, who = self.socket.recvfrom(4096)
+            threading.Thread(target=self.hand_on, args=(question, who), daemon=True).start()
+
+    def hand_on(self, question, who):
+        begun = time.monotonic()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.settimeout(20)
+            try:
+                s.sendto(question, self.target)
+                answer = s.recv(65535)
+            except OSError:
+                return
+        time.sleep(max(0, begun + self.DELAY - time.monotonic()))
+        self.socket.sendto(answer, who)
+
+
+def test_slow():
+    slow = Slow(nsd.server)
+    r = subprocess.run([TOOL, 'plain.lab', '--resolver', slow.server, '--trust-anchor', 'none', '--json',
+                        '--timeout', '30', '--ip', '192.0.2.1'], stdout=subprocess.PIPE, timeout=120)
+    chain = json.loads(r.stdout.decode())['chain']
+    # Half a second is promised; one after the other would take twenty.
+    ok(chain['questions'] > 60 and chain['slowest_ms'] >= 1000 * Slow.DELAY and
+       chain['took_ms'] <= chain['length'] * chain['slowest_ms'] + 3000,
+       'all of it takes as long as its longest chain', chain)
+
+
 def test_chain():
     chain = check('good.lab').get('chain', {})
     ok(0 < chain.get('length', 99) <= 6 and chain['questions'] > 40, 'many questions, few rounds', chain)
@@ -76,7 +140,9 @@ try:
     test_states()
     test_dane()
     test_bogus()
+    test_unverified()
     test_chain()
+    test_slow()
 finally:
     nsd.stop()
 done()
