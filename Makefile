@@ -209,7 +209,7 @@ bench: all tests
 	bash tests/bench/dkim.sh $(abspath $(BUILD))
 	bash tests/bench/run.sh $(abspath $(BUILD))
 
-FILL = sed -e 's|@SBINDIR@|$(SBINDIR)|g' -e 's|@STATEDIR@|$(STATEDIR)|g' \
+FILL = sed -e 's|@BINDIR@|$(BINDIR)|g' -e 's|@SBINDIR@|$(SBINDIR)|g' -e 's|@STATEDIR@|$(STATEDIR)|g' \
 	-e 's|@LIBEXECDIR@|$(LIBEXECDIR)|g' -e 's|@RUNDIR@|$(RUNDIR)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g'
 # install_filled NAME,DEST: a file of src/etc with the directories filled in.
 install_filled = $(FILL) src/etc/$(1) | install -D -m 644 /dev/stdin $(DESTDIR)$(2)

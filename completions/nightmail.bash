@@ -2,7 +2,7 @@
 
 _nightmail() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands='config dkim dns explain login probe queue relay reload secret setup sink status trace' words=
+	local commands='config dkim dns explain login probe queue relay reload secret setup sink status tlsrpt trace watch' words=
 	local dashboard='--config --read-only --theme --mouse --plain'
 	local peers='msmtp nullmailer dma ssmtp esmtp exim4 postfix'
 	COMPREPLY=()
@@ -76,10 +76,12 @@ _nightmail() {
 		words='--import --relay --port --tls --ca --login --password-file --root --no-probe
 			--test --yes --dry-run --undo --config --help'
 		;;
-	explain) words='--config --user --json --help' ;;
+	explain) words='--config --user --json --require-tls --tls-optional --help' ;;
+	tlsrpt) words='--config --json --help' ;;
 	status) words='--config --json --help' ;;
+	watch) words='--config --now --json --help' ;;
 	reload) words='--config --json --help' ;;
-	login) words='--config --device --browser --help' ;;
+	login) words='--config --device --browser --file --help' ;;
 	secret) words='set test delete --config --help' ;;
 	relay) words='trust --config --help' ;;
 	probe) words='--mx --as-relay --port --from --to --quit-after --tls --tlsc --auth --verbose --json --help' ;;

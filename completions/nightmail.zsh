@@ -19,7 +19,7 @@ _nightmail() {
 	fi
 	if ((CURRENT == 2)); then
 		_alternative \
-			'commands:command:((config\:"check or show the configuration" explain\:"what would become of mail" status\:"how the daemon and its relays are" reload\:"read the configuration again" login\:"get the tokens of a relay" secret\:"the password in the keyring" relay\:"trust what a relay offers" dns\:"what receivers conclude from DNS" probe\:"what a sender meets at a server" queue\:"what waits, and why" setup\:"make the configuration" sink\:"receive mail for tests" dkim\:"sign, verify, make keys" trace\:"the way of a message"))' \
+			'commands:command:((config\:"check or show the configuration" explain\:"what would become of mail" status\:"how the daemon and its relays are" watch\:"what changed in the DNS of domains" reload\:"read the configuration again" login\:"get the tokens of a relay" secret\:"the password in the keyring" relay\:"trust what a relay offers" dns\:"what receivers conclude from DNS" probe\:"what a sender meets at a server" queue\:"what waits, and why" setup\:"make the configuration" sink\:"receive mail for tests" dkim\:"sign, verify, make keys" tlsrpt\:"how the TLS of connections went" trace\:"the way of a message"))' \
 			'options:option:(--help --version --config --read-only --theme --mouse --plain)'
 		return
 	fi
@@ -59,8 +59,17 @@ _nightmail() {
 			'--config[read this file]:file:_files' \
 			'--user[as if this user sent it]:user:_users' \
 			'--json[one JSON object]' \
+			'(--tls-optional)--require-tls[for a message that requires TLS]' \
+			'(--require-tls)--tls-optional[for one with TLS-Required\: No]' \
 			'--help[print the options]' \
 			'1:sender:' '*:recipient:'
+		;;
+	tlsrpt)
+		_arguments \
+			'--config[read this file]:file:_files' \
+			'--json[the report itself]' \
+			'--help[print the options]' \
+			'1:day:'
 		;;
 	dns)
 		_arguments \
@@ -106,6 +115,7 @@ _nightmail() {
 			'--config[the configuration of the relay]:file:_files' \
 			'--device[enter a code on any device]' \
 			'--browser[open a page on this machine]' \
+			'--file[keep the tokens in a file]' \
 			'--help[print the options]' '1:relay:'
 		;;
 	secret)
@@ -117,6 +127,13 @@ _nightmail() {
 		_arguments \
 			'--config[the configuration of the daemon]:file:_files' \
 			'--help[print the options]' '1:action:(trust)' '2:relay:'
+		;;
+	watch)
+		_arguments \
+			'--now[check now]' \
+			'--config[the configuration of the daemon]:file:_files' \
+			'--json[the answer of the daemon]' \
+			'--help[print the options]' '1:domain:'
 		;;
 	status | reload)
 		_arguments \

@@ -5,7 +5,7 @@ _nightmail_smtp_probe() {
 	local words='--server --port --connect --timeout --first --from --to --helo --ehlo --send --quit-after --tls
 		--starttls --tlso --tlsc --no-tls --ca-file --tls-ca-path --tls-verify --verify-name --tls-cert --tls-key --dane --mx
 		--as-relay --auth --au --ap --lmtp --catchall --open-relay --injection --days --slow --config
-		--resolver --trust-anchor --explain --verbose --json --plain --nagios --color --help --version'
+		--resolver --trust-anchor --explain --sandbox --verbose --json --plain --nagios --color --help --version'
 	COMPREPLY=()
 	case $prev in
 	--send | --ca-file | --tls-ca-path | --tls-cert | --tls-key | --config | --trust-anchor)

@@ -40,6 +40,7 @@ _arguments \
 	'--resolver=[the resolver to ask]:address:' \
 	'--trust-anchor=[of DNSSEC]:file:_files' \
 	'--explain=[what a finding means]:id:' \
+	'--sandbox[gives up what it does not need]' \
 	'--verbose[shows the transcript]' \
 	'--json[one JSON object]' \
 	'--plain[one finding a line]' \

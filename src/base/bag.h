@@ -25,8 +25,8 @@ struct bag_item {
 struct bag {
 	struct bag_item *at; /* each key once, and in order, after bag_sort() */
 	size_t count, cap;
-	size_t max;  /* keys, from 1; a few more than that may get in */
-	bool full;   /* there were more: nothing is added any more */
+	size_t max; /* keys, from 1; a few more than that may get in */
+	bool full;  /* there were more: nothing is added any more */
 };
 
 /* Adds n to the number of a key. -1: the bag is full, or there is no memory; nothing changed. */

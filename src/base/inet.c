@@ -165,11 +165,6 @@ bool inet_is_loopback(const struct inet_addr *a) {
 	return a->bits == 32 ? a->byte[0] == 127 : inet_same(a, &v6);
 }
 
-bool inet_is_any(const struct inet_addr *a) {
-	const struct inet_addr any = { .bits = a->bits };
-	return a->bits > 0 && inet_same(a, &any);
-}
-
 bool inet_from_sockaddr(const struct sockaddr_storage *sa, struct inet_port *ret) {
 	*ret = (struct inet_port){ .port = 0 };
 	if (sa->ss_family == AF_INET) {

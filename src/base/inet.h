@@ -49,8 +49,6 @@ bool inet_net_has(const struct inet_net *net, const struct inet_addr *a);
 bool inet_share_prefix(const struct inet_addr *a, const struct inet_addr *b, unsigned prefix);
 /* 127.0.0.0/8 and ::1. */
 bool inet_is_loopback(const struct inet_addr *a);
-/* 0.0.0.0 and ::, every address of this machine. */
-bool inet_is_any(const struct inet_addr *a);
 
 /* False for another family than AF_INET and AF_INET6. */
 bool inet_from_sockaddr(const struct sockaddr_storage *sa, struct inet_port *ret);

@@ -17,6 +17,8 @@
 #include "cli/nightmail_setup.h"
 #include "cli/nightmail_sink.h"
 #include "cli/nightmail_status.h"
+#include "cli/nightmail_tlsrpt.h"
+#include "cli/nightmail_watch.h"
 
 static int queue(int argc, char **argv) {
 	static char name[] = "mailq";
@@ -52,6 +54,8 @@ static const struct {
 	  "what would become of mail from one address to others" },
 	{ "status", nightmail_status,
 	  "how the daemon and its relays are, and how much mail waits" },
+	{ "watch", nightmail_watch,
+	  "what changed in the DNS of the domains of [watch], and what is bad there" },
 	{ "queue", queue,
 	  "what waits and why: mailq, under a name that no other MTA has" },
 	{ "dns", dns,
@@ -70,6 +74,8 @@ static const struct {
 	  "sign, verify; make keys, and compare them with what is published" },
 	{ "trace", header_trace,
 	  "the way of a message: header-trace, under another name" },
+	{ "tlsrpt", nightmail_tlsrpt,
+	  "how the TLS of connections went: today, or a day's report" },
 	{ "sink", nightmail_sink,
 	  "an SMTP server that takes every message and delivers none" },
 };

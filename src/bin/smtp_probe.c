@@ -32,7 +32,7 @@ static const char help[] =
 	"  -a, --auth[=MECHANISMS]  --au USER  --ap [@FILE]  (asks for the password)\n"
 	"  --lmtp  --catchall  --open-relay  --injection   more questions, on request\n"
 	"  --days WARN,FAIL  --slow WARN,FAIL   days of the certificate, seconds in all\n"
-	"  --config FILE  --resolver S  --trust-anchor FILE\n"
+	"  --config FILE  --resolver S  --trust-anchor FILE  --sandbox\n"
 	"  -v, --verbose  --json  --plain  --nagios  --color WHEN  --help  --version\n"
 	"exit 0: good, 1: warning, 2: failure, 3: not known, 64: usage\n";
 
@@ -67,6 +67,7 @@ enum {
 	OPT_RESOLVER,
 	OPT_TRUST_ANCHOR,
 	OPT_EXPLAIN,
+	OPT_SANDBOX,
 	OPT_JSON,
 	OPT_PLAIN,
 	OPT_NAGIOS,
@@ -115,6 +116,7 @@ static const struct option longs[] = {
 	{ "resolver", required_argument, NULL, OPT_RESOLVER },
 	{ "trust-anchor", required_argument, NULL, OPT_TRUST_ANCHOR },
 	{ "explain", required_argument, NULL, OPT_EXPLAIN },
+	{ "sandbox", no_argument, NULL, OPT_SANDBOX },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "plain", no_argument, NULL, OPT_PLAIN },
 	{ "nagios", no_argument, NULL, OPT_NAGIOS },
@@ -265,6 +267,7 @@ static bool take_simple(struct smtp_probe *p, int opt, const char *arg) {
 		{ OPT_FIRST, &p->first },      { OPT_LMTP, &p->lmtp },
 		{ OPT_CATCHALL, &p->catchall }, { OPT_OPEN_RELAY, &p->open_relay },
 		{ OPT_INJECTION, &p->injection }, { OPT_JSON, &p->json },
+		{ OPT_SANDBOX, &p->sandbox },
 		{ OPT_PLAIN, &p->plain },      { OPT_NAGIOS, &p->nagios },
 		{ OPT_TLS_VERIFY, &p->tls_verify },
 	};
@@ -417,6 +420,8 @@ int main(int argc, char **argv) {
 	int status = take_options(&p, argc, argv);
 	if (status == 0)
 		status = check(&p);
+	if (status == 0 && p.sandbox)
+		status = cli_confine(smtp_probe_program);
 	if (status == 0)
 		status = p.explain ? explain_finding(smtp_probe_program, p.explain) : run(&p);
 	return cli_close_output(smtp_probe_program, status < 0 ? EX_OK : status);

@@ -14,6 +14,7 @@
 
 #include "base/auto.h"
 #include "base/buf.h"
+#include "base/sandbox.h"
 #include "base/term.h"
 
 #define MESSAGE_MAX 4096
@@ -93,6 +94,14 @@ static void execute_other(const char *path, const char *const argv[]) {
 		return;
 	/* execv() changes neither array; its prototype is older than const. */
 	execv(path, (char *const *)(uintptr_t)argv);
+}
+
+int cli_confine(const char *program) {
+	struct err err = ERR_INIT;
+	struct sandbox *s = sandbox_new(NULL, 0, SANDBOX_CONNECT, NULL, &err);
+	int r = s ? sandbox_enter(s, &err) : -1;
+	sandbox_free(s);
+	return r == 0 ? 0 : cli_fail(program, EX_OSERR, "--sandbox: %s", err.msg);
 }
 
 int cli_exec(const char *program, const char *name, const char *const argv[]) {

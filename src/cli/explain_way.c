@@ -135,10 +135,31 @@ static void set_hosts(struct explain_way *w) {
 static bool needs_dns(const struct explain_way *w, const struct settings *s) {
 	enum config_way way = config_way(w->relay, NULL);
 	return way == CONFIG_WAY_MX || way == CONFIG_WAY_SRV ||
-	       (way == CONFIG_WAY_HOSTS && s->resolver);
+	       (way == CONFIG_WAY_HOSTS && (s->resolver || w->relay->tls == CONFIG_TLS_DANE));
 }
 
-void explain_ways_look_up(struct explain_ways *w, const struct settings *s) {
+/* As the DNS has the domain whose MX records led to the servers; "": none did. */
+static void add_mx_domain(const struct explain_way *w, struct buf *out) {
+	const char *target;
+	if (config_way(w->relay, &target) != CONFIG_WAY_MX)
+		return;
+	if (w->destination[0])
+		target = w->destination;
+	if (target[0] == '[' || addr_domain_ascii(span_str(target), out, NULL) != 0)
+		buf_reset(out);
+}
+
+static void decide(struct explain_way *w, const struct explain_wishes *wishes, struct dns *dns) {
+	AUTO_BUF struct buf domain = BUF_INIT(1024);
+	if (w->result != TARGET_FOUND)
+		return;
+	add_mx_domain(w, &domain);
+	explain_tls_find(&w->tls, w->relay, &w->target, buf_str(&domain),
+			 w->destination[0] != '\0', wishes, dns);
+}
+
+void explain_ways_look_up(struct explain_ways *w, const struct settings *s,
+			  const struct explain_wishes *wishes) {
 	struct dns *dns = NULL;
 	struct err err = ERR_INIT;
 	for (size_t i = 0; i < w->count; i++) {
@@ -154,6 +175,7 @@ void explain_ways_look_up(struct explain_ways *w, const struct settings *s) {
 			ask_hosts(&w->way[i], s, dns);
 		else if (needs_dns(&w->way[i], s))
 			ask_dns(&w->way[i], s, dns, way, target);
+		decide(&w->way[i], wishes, dns);
 	}
 	dns_close(dns);
 }
@@ -277,6 +299,7 @@ void explain_way_json(struct json *j, const struct explain_way *w) {
 		json_words(j, "addresses", buf_span(&w->address[i]));
 		json_str_or_null(j, "trouble",
 				 span_str(w->trouble[i].len ? buf_str(&w->trouble[i]) : NULL));
+		explain_tls_json(j, &w->tls, i);
 		json_end(j);
 	}
 	json_end(j);

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/json.h"
+#include "cli/explain_tls.h"
 #include "config/settings.h"
 #include "net/dns.h"
 #include "route/target.h"
@@ -20,6 +21,7 @@ struct explain_way {
 	struct target target;
 	struct buf address[TARGET_HOSTS_MAX]; /* with blanks between them; empty: see trouble */
 	struct buf trouble[TARGET_HOSTS_MAX];
+	struct explain_tls tls;
 };
 
 struct explain_ways {
@@ -30,8 +32,9 @@ struct explain_ways {
 /* Adds where an address goes. False: no memory, or too many ways. */
 bool explain_way_add(struct explain_ways *w, const struct settings *s,
 		     const struct route_table *routes, const struct route_query *q);
-/* Looks up the servers of all. dns: opened when it is needed first. */
-void explain_ways_look_up(struct explain_ways *w, const struct settings *s);
+/* Looks up the servers of all, and what they publish of TLS. dns: opened when it is needed first. */
+void explain_ways_look_up(struct explain_ways *w, const struct settings *s,
+			  const struct explain_wishes *wishes);
 void explain_ways_release(struct explain_ways *w);
 
 /* False: it would be held, or returned at once. */

@@ -5,6 +5,7 @@
 
 #include "cli/nightmail_config.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +22,9 @@
 #include "config/keys.h"
 #include "config/settings.h"
 #include "creds/creds.h"
+#include "creds/grant.h"
+#include "creds/keyring.h"
+#include "creds/oauth2.h"
 #include "deliver/aliases_file.h"
 #include "net/tls.h"
 #include "smtp/auth_users.h"
@@ -98,6 +102,47 @@ static void check_passwords(const struct settings *s, struct buf *warnings) {
 		    err.kind != ERR_MISSING)
 			buf_addf(warnings, "warning: password of [relay %s]: %s\n",
 				 relay->name, err.msg);
+	}
+}
+
+static void warn_kept(const struct config_relay *relay, const struct err *err,
+		      struct buf *warnings) {
+	if (err->kind == ERR_MISSING || err->kind == ERR_DENIED)
+		buf_addf(warnings, "warning: password of [relay %s]: %s\n", relay->name, err->msg);
+}
+
+/* Of somebody else's tokens we see at most that there are none. */
+static void check_tokens(const struct config_relay *relay, bool own, struct buf *warnings) {
+	const char *tokens = grant_tokens(relay->password);
+	AUTO_BUF struct buf where = BUF_INIT(8192);
+	struct err err = ERR_INIT;
+	if (!tokens || (!own && (access(tokens, F_OK) == 0 || errno != ENOENT)))
+		return;
+	if (oauth2_find(tokens, &where, &err) != 0)
+		warn_kept(relay, &err, warnings);
+}
+
+static void check_entry(const struct config_relay *relay, struct buf *warnings) {
+	struct err err = ERR_INIT;
+	struct span entry;
+	enum creds_kind kind;
+	if (creds_parse(span_str(relay->password), &kind, &entry, &err) != 0 ||
+	    kind != CREDS_KEYRING)
+		return;
+	if (keyring_ask(KEYRING_TEST, entry, SPAN(""), NULL, &err) != 0)
+		warn_kept(relay, &err, warnings);
+}
+
+/* What nightmail secret and nightmail login have put somewhere. The keyring is asked where the
+ * daemon is our own; that there is none in this session says nothing about the daemon's. */
+static void check_kept(const struct settings *s, struct buf *warnings) {
+	bool own = s->mode != CONFIG_SYSTEM && geteuid() == getuid();
+	for (size_t i = 0; i < s->relay_count; i++) {
+		if (!s->relay[i].login || !s->relay[i].password)
+			continue;
+		check_tokens(&s->relay[i], own, warnings);
+		if (own)
+			check_entry(&s->relay[i], warnings);
 	}
 }
 
@@ -211,6 +256,7 @@ static int check(const struct call *call) {
 	config_warnings(&s, &warnings);
 	check_aliases(&s, &warnings);
 	check_passwords(&s, &warnings);
+	check_kept(&s, &warnings);
 	for (size_t i = 0; i < s.relay_count; i++)
 		check_relay_tls(&s, i, &warnings);
 	check_listen(&s, &warnings);

@@ -124,7 +124,7 @@ static int sign(const struct keys *k, struct span message, struct buf *out,
 	return r;
 }
 
-int nightmail_dkim_sign(const struct dkim_call *c) {
+static int run_sign(const struct dkim_call *c) {
 	AUTO_BUF struct buf message = BUF_INIT(TRACE_MESSAGE_MAX);
 	AUTO_BUF struct buf fields = BUF_INIT(SIGNED_MAX);
 	struct keys keys = { .count = 0 };
@@ -190,7 +190,7 @@ static int verify_one(const struct dkim_call *c, const char *file, struct dns *d
 	return status;
 }
 
-int nightmail_dkim_verify(const struct dkim_call *c) {
+static int run_verify(const struct dkim_call *c) {
 	struct dns_unbound_options o = { .server = c->resolver };
 	struct err err = ERR_INIT;
 	int status = 0;
@@ -212,7 +212,7 @@ static const struct {
 	const char *name;
 	int (*run)(const struct dkim_call *c);
 } actions[] = {
-	{ "sign", nightmail_dkim_sign },     { "verify", nightmail_dkim_verify },
+	{ "sign", run_sign },     { "verify", run_verify },
 	{ "keygen", nightmail_dkim_keygen }, { "record", nightmail_dkim_record },
 	{ "check", nightmail_dkim_check },
 };

@@ -24,18 +24,12 @@ struct dkim_call {
 };
 
 /* Each returns an exit code. */
-int nightmail_dkim_sign(const struct dkim_call *c);
-int nightmail_dkim_verify(const struct dkim_call *c);
 int nightmail_dkim_keygen(const struct dkim_call *c);
 int nightmail_dkim_record(const struct dkim_call *c);
 int nightmail_dkim_check(const struct dkim_call *c);
 
 /* Reads a private key that may be of anybody's rights: a person named it. */
 struct crypto_private *nightmail_dkim_key(const char *path, struct err *err);
-/* Appends the line of a zone file: the record in strings of at most 255 octets. */
-int nightmail_dkim_zone_line(struct span selector, struct span domain,
-			     const struct crypto_private *key, struct buf *out,
-			     struct err *err);
 
 #include "base/banned.h"
 

@@ -28,9 +28,9 @@ static const char program[] = "nightmail dkim";
 
 /* --- keygen, record --- */
 
-int nightmail_dkim_zone_line(struct span selector, struct span domain,
-			     const struct crypto_private *key, struct buf *out,
-			     struct err *err) {
+/* Appends the line of a zone file: the record in strings of at most 255 octets. */
+static int add_zone_line(struct span selector, struct span domain,
+			 const struct crypto_private *key, struct buf *out, struct err *err) {
 	AUTO_BUF struct buf record = BUF_INIT(8192);
 	if (dkim_key_name(selector, domain, out, err) != 0 ||
 	    dkim_key_record(key, &record, err) != 0)
@@ -56,8 +56,8 @@ static int one_name(const struct dkim_call *c, const char *action) {
 static int print_record(const struct dkim_call *c, const struct crypto_private *key) {
 	AUTO_BUF struct buf line = BUF_INIT(1u << 16);
 	struct err err = ERR_INIT;
-	if (nightmail_dkim_zone_line(span_str(c->selector[0]), span_str(c->domain[0]),
-				     key, &line, &err) != 0)
+	if (add_zone_line(span_str(c->selector[0]), span_str(c->domain[0]), key, &line,
+			  &err) != 0)
 		return cli_fail(program, EX_DATAERR, "%s", err.msg);
 	puts(buf_str(&line));
 	return 0;
@@ -198,7 +198,7 @@ static void check_key(struct checked *k, struct dns *dns) {
 		buf_adds(&k->words, err.msg);
 	}
 	if (k->state == DIFFERS)
-		nightmail_dkim_zone_line(selector, domain, own, &k->cure, &err);
+		add_zone_line(selector, domain, own, &k->cure, &err);
 	crypto_private_free(own);
 }
 

@@ -30,7 +30,8 @@
 static const char program[] = "nightmail explain";
 
 static const char help[] =
-	"usage: nightmail explain [--config FILE] [--user USER] [--json] FROM TO...\n"
+	"usage: nightmail explain [--config FILE] [--user USER] [--json]\n"
+	"                         [--require-tls | --tls-optional] FROM TO...\n"
 	"Tells what would become of mail from FROM to TO: how the addresses are\n"
 	"rewritten, which relay takes it and by which rule, the servers as they are\n"
 	"looked up now, and how long it is tried. Sends nothing.\n"
@@ -38,6 +39,8 @@ static const char help[] =
 	"exit 0: it would go, 1: some would be held or returned, 2: nothing can go\n"
 	"  --config FILE  read FILE instead of the person's or the system's files\n"
 	"  --user USER    as if this user sent it (a name or a number), not you\n"
+	"  --require-tls  as for a message that requires TLS (REQUIRETLS)\n"
+	"  --tls-optional as for one whose header says TLS-Required: No\n"
 	"  --json         one JSON object\n";
 
 static const char *const tls_names[] = {
@@ -71,6 +74,7 @@ struct call {
 	bool broken;           /* the configuration has errors */
 	struct buf complaints; /* against configuration and aliases */
 	uint32_t uid;          /* who would submit it */
+	struct explain_wishes wishes;
 	struct explain_ways ways;
 	int status;
 };
@@ -168,7 +172,7 @@ static void print_recipient(const struct fate *f) {
 	}
 }
 
-static void print_login(const struct config_relay *r) {
+static void print_tls(const struct config_relay *r) {
 	bool published = r->tls == CONFIG_TLS_OPPORTUNISTIC &&
 			 config_way(r, NULL) == CONFIG_WAY_MX;
 	printf("tls      %s\n", published ? "by STARTTLS where it is offered; verified where the "
@@ -181,6 +185,9 @@ static void print_login(const struct config_relay *r) {
 	}
 	if (r->pin && r->tls != CONFIG_TLS_NONE)
 		puts("         trusting the keys of pin alone");
+}
+
+static void print_login(const struct config_relay *r) {
 	fputs("login    ", stdout);
 	term_print(stdout, r->login ? span_str(r->login) : SPAN("none"));
 	if (r->login && r->password && creds_is_token(span_str(r->password))) {
@@ -192,10 +199,26 @@ static void print_login(const struct config_relay *r) {
 	fputc('\n', stdout);
 }
 
-static void print_way(const struct explain_way *w, bool several) {
+/* What the message itself wants, and what that means there. */
+static void print_wishes(const struct explain_wishes *wishes, const struct explain_way *w) {
+	bool open = w->destination[0] && w->relay->tls == CONFIG_TLS_OPPORTUNISTIC;
+	if (wishes->requiretls)
+		puts("         the message requires TLS: it goes to servers that are verified and "
+		     "offer\n         REQUIRETLS, or not at all");
+	else if (wishes->tls_optional && open)
+		puts("         TLS-Required: No: what the domain publishes about TLS is not applied");
+	else if (wishes->tls_optional)
+		puts("         TLS-Required: No: changes nothing, the configuration decides here");
+}
+
+static void print_way(const struct call *c, const struct explain_way *w, bool several) {
 	explain_way_print(w, several);
-	if (config_way(w->relay, NULL) < CONFIG_WAY_MAILDIR && w->result != TARGET_REFUSED)
-		print_login(w->relay);
+	if (config_way(w->relay, NULL) >= CONFIG_WAY_MAILDIR || w->result == TARGET_REFUSED)
+		return;
+	print_tls(w->relay);
+	print_wishes(&c->wishes, w);
+	explain_tls_print(&w->tls, &w->target);
+	print_login(w->relay);
 }
 
 static void print_times(const struct settings *s, bool null_sender) {
@@ -220,7 +243,7 @@ static void print_all(const struct call *c, struct span from, const struct fate 
 	for (size_t i = 0; i < count; i++)
 		print_recipient(&fates[i]);
 	for (size_t i = 0; relay && i < c->ways.count; i++)
-		print_way(&c->ways.way[i], c->ways.count > 1);
+		print_way(c, &c->ways.way[i], c->ways.count > 1);
 	for (size_t i = 0; i < c->ways.count; i++)
 		tried |= explain_way_is_tried(&c->ways.way[i]);
 	if (!relay)
@@ -285,6 +308,8 @@ static void json_all(const struct call *c, struct span from, const struct fate *
 	struct json j = json_into(&out);
 	json_object(&j, NULL);
 	json_sender(&j, c, from);
+	json_bool(&j, "requiretls", c->wishes.requiretls);
+	json_bool(&j, "tls_optional", c->wishes.tls_optional);
 	json_array(&j, "recipients");
 	for (size_t i = 0; i < count; i++)
 		json_recipient(&j, &fates[i]);
@@ -321,7 +346,7 @@ static void find_ways(struct call *c, struct span from, const struct fate *fates
 			};
 			explain_way_add(&c->ways, &c->settings, &routes, &q);
 		}
-	explain_ways_look_up(&c->ways, &c->settings);
+	explain_ways_look_up(&c->ways, &c->settings, &c->wishes);
 	for (size_t i = 0; i < c->ways.count; i++)
 		if (!explain_way_goes(&c->ways.way[i]) && c->status == EX_OK)
 			c->status = EXIT_WAITS;
@@ -385,6 +410,8 @@ int nightmail_explain(int argc, char **argv) {
 		{ "config", required_argument, NULL, 'c' },
 		{ "user", required_argument, NULL, 'u' },
 		{ "json", no_argument, NULL, 'j' },
+		{ "require-tls", no_argument, NULL, 't' },
+		{ "tls-optional", no_argument, NULL, 'o' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -403,6 +430,12 @@ int nightmail_explain(int argc, char **argv) {
 		case 'j':
 			c.json = true;
 			break;
+		case 't':
+			c.wishes.requiretls = true;
+			break;
+		case 'o':
+			c.wishes.tls_optional = true;
+			break;
 		case 'h':
 			fputs(help, stdout);
 			return EX_OK;
@@ -410,6 +443,8 @@ int nightmail_explain(int argc, char **argv) {
 			return cli_bad_option(program, opt, argv);
 		}
 	}
+	if (c.wishes.requiretls && c.wishes.tls_optional)
+		return cli_usage(program, "--require-tls and --tls-optional contradict each other");
 	if (argc - optind < 2)
 		return cli_usage(program, "from whom, and to whom?");
 	int status = run(&c, argv + optind, (size_t)(argc - optind - 1));

@@ -1,7 +1,8 @@
 /*
- * nightmail secret: the entry of a relay in the desktop's keyring. A new secret comes from the
- * terminal without being shown, or as the first line of standard input; it never stands on the
- * command line.
+ * nightmail secret: what a relay has in the desktop's keyring, a password or what its tokens are
+ * renewed by. A new secret comes from the terminal without being shown, or as the first line of
+ * standard input; it never stands on the command line. Tokens come from nightmail login alone, and
+ * may lie in a file as well.
  */
 
 #include <getopt.h>
@@ -16,14 +17,17 @@
 #include "cli/cli.h"
 #include "cli/nightmail_login.h"
 #include "cli/setup_ask.h"
+#include "creds/grant.h"
 #include "creds/keyring.h"
+#include "creds/oauth2.h"
 
 #define PROGRAM "nightmail secret"
 
 static const char help[] =
 	"usage: nightmail secret [--config FILE] set|test|delete RELAY\n"
-	"The password of a relay with password = keyring, in the desktop's keyring:\n"
-	"  set            asks for it, or reads one line from standard input\n"
+	"The password of a relay with password = keyring, in the desktop's keyring; with\n"
+	"password = oauth2, the tokens that nightmail login has got:\n"
+	"  set            asks for the password, or reads one line from standard input\n"
 	"  test           can nightmail-deliver have it? Shows nothing of it\n"
 	"  delete         removes it\n"
 	"  --config FILE  the configuration of the relay\n";
@@ -81,6 +85,35 @@ static int read_secret(const char *relay, struct buf *ret) {
 	return ret->len > 0 ? EX_OK : cli_fail(PROGRAM, EX_NOINPUT, "the password is empty");
 }
 
+static int say_failed(const struct err *err) {
+	return cli_fail(PROGRAM,
+			err->kind == ERR_MISSING  ? EX_UNAVAILABLE
+			: err->kind == ERR_DENIED ? EX_NOPERM
+						  : EX_OSERR,
+			"%s", err->msg);
+}
+
+static int run_tokens(const struct settings *s, enum keyring_act act, const char *relay,
+		      const char *path) {
+	AUTO_BUF struct buf where = BUF_INIT(8192);
+	struct err err = ERR_INIT;
+	if (act == KEYRING_SET)
+		return cli_fail(PROGRAM, EX_CONFIG,
+				"[relay %s] logs in by tokens, which nightmail login %s gets",
+				relay, relay);
+	if (cli_become_owner(s, &err) != 0)
+		return cli_fail(PROGRAM, EX_NOPERM, "%s", err.msg);
+	if (act == KEYRING_TEST ? oauth2_find(path, &where, &err) != 0
+				: oauth2_forget(path, &err) != 0)
+		return say_failed(&err);
+	if (act == KEYRING_TEST)
+		printf("what the tokens of relay %s are renewed by is in %s and can be read\n",
+		       relay, buf_str(&where));
+	else
+		printf("relay %s has no tokens any more\n", relay);
+	return EX_OK;
+}
+
 static int run(const struct settings *s, size_t which, const char *relay) {
 	const struct config_relay *r = config_relay(s, relay);
 	struct buf secret = BUF_INIT(SECRET_MAX);
@@ -91,6 +124,8 @@ static int run(const struct settings *s, size_t which, const char *relay) {
 	if (!r)
 		return cli_fail(PROGRAM, EX_USAGE, "there is no [relay %s] in the configuration",
 				relay);
+	if (r->password && creds_is_token(span_str(r->password)))
+		return run_tokens(s, acts[which].act, relay, grant_tokens(r->password));
 	if (!r->password || creds_parse(span_str(r->password), &kind, &entry, &err) != 0 ||
 	    kind != CREDS_KEYRING)
 		return cli_fail(PROGRAM, EX_CONFIG,
@@ -101,11 +136,7 @@ static int run(const struct settings *s, size_t which, const char *relay) {
 		status = read_secret(relay, &secret);
 	if (status == EX_OK &&
 	    keyring_ask(acts[which].act, entry, buf_span(&secret), NULL, &err) != 0)
-		status = cli_fail(PROGRAM,
-				  err.kind == ERR_MISSING  ? EX_UNAVAILABLE
-				  : err.kind == ERR_DENIED ? EX_NOPERM
-							   : EX_OSERR,
-				  "%s", err.msg);
+		status = say_failed(&err);
 	buf_wipe(&secret);
 	buf_release(&secret);
 	if (status == EX_OK)

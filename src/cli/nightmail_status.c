@@ -116,6 +116,15 @@ static void print_waiting(const json_t *r) {
 		printf("; waiting: %lld", (long long)answer_number(r, "messages"));
 }
 
+static void print_slow(const json_t *r, int64_t now) {
+	if (answer_text(r, "slow").len == 0)
+		return;
+	fputs("         ", stdout);
+	term_print(stdout, answer_text(r, "slow"));
+	print_span_of_time("; again in ", answer_number(r, "slow_until") - now);
+	putchar('\n');
+}
+
 static void print_relay(const json_t *r, int64_t now) {
 	fputs("relay    ", stdout);
 	term_print(stdout, answer_text(r, "name"));
@@ -133,6 +142,7 @@ static void print_relay(const json_t *r, int64_t now) {
 			term_print(stdout, answer_text(r, "waits"));
 			putchar('\n');
 		}
+		print_slow(r, now);
 		return;
 	}
 	print_span_of_time("held for ", now - answer_number(r, "since"));

@@ -41,7 +41,7 @@ struct smtp_probe {
 	int64_t slow_warn_ms, slow_fail_ms;
 	const char *server, *trust_anchor;
 	/* how it is shown */
-	bool json, plain, nagios, verbose;
+	bool json, plain, nagios, verbose, sandbox;
 	enum term_color color;
 	const char *explain;
 };

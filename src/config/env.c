@@ -59,7 +59,7 @@ static void ask_passwd(struct config_env *env) {
 		env->user = strdup(user.name);
 }
 
-const char *config_env_home(struct config_env *env) {
+static const char *home_of(struct config_env *env) {
 	ask_passwd(env);
 	return env->home;
 }
@@ -147,14 +147,14 @@ static char *join(const char *base, const char *below) {
 char *config_env_user_file(struct config_env *env) {
 	if (env->xdg_config)
 		return join(env->xdg_config, "/nightmail/nightmail.conf");
-	const char *home = config_env_home(env);
+	const char *home = home_of(env);
 	return home ? join(home, "/.config/nightmail/nightmail.conf") : NULL;
 }
 
 char *config_env_user_dir(struct config_env *env) {
 	if (env->xdg_state)
 		return join(env->xdg_state, "/nightmail");
-	const char *home = config_env_home(env);
+	const char *home = home_of(env);
 	return home ? join(home, "/.local/state/nightmail") : NULL;
 }
 

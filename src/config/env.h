@@ -30,9 +30,8 @@ struct config_env {
 void config_env_init(struct config_env *env);
 void config_env_release(struct config_env *env);
 
-/* Home directory and name of the person (passwd, not $HOME); NULL when there is none. The
- * first call may ask the name service, so call only when it matters. */
-const char *config_env_home(struct config_env *env);
+/* Name of the person (passwd); NULL when there is none. The first call reads passwd, so call only
+ * when it matters. */
 const char *config_env_user(struct config_env *env);
 
 /* Returns the full host name (malloc): the kernel's name when it has a dot, else the full

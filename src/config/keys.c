@@ -29,6 +29,7 @@ const struct config_section_name config_sections[CONFIG_SECTION_COUNT] = {
 	[CONFIG_DKIM] = { "dkim", true },
 	[CONFIG_ROUTE] = { "route", true },
 	[CONFIG_NOTIFY] = { "notify", false },
+	[CONFIG_WATCH] = { "watch", false },
 };
 
 const struct config_key config_keys[] = {
@@ -181,6 +182,12 @@ const struct config_key config_keys[] = {
 	  "nothing left for so long: root's mail is kept in a mailbox too, or never" },
 	{ CONFIG_NOTIFY, "mailbox", &config_type_path, GLOBAL(notify.mailbox), NULL, 0, 0,
 	  "which mailbox; last-resort in the queue directory by default" },
+	{ CONFIG_WATCH, "domain", &config_type_watch_domains, GLOBAL(watch), NULL, 0, 0,
+	  "domains whose DNS is looked at again and again; changes are told by [notify]" },
+	{ CONFIG_WATCH, "every", &config_type_time, GLOBAL(watch.every_ms), "6h", 10 * MINUTE,
+	  30 * DAY, "how often" },
+	{ CONFIG_WATCH, "ip", &config_type_watch_ips, GLOBAL(watch), NULL, 0, 0,
+	  "addresses from which their mail is sent, where that is not by a relay" },
 	{ CONFIG_ROUTE, "sender", &config_type_patterns, ROUTE(sender), NULL, 0, 0,
 	  "addresses that send: alice@example.org *@example.org, <> is the null sender" },
 	{ CONFIG_ROUTE, "recipient", &config_type_patterns, ROUTE(recipient), NULL, 0, 0,

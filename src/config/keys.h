@@ -19,6 +19,7 @@ enum config_section_id {
 	CONFIG_LISTEN, /* no draft speaks of this one and those behind it */
 	CONFIG_ROUTE,
 	CONFIG_NOTIFY,
+	CONFIG_WATCH,
 	CONFIG_DKIM,
 	CONFIG_SECTION_COUNT
 };

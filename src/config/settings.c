@@ -45,6 +45,8 @@ const struct config_section *config_section(const struct settings *s,
 		return &s->source->listen;
 	if (id == CONFIG_NOTIFY)
 		return &s->source->notify;
+	if (id == CONFIG_WATCH)
+		return &s->source->watch;
 	return id == CONFIG_IDENTITY ? &s->source->identity : &s->source->queue;
 }
 
@@ -349,6 +351,7 @@ static void check_whole(struct config_load *l) {
 	}
 	config_check_routes(l);
 	config_check_dkim(l);
+	config_check_watch(l);
 	l->file = l->s->source->file_count ? 1 : 0;
 	if (!config_relay(l->s, "default") && !l->incomplete)
 		config_complain(
@@ -374,6 +377,7 @@ static bool begin(struct config_load *l) {
 	s->source->queue.id = CONFIG_QUEUE;
 	s->source->listen.id = CONFIG_LISTEN;
 	s->source->notify.id = CONFIG_NOTIFY;
+	s->source->watch.id = CONFIG_WATCH;
 	for (size_t k = 0; k < config_key_count; k++)
 		if (config_keys[k].section != CONFIG_RELAY &&
 		    config_keys[k].section != CONFIG_ROUTE &&

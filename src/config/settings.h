@@ -173,6 +173,18 @@ struct config_notify {
 	char *mailbox;     /* which */
 };
 
+#define CONFIG_WATCH_MAX 32
+#define CONFIG_WATCH_IPS_MAX 16
+
+/* [watch]: whose DNS is looked at again and again (deliver/watch.h). */
+struct config_watch {
+	char *domain[CONFIG_WATCH_MAX]; /* lower case, A-labels */
+	size_t domain_count;            /* 0: none */
+	int64_t every_ms;
+	struct inet_addr ip[CONFIG_WATCH_IPS_MAX]; /* from which their mail is sent */
+	size_t ip_count;
+};
+
 struct settings {
 	enum config_mode mode;
 	char *hostname; /* full host name of this machine (%H) */
@@ -201,6 +213,7 @@ struct settings {
 	enum config_long_lines long_lines; /* lines over 998 octets */
 	struct config_listen listen;
 	struct config_notify notify;
+	struct config_watch watch;
 	struct config_relay *relay;
 	size_t relay_count;           /* the one named "default" is where mail goes */
 	struct route_rule *route;     /* unless one of these matches */

@@ -42,6 +42,7 @@ void config_each(const struct settings *s, config_value_fn *fn, void *ctx) {
 	each_in_section(s, CONFIG_QUEUE, 0, fn, ctx);
 	each_in_section(s, CONFIG_LISTEN, 0, fn, ctx);
 	each_in_section(s, CONFIG_NOTIFY, 0, fn, ctx);
+	each_in_section(s, CONFIG_WATCH, 0, fn, ctx);
 	for (size_t i = 0; i < s->route_count; i++)
 		each_in_section(s, CONFIG_ROUTE, i, fn, ctx);
 	for (size_t i = 0; i < s->dkim_count; i++)
@@ -169,6 +170,7 @@ int config_warnings(const struct settings *s, struct buf *out) {
 	warn_listen(s, out);
 	config_warn_routes(s, out);
 	config_warn_dkim(s, out);
+	config_warn_watch(s, out);
 	for (size_t i = 0; i < s->relay_count; i++) {
 		const struct config_relay *relay = &s->relay[i];
 		const char *password = relay->password ? relay->password : "";

@@ -35,7 +35,7 @@ struct config_source {
 	char *file[CONFIG_FILES_MAX + 1];  /* absolute paths, NULL at the end */
 	char *label[CONFIG_FILES_MAX + 1]; /* the same as messages call them */
 	size_t file_count;
-	struct config_section top, identity, queue, listen, notify;
+	struct config_section top, identity, queue, listen, notify, watch;
 	struct config_section *relay; /* settings.relay_count of them */
 	struct config_section *route; /* settings.route_count of them */
 	struct config_section *dkim;  /* settings.dkim_count of them */
@@ -95,6 +95,9 @@ int config_find_or_add_dkim(struct config_load *l, struct span domain,
 void config_check_dkim(struct config_load *l);
 void config_warn_dkim(const struct settings *s, struct buf *out);
 void config_release_dkim(struct settings *s);
+/* The same for [watch]. */
+void config_check_watch(struct config_load *l);
+void config_warn_watch(const struct settings *s, struct buf *out);
 /* Appends "label:12:1: warning: ". */
 void config_warn_at(const struct settings *s, const struct config_origin *at,
 		    struct buf *out);

@@ -28,6 +28,8 @@
  *     events [id=ENDING] [format=words]
  *                                     one object an event until the client closes, see below
  *     reload                          {"complaint":...} for each error in the configuration
+ *     watch [domain=NAME] [now=1]     one object for each domain of [watch], see below; now=1:
+ *                                     checks them at once
  *     trust relay=NAME                forgets which login mechanisms it has offered
  *
  * events: {"event":WHAT,"time":SECONDS.mmm, ...}, with what is known of "id","uid","from",
@@ -62,11 +64,17 @@
  *   held),"waits": for which rate or quota, a sentence, if it does,"hosts":[...],"host","tls","cipher","auth","last_success","last_failure",
  *   "last_reply": of any kind,"failure": what was said at the last failure}],
  * "destinations":[{"domain","waiting","next","reply"}], the 20 with most deferred messages,
+ * "warnings":[TEXT...], what is wrong besides (deliver/alert.h),
  * "since_start":{"queued","delivered","deferred","bounced"} (recipients; queued: messages),
  * "minutes":[[SECONDS,queued,delivered,deferred,bounced]...] of the last hour and "hours" of
  * the last two days, newest last, those with anything only}. Times are seconds since 1970 or
  * null. An ordinary user gets neither "dead", "queue", "messages", "hosts", "host", "reason",
- * "auth", "last_reply", "failure" nor the last four members, and counts of their own mail only.
+ * "auth", "last_reply", "failure" nor the last five members, and counts of their own mail only.
+ *
+ * watch: {"domain","verdict":"ok|warn|fail|unknown","checked","running":bool,"next","why"} as in
+ * "watch":[...] of status for administrators, and "silent": checks in a row that did not tell
+ * all,"changed","change": when and what,"findings":[{"severity","id","subject","text"}],
+ * "records":[{"name","type","value":TEXT|null}]}. For administrators.
  *
  * Rights come from SO_PEERCRED. Root, the spool's owner and, of a system's daemon, members of
  * the owner's group may do everything. Other users see and change their own mail: any other

@@ -17,6 +17,8 @@
 #define JSON_MAX 16384u
 #define TEXT_MAX 2048u
 #define WRITTEN "last-resort " /* the key that remembers its last message */
+#define ENDS "ends " /* how keys begin of what is told once */
+#define ENDS_REMEMBERED_MS (400 * AGAIN_MS)
 
 static const struct {
 	const char *name, *title;
@@ -30,7 +32,13 @@ static const struct {
 	[ALERT_QUEUE_SIZE] = { "queue-size", "Much mail waits" },
 	[ALERT_QUOTA] = { "quota", "Mail waits for a quota" },
 	[ALERT_CERTIFICATE] = { "certificate", "A certificate ends" },
+	[ALERT_TOKEN] = { "token", "A login ends" },
+	[ALERT_DKIM] = { "dkim", "Mail cannot be signed" },
 	[ALERT_DISK] = { "disk", "The disk is full" },
+	[ALERT_DOMAIN_BAD] = { "domain-bad", "A mail domain has trouble" },
+	[ALERT_DOMAIN_CHANGED] = { "domain-changed", "A mail domain changed" },
+	[ALERT_DOMAIN_OK] = { "domain-ok", "A mail domain is fine again" },
+	[ALERT_DOMAIN_UNKNOWN] = { "domain-unknown", "A mail domain cannot be checked" },
 };
 
 const char *alert_name(enum alert_kind kind) {
@@ -58,6 +66,10 @@ static void write_json(const struct manager *m, const struct alert_facts *f,
 		json_str(&j, "to", f->to);
 	if (f->reply.len > 0)
 		json_str(&j, "reply", f->reply);
+	if (f->domain)
+		json_str(&j, "domain", span_str(f->domain));
+	if (f->verdict)
+		json_str(&j, "verdict", span_str(f->verdict));
 	json_bool(&j, "again", f->again);
 	json_end(&j);
 	buf_addc(out, '\n');
@@ -104,7 +116,7 @@ static void tell_bounced(struct manager *m, const struct event *e) {
 	term_safe(&text, span_head(e->reply, 300));
 	alert_tell(m, &(struct alert_facts){ .kind = ALERT_BOUNCED,
 					     .text = buf_str(&text),
-					     .relay = e->relay,
+					     .relay = e->config_relay,
 					     .id = e->id,
 					     .from = e->from,
 					     .to = e->to,
@@ -155,11 +167,13 @@ void alert_restore(struct manager *m) {
 				      : 0;
 	for (size_t i = 0; i < n; i++) {
 		struct span key = span_str(all[i].key);
-		if (span_take_lit(&key, SPAN(WRITTEN)))
+		if (span_take_lit(&key, SPAN(WRITTEN))) {
 			queue_id_parse(key, &a->written);
-		else
-			a->standing[a->count++] =
-				(struct alert_standing){ .told = true, .state = all[i] };
+			continue;
+		}
+		alert_dkim_restore(m, &all[i]);
+		a->standing[a->count++] =
+			(struct alert_standing){ .told = true, .state = all[i] };
 	}
 	free(all);
 	a->changed = true;
@@ -184,10 +198,33 @@ void alert_save(struct manager *m) {
 	free(all);
 }
 
+/* By the key, since that is all that is known after a restart. */
+static bool tells_once(const struct alert_standing *s) {
+	return span_starts(span_str(s->state.key), SPAN(ENDS));
+}
+
+static void drop(struct alerts *a, size_t i) {
+	for (size_t k = i + 1; k < a->count; k++)
+		a->standing[k - 1] = a->standing[k];
+	a->count--;
+}
+
+/* Where there is no room, what is only remembered goes. */
+static void make_room(struct alerts *a) {
+	for (size_t i = 0; i < a->count; i++) {
+		if (a->standing[i].seen || !tells_once(&a->standing[i]))
+			continue;
+		drop(a, i);
+		return;
+	}
+}
+
 static struct alert_standing *standing_of(struct alerts *a, const char *key) {
 	for (size_t i = 0; i < a->count; i++)
 		if (strcmp(a->standing[i].state.key, key) == 0)
 			return &a->standing[i];
+	if (a->count == ALERTSTATE_MAX)
+		make_room(a);
 	if (!a->standing || a->count == ALERTSTATE_MAX)
 		return NULL;
 	struct alert_standing *s = &a->standing[a->count++];
@@ -212,8 +249,8 @@ void alert_raise(struct manager *m, enum alert_kind kind, const char *key,
 	s->kind = kind;
 	snprintf(s->text, sizeof(s->text), "%s", text);
 	snprintf(s->relay, sizeof(s->relay), "%s", relay ? relay : "");
-	if (before && (kind == ALERT_CERTIFICATE ||
-		       clock_elapsed_ms(&s->state.told, &now) < AGAIN_MS))
+	if (before &&
+	    (tells_once(s) || clock_elapsed_ms(&s->state.told, &now) < AGAIN_MS))
 		return;
 	s->told = true;
 	s->state.told = now;
@@ -222,6 +259,27 @@ void alert_raise(struct manager *m, enum alert_kind kind, const char *key,
 	alert_tell(m,
 		   &(struct alert_facts){
 			   .kind = kind, .text = text, .relay = relay, .again = before });
+	if (tells_once(s))
+		log_warn("%s", text);
+}
+
+void alert_raise_end(struct manager *m, enum alert_kind kind, const char *key,
+		     const char *relay, struct span what, const struct validity *v) {
+	AUTO_BUF struct buf full = BUF_INIT(sizeof(((struct alertstate *)NULL)->key));
+	AUTO_BUF struct buf text = BUF_INIT(TEXT_MAX);
+	int64_t now_s = clock_wall_ms() / 1000;
+	enum validity_level level = validity_level(v, now_s);
+	if (level == VALIDITY_FINE)
+		return;
+	/* Another one in its place is another cause, and so is the second threshold. */
+	buf_addf(&full, ENDS "%s %lld ", level == VALIDITY_LAST ? "last" : "low",
+		 (long long)v->until_s);
+	buf_add(&full, span_head(span_str(key), 300));
+	buf_add(&text, what);
+	buf_adds(&text, v->until_s > now_s ? " ends in " : " has ended");
+	if (v->until_s > now_s)
+		term_duration(&text, (v->until_s - now_s) * 1000);
+	alert_raise(m, kind, buf_str(&full), relay, buf_str(&text));
 }
 
 static void cleared(struct manager *m, const struct alert_standing *s) {
@@ -229,7 +287,7 @@ static void cleared(struct manager *m, const struct alert_standing *s) {
 	struct span relay = span_str(s->state.key);
 	const char *name = s->state.key + strlen("relay ");
 	if (!span_take_lit(&relay, SPAN("relay ")) ||
-	    !lane_find(&m->lanes, name, SPAN("")))
+	    !lane_of_relay(&m->lanes, name))
 		return;
 	buf_addf(&text, "relay %s works again", name);
 	alert_tell(m, &(struct alert_facts){ .kind = ALERT_RELAY_OK,
@@ -237,18 +295,22 @@ static void cleared(struct manager *m, const struct alert_standing *s) {
 					     .relay = name });
 }
 
+static bool is_kept(const struct alert_standing *s, const struct moment *now) {
+	return s->seen ||
+	       (tells_once(s) && clock_elapsed_ms(&s->state.told, now) < ENDS_REMEMBERED_MS);
+}
+
 void alert_end(struct manager *m) {
 	struct alerts *a = &m->alerts;
 	struct alert_standing gone;
+	struct moment now = clock_now();
 	for (size_t i = 0; i < a->count;) {
-		if (a->standing[i].seen) {
+		if (is_kept(&a->standing[i], &now)) {
 			i++;
 			continue;
 		}
 		gone = a->standing[i];
-		for (size_t k = i + 1; k < a->count; k++)
-			a->standing[k - 1] = a->standing[k];
-		a->count--;
+		drop(a, i);
 		alert_save(m);
 		cleared(m, &gone);
 	}
@@ -259,5 +321,6 @@ void alert_free(struct manager *m) {
 	alert_jobs_free(m);
 	free(a->standing);
 	free(a->bounced);
+	free(a->keys);
 	buf_release(&a->motd);
 }

@@ -11,10 +11,10 @@
 
 #include "base/auto.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/term.h"
 #include "deliver/state.h"
-#include "net/certdate.h"
 
 #define TEXT_MAX 600u
 #define KEY_MAX 400u
@@ -99,31 +99,6 @@ static void look_at_disk(struct manager *m) {
 	alert_raise(m, ALERT_DISK, "disk", NULL, buf_str(&text));
 }
 
-/* Is little left of its lifetime? 20 % is told, and 5 % again. */
-static void look_at_certificate(struct manager *m, const char *file, const char *what) {
-	AUTO_BUF struct buf pem = BUF_INIT(1u << 20), key = BUF_INIT(KEY_MAX),
-			    text = BUF_INIT(TEXT_MAX);
-	int64_t from, until, now = clock_wall_ms() / 1000;
-	if (!file || file_read(AT_FDCWD, file, &pem, NULL) != 0 ||
-	    certdate_read(buf_span(&pem), &from, &until, NULL) != 0 || until <= from)
-		return;
-	int64_t left = until > now ? until - now : 0, percent = left * 100 / (until - from);
-	if (percent >= 20)
-		return;
-	buf_addf(&key, "certificate%s %s", percent < 5 ? " soon" : "", file);
-	buf_addf(&text, "the certificate %s %s %s", what, file, left > 0 ? "ends in " : "has ended");
-	if (left > 0)
-		term_duration(&text, left * 1000);
-	alert_raise(m, ALERT_CERTIFICATE, buf_str(&key), NULL, buf_str(&text));
-}
-
-static void look_at_certificates(struct manager *m) {
-	const struct settings *s = &m->settings;
-	look_at_certificate(m, s->listen.tls.certificate, "of the listener");
-	for (size_t i = 0; i < s->relay_count; i++)
-		look_at_certificate(m, s->relay[i].cert.certificate, "shown to a relay");
-}
-
 /* --- motd --- */
 
 static void write_motd(const struct manager *m, struct buf *out) {
@@ -133,9 +108,15 @@ static void write_motd(const struct manager *m, struct buf *out) {
 		term_safe(out, span_str(m->complaint));
 		buf_addc(out, '\n');
 	}
-	for (size_t i = 0; i < a->count; i++)
+	bool any = false;
+	watch_motd(m, out);
+	for (size_t i = 0; i < a->count; i++) {
+		if (!a->standing[i].seen)
+			continue;
+		any = true;
 		buf_addf(out, "  %s\n", a->standing[i].text);
-	if (out->len > 0 && m->settings.notify.last_resort_ms > 0 && a->count > 0)
+	}
+	if (any && m->settings.notify.last_resort_ms > 0)
 		buf_addf(out, "  root's mail may stand in %s; see 'nightmail status'\n",
 			 m->settings.notify.mailbox);
 }
@@ -179,6 +160,17 @@ static void update_motd(struct manager *m) {
 	buf_add(&a->motd, buf_span(&text));
 }
 
+void alert_json(const struct manager *m, struct json *j, const char *key) {
+	const struct alerts *a = &m->alerts;
+	json_array(j, key);
+	for (size_t i = 0; i < a->count; i++) {
+		const struct alert_standing *s = &a->standing[i];
+		if (s->seen && s->kind != ALERT_RELAY_HELD && s->kind != ALERT_QUOTA)
+			json_str(j, NULL, span_str(s->text));
+	}
+	json_end(j);
+}
+
 void alert_look(struct manager *m) {
 	alert_begin(m);
 	look_at_relays(m);
@@ -186,8 +178,10 @@ void alert_look(struct manager *m) {
 	if (m->scanned)
 		look_at_queue(m);
 	look_at_disk(m);
-	look_at_certificates(m);
-	alert_end(m);
+	alert_dkim(m);
+	alert_ends(m);
+	if (m->scanned) /* else what waits is not all known */
+		alert_end(m);
 	m->alerts.changed = !m->scanned;
 	alert_last_resort(m);
 	update_motd(m);

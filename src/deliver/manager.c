@@ -66,6 +66,7 @@ static void work(void *ctx) {
 		next = earlier(next, dispatch(m, now));
 		if (m->alerts.changed)
 			alert_look(m);
+		next = earlier(next, watch_step(m, now));
 		next = earlier(next, alert_jobs_step(m, now));
 	}
 	if (m->kicked)
@@ -87,7 +88,10 @@ static void look_again(void *ctx) {
 		m->hourly_at_ms = now + HOUR_MS;
 		scan_hourly(m);
 		storm_hourly(m);
+		if (m->replayed)
+			daily_work(m);
 	}
+	daily_step(m);
 	alert_look(m);
 	manager_tell(m);
 	loop_timer_set(m->rescan_timer, RESCAN_MS);
@@ -159,6 +163,7 @@ int manager_reload(struct manager *m, struct buf *complaints) {
 		throttling_settings(m);
 		listener_settings(m);
 		storm_settings(m);
+		watch_settings(m);
 		messages_try_names(m);
 		m->paused_until_ms = 0;
 		log_info("configuration loaded again");
@@ -182,6 +187,7 @@ static void child_signal(void *ctx, int signo) {
 	listener_reap(ctx);
 	deliverer_reap(ctx);
 	alert_reap(ctx);
+	watch_reap(ctx);
 }
 
 static void stop_late(void *ctx) {
@@ -203,6 +209,7 @@ static void stop_signal(void *ctx, int signo) {
 	control_server_free(m->control);
 	m->control = NULL;
 	listener_stop(m);
+	watch_stop(m);
 	loop_timer_stop(m->rescan_timer);
 	loop_watch_events(m->wake_watch, 0);
 	pool_let_go(m);
@@ -281,6 +288,7 @@ struct manager *manager_new(const char *file, struct settings *settings,
 	relays_restore(m);
 	throttling_restore(m);
 	alert_restore(m);
+	watch_restore(m);
 	m->netwatch = netwatch_new(m->loop, network_up, m, err);
 	if (!m->netwatch)
 		log_warn("the network is not watched: %s", err->msg);
@@ -311,6 +319,7 @@ void manager_free(struct manager *m) {
 	if (m->loop)
 		pool_free(m);
 	alert_free(m);
+	watch_free(m);
 	netwatch_free(m->netwatch);
 	listener_free(m);
 	control_server_free(m->control);

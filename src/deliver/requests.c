@@ -145,7 +145,7 @@ static void probe_all(struct manager *m) {
 static int flush(struct manager *m, struct message *msg, struct err *err) {
 	if (msg->state == MESSAGE_HELD)
 		return err_set(err, ERR_DENIED, "it is held; release it first");
-	msg->scheduled = false;
+	msg->scheduled = msg->partial = false;
 	message_due(m, msg, msg->lane == LANE_CARE, clock_boot_ms());
 	return 0;
 }
@@ -418,12 +418,15 @@ void requests_take(void *ctx, struct control_client *c, struct span line,
 		answer_events(m, c, peer, line);
 	else if (span_eq(word, SPAN("status")))
 		status_request(m, c, peer);
-	else if (!span_eq(word, SPAN("reload")) && !span_eq(word, SPAN("trust")))
+	else if (!span_eq(word, SPAN("reload")) && !span_eq(word, SPAN("trust")) &&
+		 !span_eq(word, SPAN("watch")))
 		control_end(c, not_understood);
 	else if (!peer->admin)
 		control_end(c, "not allowed: only an administrator may ask for that");
 	else if (span_eq(word, SPAN("trust")))
 		answer_trust(m, c, line);
+	else if (span_eq(word, SPAN("watch")))
+		watch_request(m, c, line);
 	else
 		answer_reload(m, c);
 }

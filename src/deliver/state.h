@@ -301,6 +301,8 @@ bool relay_may_stream(const struct lane *lane);
  * that die of a command which comes before their last reply has left, and each time what they
  * were taking goes twice. */
 bool relay_goes_alone(const struct lane *lane);
+/* How long the relay gets its mail more slowly than it could, and why; 0: it does not. */
+int64_t relay_slow_ms(const struct lane *lane, const struct moment *now, const char **ret_words);
 /* A connection broke with mail on the way that was not alone. */
 void relay_broken(struct lane *lane, const char *text);
 /* Replies were out of place: no streaming for a day. */

@@ -128,6 +128,15 @@ static void add_private(struct json *j, const struct lane *lane) {
 	add_some(j, "failure", lane->failure);
 }
 
+static void add_slow(struct json *j, const struct lane *lane, const struct moment *now) {
+	const char *words;
+	int64_t left = relay_slow_ms(lane, now, &words);
+	if (left == 0)
+		return;
+	json_str(j, "slow", span_str(words));
+	json_int(j, "slow_until", (now->wall_ms + left) / 1000);
+}
+
 static void add_relay(struct json *j, const struct lane *lane, const struct survey *s) {
 	static const char *const states[] = {
 		[BREAKER_UNKNOWN] = "unknown",
@@ -149,6 +158,7 @@ static void add_relay(struct json *j, const struct lane *lane, const struct surv
 	AUTO_BUF struct buf waits = BUF_INIT(1024);
 	if (lane->heap.count > 0 && throttling_words(s->manager, lane, NULL, &waits))
 		json_str(j, "waits", buf_span(&waits));
+	add_slow(j, lane, &s->now);
 	add_some(j, "tls", lane->tls);
 	add_some(j, "cipher", lane->cipher);
 	add_time(j, "last_success", lane->succeeded_ms / 1000, lane->succeeded_ms > 0);
@@ -262,6 +272,8 @@ void status_request(struct manager *m, struct control_client *c,
 	json_end(&j);
 	if (peer->admin) {
 		add_destinations(&j, s);
+		alert_json(m, &j, "warnings");
+		watch_status(m, &j);
 		counts_json(&m->counts, &j, s->now.wall_ms / 1000);
 	}
 	json_end(&j);

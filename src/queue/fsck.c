@@ -160,7 +160,8 @@ static bool is_spool_name(const char *name) {
 	static const char *const names[] = { SPOOL_QUEUE, SPOOL_DEAD,   SPOOL_DELIVERED,
 					     SPOOL_LOCK,  SPOOL_RELAYS, SPOOL_DROP,
 					     SPOOL_QUOTAS, SPOOL_ALERTS, SPOOL_LAST_RESORT,
-					     SPOOL_STS,    "run" };
+					     SPOOL_WATCH,
+					     SPOOL_STS,    SPOOL_TLSRPT, "run" };
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(name, names[i]) == 0)
 			return true;

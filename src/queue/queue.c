@@ -19,7 +19,8 @@
 #include "queue/drop.h"
 #include "queue/spool.h"
 
-static const char *const parts[] = { SPOOL_QUEUE, SPOOL_DELIVERED, SPOOL_DEAD , SPOOL_STS };
+static const char *const parts[] = { SPOOL_QUEUE, SPOOL_DELIVERED, SPOOL_DEAD, SPOOL_STS,
+				    SPOOL_TLSRPT };
 #define PARTS (sizeof(parts) / sizeof(parts[0]))
 
 /* File systems whose locks or names another machine, or a process, may take away. */
@@ -143,7 +144,7 @@ int spool_dirfd(struct queue *q, bool dead, int *ret_dirfd, struct err *err) {
 	return 0;
 }
 
-/* "host bootid pid", for people and for queue_owner(). */
+/* "host bootid pid", for people and for whoever wants the spool too. */
 static int write_owner(int fd) {
 	char host[256] = "", text[320];
 	if (gethostname(host, sizeof(host) - 1) != 0 || host[0] == '\0')
@@ -185,7 +186,8 @@ static void sweep_temporaries(const struct queue *q) {
 		if (span_starts(name, SPAN(SPOOL_TEMPORARY)) ||
 		    span_starts(name, SPAN(SPOOL_RELAYS ".")) ||
 		    span_starts(name, SPAN(SPOOL_QUOTAS ".")) ||
-		    span_starts(name, SPAN(SPOOL_ALERTS ".")))
+		    span_starts(name, SPAN(SPOOL_ALERTS ".")) ||
+		    span_starts(name, SPAN(SPOOL_WATCH ".")))
 			sweep_one(q, e->d_name);
 	}
 	closedir(dir);
@@ -222,15 +224,6 @@ int queue_own(struct queue *q, struct err *err) {
 	auto_close(&q->lock);
 	q->lock = -1;
 	return -1;
-}
-
-pid_t queue_owner(const struct queue *q) {
-	if (q->lock >= 0)
-		return getpid();
-	AUTO_FD int fd = file_openat(q->dir, SPOOL_LOCK, O_RDONLY, 0);
-	if (fd < 0 || flock(fd, LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK)
-		return 0;
-	return read_owner(fd);
 }
 
 bool queue_may_own(const struct queue *q) {

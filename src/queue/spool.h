@@ -31,9 +31,11 @@ struct queue {
 #define SPOOL_RELAYS "relays"
 #define SPOOL_QUOTAS "quotas"
 #define SPOOL_ALERTS "alerts"
+#define SPOOL_WATCH "watch"
 #define SPOOL_LAST_RESORT "last-resort"
 #define SPOOL_DROP "drop"
 #define SPOOL_STS "sts"
+#define SPOOL_TLSRPT "tlsrpt"
 /* Begins the names, in the spool itself, of files that get their place by rename. */
 #define SPOOL_TEMPORARY "tmp-"
 

@@ -282,7 +282,7 @@ static const struct {
 	  "FILE:5:2: unknown section \"queu\"; did you mean \"queue\"?\n" },
 	{ "a section of other versions is unknown", DEFAULT "[cluster lan]\nrelay = x\n",
 	  "FILE:5:2: unknown section \"cluster\"; this version of nightmail knows [relay NAME], "
-	  "[route NAME], [dkim DOMAIN], [identity], [queue], [listen] and [notify]\n" },
+	  "[route NAME], [dkim DOMAIN], [identity], [queue], [listen], [notify] and [watch]\n" },
 	{ "a mistyped [relay default] is not missed again",
 	  QUEUE "[realy default]\nhost = a\n",
 	  "FILE:3:2: unknown section \"realy\"; did you mean \"relay\"?\n" },
@@ -520,12 +520,23 @@ static const struct {
 	  "FILE:5:17: warmup: \"2026-02-29\" is not the first day, like 2026-11-22\n" },
 	{ "a webhook is no secret to anybody else", DEFAULT "[notify]\nwebhook = http://example.org/\n",
 	  "FILE:6:11: webhook: http:// is for 127.0.0.1 and localhost; write https://\n" },
+	{ "a domain that is watched has a dot", DEFAULT "[watch]\ndomain = example.org localhost\n",
+	  "FILE:6:22: domain: \"localhost\" is no domain; one with other letters is written in its "
+	  "form for DNS, xn--...\n" },
+	{ "and stands there once", DEFAULT "[watch]\ndomain = a.example A.example\n",
+	  "FILE:6:20: domain: \"A.example\" stands here twice\n" },
+	{ "it is not looked at all the time", DEFAULT "[watch]\ndomain = a.example\nevery = 5m\n",
+	  "FILE:7:9: every: \"5m\" is too small; 10m is the least\n" },
+	{ "its addresses are addresses", DEFAULT "[watch]\ndomain = a.example\nip = ::1 mx\n",
+	  "FILE:7:10: ip: \"mx\" is no IP address\n" },
+	{ "how often says what", DEFAULT "[watch]\nevery = 1h\n",
+	  "FILE:6:1: [watch] has no domain; add domain = example.org\n" },
 	{ "all errors come in one pass", DEFAULT "prot = 1\ntls = x\nlogin = y\n[nix]\n",
 	  "FILE:5:1: unknown key \"prot\" in [relay default]; did you mean \"port\"?\n"
 	  "FILE:6:7: tls: \"x\" is no TLS mode; there are starttls, implicit, dane, opportunistic and "
 	  "none\n"
 	  "FILE:8:2: unknown section \"nix\"; this version of nightmail knows [relay NAME], "
-	  "[route NAME], [dkim DOMAIN], [identity], [queue], [listen] and [notify]\n"
+	  "[route NAME], [dkim DOMAIN], [identity], [queue], [listen], [notify] and [watch]\n"
 	  "FILE:7:1: [relay default] has a login but no password; add password = file:PATH\n" },
 };
 
