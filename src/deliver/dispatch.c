@@ -499,6 +499,9 @@ void dispatch_report(struct manager *m, struct slot *s, const struct wire_report
 	case WIRE_ELSEWHERE:
 		one_message(m, s, r);
 		break;
+	case WIRE_UNSIGNED:
+		alert_unsigned(m, r->name, span_str(r->text));
+		break;
 	case WIRE_RESULT:
 		result(m, s, r);
 		break;

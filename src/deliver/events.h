@@ -30,7 +30,8 @@ struct event {
 	struct span from, to;
 	size_t recipients;
 	uint64_t size;
-	const char *relay;
+	const char *relay;        /* the lane's name: "default to example.org" */
+	const char *config_relay; /* the relay's as it is configured */
 	struct span host, status, reply;
 	struct span words; /* instead of the reply for other users than administrators */
 	int64_t next_s;

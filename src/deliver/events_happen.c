@@ -71,6 +71,7 @@ void events_result(struct manager *m, struct message *msg, const struct lane *la
 		.from = span_str(report->from),
 		.to = span_str(report->to),
 		.relay = lane ? lane->name : NULL,
+		.config_relay = lane ? lane->relay : NULL,
 		.host = span_str(report->host),
 		.status = span_str(report->dsn),
 		.reply = span_str(report->text),

@@ -243,7 +243,8 @@ struct lane *place_message(struct manager *m, struct message *msg,
 	msg->placed = m->placing.generation;
 	msg->multi = false;
 	*due_ms = s.now.boot_ms;
-	if (!is_partly_untried(&q->journal))
+	msg->partial = is_partly_untried(&q->journal);
+	if (!msg->partial)
 		*due_ms += journal_due_ms(&q->journal, &s.now);
 	note_time(msg, q, &s.now, due_ms);
 	if (m->placing.plain && q->env.relay.len == 0)

@@ -195,11 +195,28 @@ void relay_succeeded(struct manager *m, struct lane *lane) {
 	manager_kick(m);
 }
 
+/* How long it is not streamed to yet because replies were out of place. */
+static int64_t out_of_step_ms(const struct lane *lane, const struct moment *now) {
+	if (lane->state.out_of_step.boot_id == 0)
+		return 0;
+	int64_t left = STREAM_PAUSE_MS - clock_elapsed_ms(&lane->state.out_of_step, now);
+	return left > 0 ? left : 0;
+}
+
 bool relay_may_stream(const struct lane *lane) {
 	struct moment now = clock_now();
 	return lane->config->stream == CONFIG_STREAM_AUTO && !relay_goes_alone(lane) &&
-	       (lane->state.out_of_step.boot_id == 0 ||
-		clock_elapsed_ms(&lane->state.out_of_step, &now) >= STREAM_PAUSE_MS);
+	       out_of_step_ms(lane, &now) == 0;
+}
+
+int64_t relay_slow_ms(const struct lane *lane, const struct moment *now, const char **ret_words) {
+	int64_t alone = lane->alone_ms - now->boot_ms, unstreamed = out_of_step_ms(lane, now);
+	if (lane->config->stream != CONFIG_STREAM_AUTO)
+		unstreamed = 0;
+	*ret_words = alone > 0 ? "gets one message at a time, since two connections broke with "
+				 "several on the way"
+			       : "is not streamed to, since its replies were out of place";
+	return alone > 0 ? alone : unstreamed;
 }
 
 void relay_out_of_step(struct manager *m, struct lane *lane, const char *text) {

@@ -87,6 +87,8 @@ static const struct wire_field down_fields[] = {
 static const struct wire_field busy_fields[] = { R("text", FIELD_CHARS, text),
 						 R("words", FIELD_CHARS, words) };
 static const struct wire_field text_fields[] = { R("text", FIELD_CHARS, text) };
+static const struct wire_field unsigned_fields[] = { R("name", FIELD_CHARS, name),
+						     R("text", FIELD_CHARS, text) };
 static const struct wire_field id_fields[] = { R("id", FIELD_ID, id) };
 static const struct wire_field end_fields[] = { R("id", FIELD_ID, id),
 						R("sent", FIELD_UNSIGNED, sent) };
@@ -142,6 +144,7 @@ static const struct {
 	[WIRE_REFUSED] = { "refused", refused_fields, COUNT(refused_fields) },
 	[WIRE_NO_STREAM] = { "no-stream", text_fields, COUNT(text_fields) },
 	[WIRE_BROKEN] = { "broken", text_fields, COUNT(text_fields) },
+	[WIRE_UNSIGNED] = { "unsigned", unsigned_fields, COUNT(unsigned_fields) },
 	[WIRE_RESULT] = { "result", result_fields, COUNT(result_fields) },
 	[WIRE_EXITED] = { "exited", exited_fields, COUNT(exited_fields) },
 	[WIRE_TROUBLE] = { "trouble", trouble_fields, COUNT(trouble_fields) },

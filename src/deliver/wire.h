@@ -52,6 +52,8 @@
  *     no-stream text=WORDS          replies were out of place: the relay is not streamed to
  *     broken text=WORDS             the connection broke, unasked, with mail on the way that was
  *                                   not alone
+ *     unsigned name=DOMAIN+SELECTOR text=WORDS   mail cannot be signed with that key, and waits;
+ *                                   without words: it can
  *     refused count=N text=SENDER   different senders refused in a row at MAIL, the last of them
  * Every message handed over is answered by exactly one of done, later, notice, held, back,
  * skip, elsewhere, unless the worker dies.
@@ -120,6 +122,7 @@ enum wire_kind {
 	WIRE_REFUSED,
 	WIRE_NO_STREAM,
 	WIRE_BROKEN,
+	WIRE_UNSIGNED,
 	WIRE_RESULT,
 	WIRE_EXITED,
 	WIRE_TROUBLE
@@ -140,7 +143,7 @@ struct wire_report {
 	bool verified, resumed;                        /* UP; resumed: the TLS session */
 	char host[300], tls[16], cipher[64], auth[32]; /* UP */
 	char auth_host[256], auth_best[32]; /* UP: a server and what it offers; empty: as before */
-	char name[256]; /* UP: of the server, as it is configured or DNS has it */
+	char name[256]; /* UP: of the server, as it is configured or DNS has it; UNSIGNED */
 	/* UP: how long its certificate holds, seconds since 1970; 0: that does not matter */
 	int64_t cert_from_s, cert_until_s;
 	char stage[16], words[96], text[512]; /* DOWN, BUSY, TROUBLE, REFUSED, NO_STREAM, BROKEN, RESULT; raw bytes */

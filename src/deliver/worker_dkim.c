@@ -40,7 +40,15 @@ static bool is_same(const struct dkim_file *f, const struct stat *st) {
 	       st->st_ctim.tv_nsec == f->st.st_ctim.tv_nsec;
 }
 
-static void read_key(struct dkim_file *f) {
+/* Whoever looks after this machine is told of a key that cannot be had, and that it can again. */
+static void report_key(struct worker *w, const struct dkim_file *f) {
+	struct wire_report r = { .kind = WIRE_UNSIGNED };
+	snprintf(r.name, sizeof(r.name), "%s %s", f->domain, f->selector);
+	snprintf(r.text, sizeof(r.text), "%s", f->key ? "" : f->why_not);
+	worker_report(w, &r);
+}
+
+static void read_key(struct worker *w, struct dkim_file *f) {
 	struct secret pem = { .p = NULL };
 	struct err err = ERR_INIT;
 	bool first = f->tried_ms == 0 || f->key;
@@ -53,16 +61,17 @@ static void read_key(struct dkim_file *f) {
 			err_prefix(&err, "%s", f->path);
 		secret_release(&pem);
 	}
-	if (f->key)
-		return;
-	memcpy(f->why_not, err.msg, sizeof(f->why_not));
-	if (first)
+	if (!f->key)
+		memcpy(f->why_not, err.msg, sizeof(f->why_not));
+	if (first || f->key)
+		report_key(w, f);
+	if (first && !f->key)
 		log_error("mail from %s cannot be signed and waits: %s", f->domain,
 			  err.msg);
 }
 
 /* Looked at before it is read: a change in between is seen the next time. */
-static bool has_key(struct dkim_file *f) {
+static bool has_key(struct worker *w, struct dkim_file *f) {
 	struct stat st;
 	if (stat(f->path, &st) != 0)
 		st = (struct stat){ .st_ino = 0 };
@@ -70,7 +79,7 @@ static bool has_key(struct dkim_file *f) {
 		return true;
 	if (f->key || f->tried_ms == 0 || clock_boot_ms() - f->tried_ms > TRY_AGAIN_MS ||
 	    !is_same(f, &st)) {
-		read_key(f);
+		read_key(w, f);
 		f->st = st;
 	}
 	return f->key != NULL;
@@ -157,14 +166,15 @@ static int wait_for(struct worker_job *job, struct span domain, const char *why)
 }
 
 /* Gathers the keys of a section. False: one cannot be had, and the job waits. */
-static bool gather(struct worker_dkim *d, struct worker_job *job, struct span domain,
+static bool gather(struct worker *w, struct worker_job *job, struct span domain,
 		   struct dkim_signing *how, size_t *ret_count) {
+	struct worker_dkim *d = w->dkim;
 	size_t n = 0;
 	for (size_t i = 0; i < d->count && n < DKIM_SIGNERS_MAX; i++) {
 		struct dkim_file *f = &d->file[i];
 		if (!span_eq_nocase(span_str(f->domain), domain))
 			continue;
-		if (!has_key(f)) {
+		if (!has_key(w, f)) {
 			wait_for(job, domain, f->why_not);
 			return false;
 		}
@@ -213,7 +223,7 @@ int worker_dkim_sign(struct worker *w, struct worker_job *job, struct span heade
 	if (!w->dkim && !(w->dkim = keys_new(span_str(w->params->dkim))))
 		return -1;
 	struct span domain = find_section(w->dkim, header, &name);
-	if (domain.len == 0 || !gather(w->dkim, job, domain, how, &count))
+	if (domain.len == 0 || !gather(w, job, domain, how, &count))
 		return 0;
 	struct dkim_signer *s = dkim_signer_new(how, count, &err);
 	if (s && header_take_empty(&converted))

@@ -3,6 +3,8 @@
 on its way out; and what cannot be signed waits."""
 import json
 import os
+import re
+import signal
 import socket
 import subprocess
 import sys
@@ -179,8 +181,13 @@ def test_downgrade():
 
 def test_no_key():
     sink = Sink(name='s4')
-    missing = path('later.pem')
-    relay = Relay('r4', port=sink.port, more=section(later=missing))
+    missing, told = path('later.pem'), path('told')
+    tell = path('tell', '#!/bin/sh\ncat >>%s\n' % told, 0o700)
+    relay = Relay('r4', port=sink.port, more=section(later=missing) +
+                  '[notify]\ncommand = %s\n' % tell)
+
+    def alerts():
+        return [a['text'] for a in map(json.loads, read(told).splitlines()) if a['kind'] == 'dkim']
     r = relay.run('nightmail', 'config', 'check')
     ok(r.returncode == 0 and b'there is no file' in r.stderr and b'mail from home.example waits' in
        r.stderr, 'config check tells of a key that is not there', r)
@@ -188,6 +195,19 @@ def test_no_key():
     relay.waits_because(which, r'mail from home\.example is to be signed.*later\.pem',
                         'mail that cannot be signed waits, with words')
     ok(relay.says('mail from home.example cannot be signed and waits'), 'the log says so')
+    ok(until(alerts), 'and an alert', relay.tail)
+    ok(re.match('mail from home.example cannot be signed and waits: .*later.pem', alerts()[0]),
+       'with the reason', alerts)
+    ok(b'warning  mail from home.example cannot be signed' in relay.run('nightmail', 'status').stdout,
+       'status says so, too', relay.run('nightmail', 'status').stdout)
+    relay.stop(signal.SIGKILL)
+    relay.start()
+    ok(b'warning  mail from home.example cannot be signed' in relay.run('nightmail', 'status').stdout,
+       'also after a restart', relay.run('nightmail', 'status').stdout)
+    before = len(relay.results(which, 'deferred'))
+    ok(until(lambda: len(relay.results(which, 'deferred')) >= before + 2), 'it is tried again',
+       relay.tail)
+    eq(len(alerts()), 1, 'and the alert is not repeated')
     r = relay.run('header-trace', '--json', which[-6:])
     ok(r.returncode in (0, 1) and json.loads(r.stdout)['to'] == 'bob@example.net',
        'header-trace looks at a message of the queue', r)
@@ -201,6 +221,8 @@ def test_no_key():
     os.chmod(missing, 0o600)
     records['later._domainkey.home.example'] = records['rsa._domainkey.home.example']
     relay.is_empty('with the key it leaves by itself')
+    ok(until(lambda: b'warning' not in relay.run('nightmail', 'status').stdout),
+       'and the warning is over', relay.run('nightmail', 'status').stdout)
     verify(sink.received()[-1][1], ('later',), 'signed')
 
 

@@ -89,7 +89,9 @@ relay = home
 
 def test_mx():
     home = Sink(name='home1')
-    relay = Mx('mx1', home)
+    told = path('mx1/told')
+    tell = path('mx1/tell', '#!/bin/sh\ncat >>%s\n' % told, 0o700)
+    relay = Mx('mx1', home, queue='[notify]\ncommand = ' + tell)
     which = relay.send('x@a.example', 'y@A.example', 'z@b.example', 'n@null.example',
                        'g@gone.example', 'u@us.example', 'v@none.example', 'l@[127.0.0.2]')
     one.got(2, 'MX: a domain\'s recipients go to its server, in one message')
@@ -105,6 +107,9 @@ def test_mx():
             ('v@none.example', '5.4.4', 'no mail server of none.example has an address')):
         ok(address in told and status in told and words in re.sub(r'\s+', ' ', told),
            'MX: the sender hears why not: ' + words, told)
+    ok(until(lambda: '"bounced"' in read('mx1/told')), 'MX: an alert tells of it', relay.tail)
+    eq({json.loads(line).get('relay') for line in read('mx1/told').splitlines()
+        if '"bounced"' in line}, {'default'}, 'MX: and names the relay as it is configured')
     relay.stop()
 
 

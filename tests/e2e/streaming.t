@@ -164,6 +164,9 @@ def test_out_of_step():
     ok(len(doubted) <= WINDOW, 'at most one window is in doubt', doubted)
     eq(relay.files('dead'), [], 'nobody\'s mail was given up')
     ok(relay.says('relay default is not streamed to for a day: '), 'the log says why it is slower')
+    ok(b'is not streamed to, since its replies were out of place; again in 2' in
+       relay.run('nightmail', 'status').stdout, 'and status, for how long',
+       relay.run('nightmail', 'status').stdout)
     ok(server.verbs['BDAT'] > 0 and server.verbs['DATA'] > 0, 'the rest went with DATA')
     relay.stop()
     streamed = server.verbs['BDAT']
@@ -190,6 +193,9 @@ def test_fragile(stream):
     ok(1 <= len(doubted) <= 4, name + 'two windows of two are in doubt, no more', doubted)
     ok(relay.says('relay default is given one message at a time for a day'), name + 'the log says so',
        relay.tail)
+    slow = json.loads(relay.run('nightmail', 'status', '--json').stdout)['relays'][0]
+    ok('one message at a time' in slow['slow'] and slow['slow_until'] > time.time() + 80000,
+       name + 'and status', slow)
     relay.stop()
 
 

@@ -198,6 +198,8 @@ static void test_reports(void) {
 		(struct wire_report){ .kind = WIRE_EXITED, .slot = 7, .status = 139 });
 	ok(r.slot == 7 && r.status == 139, "exited tells slot and status");
 	back_and_forth((struct wire_report){
+		.kind = WIRE_UNSIGNED, .name = "example.org sel", .text = "no such file" });
+	back_and_forth((struct wire_report){
 		.kind = WIRE_TROUBLE, .slot = 7, .text = "no password" });
 }
 
