@@ -5,6 +5,7 @@
 #                           packages exclude each other and would take over the machine's mail
 #     build/peers/exim      Exim and OpenSMTPD, each by itself for the same reason; their files
 #     build/peers/opensmtpd lie over those of root when they run
+#     build/peers/shells    zsh and fish, which read their completions
 #     build/peers/debian    a small system with another MTA and programs that send mail, for
 #                           the test of our packages; only root can make it
 #
@@ -144,4 +145,5 @@ command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || {
 unpack root postfix dovecot-core dovecot-gssapi dovecot-lmtpd dovecot-submissiond bsd-mailx msmtp
 unpack exim exim4-daemon-light
 unpack opensmtpd opensmtpd
+unpack shells zsh fish
 [ "$(cat "$dir/debian.ready" 2>/dev/null)" = "$libraries $callers" ] || make_debian

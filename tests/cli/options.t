@@ -79,10 +79,6 @@ for entry in mailq:mailq.1 nightmail:nightmail.1; do
 	done
 done
 
-for f in completions/*.bash; do
-	bash -n "$f" 2>"$dir/err"
-	is "$f can be read by bash" "$(cat "$dir/err")" ''
-done
 if command -v mandoc >/dev/null; then
 	is 'the manual pages have no flaw that mandoc knows' "$(mandoc -Tlint -W warning man/* 2>&1)" ''
 else
