@@ -185,6 +185,8 @@ struct model_status {
 	char queue[256];     /* directory */
 	unsigned workers;    /* connections that are open */
 	char complaint[256]; /* against the configuration */
+	char warning[256];   /* the first of them */
+	size_t warnings;
 	struct model_count
 		count[MODEL_STATES]; /* from the rows: index is enum model_state */
 	struct model_relay relay[MODEL_RELAYS_MAX];

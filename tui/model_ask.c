@@ -64,7 +64,8 @@ static void begin_asking(struct model *m, enum model_source to, int64_t now_ms) 
 	m->changed = true;
 }
 
-void model_ask_lost(struct model *m, const char *words, int64_t now_ms) {
+/* Nobody answers any more: tries again soon. */
+static void lost(struct model *m, const char *words, int64_t now_ms) {
 	close_all(m);
 	m->to = SOURCE_NONE;
 	m->stale = true;
@@ -117,7 +118,7 @@ static void ask_list(struct model *m, int64_t now_ms) {
 	struct err err = ERR_INIT;
 	m->list_at = MODEL_NEVER;
 	if (model_ask(m, ASK_LIST, SPAN("list all=1"), &err) != 0) {
-		model_ask_lost(m, err.msg, now_ms);
+		lost(m, err.msg, now_ms);
 		return;
 	}
 	model_rows_begin(&m->rows);
@@ -209,7 +210,7 @@ static void show_ended(struct model *m, int r, const struct err *err) {
  * no events for us, whose rows are then listed again and again. */
 static void events_ended(struct model *m, const struct err *err, int64_t now_ms) {
 	if (err->sys == EPIPE || now_ms - m->link[ASK_EVENTS].asked_ms > EVENTS_GOOD_MS) {
-		model_ask_lost(m, err->msg, now_ms);
+		lost(m, err->msg, now_ms);
 		return;
 	}
 	m->live = false;

@@ -89,8 +89,6 @@ int model_ask(struct model *m, enum model_ask ask, struct span request, struct e
 /* The connection that an answer came by is at its end: r as model_read_verdict(), or -1 with
  * the error that it broke off. */
 void model_ask_ended(struct model *m, enum model_ask ask, int r, const struct err *err);
-/* Nobody answers any more: tries again soon. */
-void model_ask_lost(struct model *m, const char *words, int64_t now_ms);
 /* The earliest time at which something is due. */
 int64_t model_ask_next(const struct model *m);
 

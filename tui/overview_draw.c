@@ -66,6 +66,12 @@ static enum theme_role add_doing(const struct overview *v, struct buf *out) {
 		buf_addf(out, "relay %s does not work", held_relay(s));
 		return ROLE_BAD;
 	}
+	if (s->warnings > 0) {
+		buf_adds(out, s->warning);
+		if (s->warnings > 1)
+			buf_addf(out, "; %zu more warnings", s->warnings - 1);
+		return ROLE_WAIT;
+	}
 	buf_adds(out, s->count[MODEL_ACTIVE].messages ? "delivering" : "idle");
 	return ROLE_GOOD;
 }

@@ -30,17 +30,6 @@ static const struct {
 };
 #define MECHANISMS (sizeof(mechanisms) / sizeof(mechanisms[0]))
 
-const char *spf_kind_name(enum spf_kind kind) {
-	if (kind == SPF_REDIRECT)
-		return "redirect";
-	if (kind == SPF_EXP)
-		return "exp";
-	for (size_t i = 0; i < MECHANISMS; i++)
-		if (mechanisms[i].kind == kind)
-			return mechanisms[i].name;
-	return "modifier";
-}
-
 bool spf_asks_dns(enum spf_kind kind) {
 	return kind == SPF_INCLUDE || kind == SPF_A || kind == SPF_MX ||
 	       kind == SPF_PTR || kind == SPF_EXISTS || kind == SPF_REDIRECT;

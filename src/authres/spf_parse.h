@@ -57,7 +57,6 @@ int spf_take_term(struct span *rest, struct spf_term *ret, struct err *err);
 
 /* True for include, a, mx, ptr, exists and redirect, of which ten may be evaluated (4.6.4). */
 bool spf_asks_dns(enum spf_kind kind);
-const char *spf_kind_name(enum spf_kind kind); /* "include"; "modifier" for OTHER */
 
 /* One element of a macro-string (section 7.1). */
 struct spf_macro {

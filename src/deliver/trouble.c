@@ -55,10 +55,6 @@ void trouble_set(struct troubles *t, uint16_t *number, struct span address,
 	*number = (uint16_t)(one - t->list + 1);
 }
 
-const struct trouble *trouble_of(const struct troubles *t, uint16_t number) {
-	return number > 0 ? &t->list[number - 1] : NULL;
-}
-
 void troubles_release(struct troubles *t) {
 	for (unsigned i = 0; t->list && i < TROUBLES_MAX; i++)
 		free(t->list[i].domain);

@@ -21,7 +21,7 @@ struct trouble {
 };
 
 struct troubles {
-	struct trouble *list; /* TROUBLES_MAX, NULL until there is one */
+	struct trouble *list; /* TROUBLES_MAX, the first is number 1; NULL until there is one */
 };
 
 /* Makes *number, the entry of a message (0: none), that of the address' domain, and notes the
@@ -30,8 +30,6 @@ void trouble_set(struct troubles *t, uint16_t *number, struct span address,
 		 struct span reply);
 /* The message is deferred no more. */
 void trouble_drop(struct troubles *t, uint16_t *number);
-/* The entry of a message; NULL: none. */
-const struct trouble *trouble_of(const struct troubles *t, uint16_t number);
 void troubles_release(struct troubles *t);
 
 #endif

@@ -91,10 +91,6 @@ static const char *find(struct span name) {
 	return NULL;
 }
 
-bool charset_known(struct span name) {
-	return find(name) != NULL;
-}
-
 static void add_utf8(struct buf *out, struct span bytes) {
 	while (bytes.len) {
 		struct span rest = bytes;

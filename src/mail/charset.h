@@ -8,9 +8,6 @@
 #include "base/buf.h"
 #include "base/span.h"
 
-/* True when the name (as MIME and RFC 2047 have it, no case) is of a character set that
- * charset_add() converts. */
-bool charset_known(struct span name);
 /* Appends bytes in that character set as UTF-8. What is no character becomes U+FFFD; text in
  * a character set that is not known is taken for UTF-8. -1: out is full. */
 int charset_add(struct buf *out, struct span name, struct span bytes);

@@ -57,10 +57,6 @@ struct dns *dns_new(const struct dns_backend *backend, void *ctx, int64_t deadli
 	return d;
 }
 
-void *dns_context(struct dns *d) {
-	return d->ctx;
-}
-
 /* FNV-1a: how many names a stranger can make us ask is limited by whoever follows them. */
 static uint32_t hash_of(struct span name, enum dns_type type) {
 	uint32_t h = 2166136261u ^ (uint32_t)type;

@@ -42,7 +42,6 @@ struct dns_backend {
 /* NULL: no memory, and ctx was closed. deadline_ms is for the words of a time-out. */
 struct dns *dns_new(const struct dns_backend *backend, void *ctx, int64_t deadline_ms);
 void dns_settle(struct dns_question *q, const struct dns_found *found);
-void *dns_context(struct dns *d);
 /* The answer to a checked name, or NULL; notes nothing. */
 const struct dns_answer *dns_known(const struct dns *d, const char *name,
 				   enum dns_type type);

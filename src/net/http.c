@@ -263,13 +263,3 @@ void http_answer_release(struct http_answer *a) {
 	free(a->storage);
 	*a = (struct http_answer){ .status = 0 };
 }
-
-struct span http_answer_header(const struct http_answer *a, const char *name) {
-	for (size_t i = 0; i < a->header_count; i++) {
-		struct span rest = a->header[i], key;
-		if (span_take_until(&rest, ':', &key) &&
-		    span_eq_nocase(key, span_str(name)))
-			return span_trim(rest);
-	}
-	return SPAN("");
-}

@@ -69,8 +69,6 @@ void http_request_release(struct http_request *r);
 int http_answer_write(struct buf *out, const struct http_answer *a);
 int http_answer_parse(struct span bytes, struct http_answer *ret, struct err *err);
 void http_answer_release(struct http_answer *a);
-/* The value of a wanted field of that name (no case), or an empty span. */
-struct span http_answer_header(const struct http_answer *a, const char *name);
 /* True for a URL that may be asked for: https://, or http:// to this machine. */
 bool http_url_ok(struct span url);
 

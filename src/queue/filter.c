@@ -32,7 +32,7 @@ static const struct {
 	[FILTER_AGE] = { "age", "time in the queue, with s, m, h, d, w", TYPE_TIME },
 	[FILTER_ATTEMPTS] = { "attempts", "how often it was tried", TYPE_COUNT },
 	[FILTER_NEXT] = { "next", "time until the next try, or none", TYPE_TIME },
-	[FILTER_FLAGS] = { "flags", "possibly-twice, storm=ID, or none", TYPE_FLAGS },
+	[FILTER_FLAGS] = { "flags", "possibly-twice, requiretls, tls-optional, storm=ID, or none", TYPE_FLAGS },
 };
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
 
@@ -49,10 +49,6 @@ static const struct {
 
 const char *filter_key_name(size_t i) {
 	return i < KEYS ? keys[i].name : NULL;
-}
-
-const char *filter_key_help(size_t i) {
-	return i < KEYS ? keys[i].help : NULL;
 }
 
 static size_t op_at(struct span word) {

@@ -96,8 +96,7 @@ bool filter_is_term(struct span word);
 bool filter_match(const struct filter *f, const struct filter_row *row, int64_t now);
 /* True when the text has the part in it, the case of ASCII letters aside. */
 bool filter_contains(struct span text, struct span part);
-/* The i-th key's name and what it takes, for help and completion; NULL past the end. */
+/* The i-th key's name, for completion; NULL past the end. */
 const char *filter_key_name(size_t i);
-const char *filter_key_help(size_t i);
 
 #endif

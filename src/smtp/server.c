@@ -78,7 +78,8 @@ const char *smtp_server_mechanisms(const struct smtp_server *s) {
 }
 
 void smtp_server_reply(struct smtp_server *s, const char *line) {
-	buf_addf(&s->out, "%s\r\n", line);
+	buf_adds(&s->out, line);
+	buf_adds(&s->out, "\r\n");
 }
 
 enum smtp_server_event smtp_server_complain(struct smtp_server *s, const char *line) {
@@ -103,7 +104,9 @@ static void put_answer(struct smtp_server *s, int code, const char *text) {
 	for (; n < sizeof line - 1 && text[n]; n++)
 		line[n] = (unsigned char)text[n] < ' ' || text[n] == 0x7f ? '?' : text[n];
 	line[n] = '\0';
-	buf_addf(&s->out, "%d %s\r\n", code, line);
+	buf_addi(&s->out, code);
+	buf_addc(&s->out, ' ');
+	smtp_server_reply(s, line);
 	s->closing = code == 421;
 }
 

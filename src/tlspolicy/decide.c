@@ -27,6 +27,7 @@ const char *tlspolicy_source_name(enum tlspolicy_source source) {
 		[TLSPOLICY_BY_DANE] = "DANE",
 		[TLSPOLICY_BY_STS] = "MTA-STS",
 		[TLSPOLICY_BY_DEFAULT] = "default",
+		[TLSPOLICY_BY_MESSAGE] = "message",
 	};
 	return name[source];
 }
@@ -65,6 +66,9 @@ static struct tlspolicy_decision by_sts(const struct sts_policy *sts, struct spa
 /* What the destination publishes. */
 static struct tlspolicy_decision by_destination(const struct tlspolicy_query *q) {
 	struct tlspolicy_decision d;
+	if (q->tls_optional && !q->requiretls && q->wish == TLSPOLICY_WISH_OPPORTUNISTIC)
+		return decision(TLSPOLICY_MAY, TLSPOLICY_BY_MESSAGE,
+				"the message asks for no TLS (TLS-Required: No, RFC 8689)");
 	if (q->dane && q->dane->status != DANE_NONE)
 		return by_dane(q->dane);
 	if (q->wish == TLSPOLICY_WISH_DANE)
@@ -97,13 +101,20 @@ static struct tlspolicy_decision by_wish(const struct tlspolicy_query *q) {
 	return by_destination(q);
 }
 
-bool tlspolicy_is_verified(enum tlspolicy_level level) {
+/* True when it says who the server must be. */
+static bool is_verified(enum tlspolicy_level level) {
 	return level == TLSPOLICY_VERIFY || level == TLSPOLICY_DANE || level == TLSPOLICY_PIN;
+}
+
+bool tlspolicy_is_trusted(const struct tlspolicy_decision *d, bool by_mx, bool signed_name) {
+	bool vouched = signed_name || !by_mx || d->source == TLSPOLICY_BY_DANE ||
+		       (d->source == TLSPOLICY_BY_STS && !d->testing);
+	return vouched && is_verified(d->level);
 }
 
 struct tlspolicy_decision tlspolicy_decide(const struct tlspolicy_query *q) {
 	struct tlspolicy_decision d = by_wish(q);
-	if (!q->requiretls || tlspolicy_is_verified(d.level) || d.level == TLSPOLICY_WAIT ||
+	if (!q->requiretls || is_verified(d.level) || d.level == TLSPOLICY_WAIT ||
 	    d.level == TLSPOLICY_REFUSE)
 		return d;
 	if (d.level == TLSPOLICY_CLEAR)

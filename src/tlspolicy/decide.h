@@ -34,7 +34,13 @@ enum tlspolicy_level {
 	TLSPOLICY_REFUSE   /* this host is not used: the policy does not name it */
 };
 
-enum tlspolicy_source { TLSPOLICY_BY_CONFIG, TLSPOLICY_BY_DANE, TLSPOLICY_BY_STS, TLSPOLICY_BY_DEFAULT };
+enum tlspolicy_source {
+	TLSPOLICY_BY_CONFIG,
+	TLSPOLICY_BY_DANE,
+	TLSPOLICY_BY_STS,
+	TLSPOLICY_BY_DEFAULT,
+	TLSPOLICY_BY_MESSAGE /* its "TLS-Required: No" (RFC 8689 section 3) */
+};
 
 struct tlspolicy_query {
 	enum tlspolicy_wish wish;
@@ -42,6 +48,9 @@ struct tlspolicy_query {
 	struct span host;
 	const struct dane_result *dane; /* NULL: not asked (no DNSSEC above the host) */
 	const struct sts_policy *sts;   /* NULL: there is none */
+	/* "TLS-Required: No": what the destination publishes does not matter; nothing with
+	 * requiretls, nor against the configuration */
+	bool tls_optional;
 };
 
 struct tlspolicy_decision {
@@ -53,8 +62,13 @@ struct tlspolicy_decision {
 };
 
 struct tlspolicy_decision tlspolicy_decide(const struct tlspolicy_query *q);
-/* True when it says who the server must be. */
-bool tlspolicy_is_verified(enum tlspolicy_level level);
+/* True when it says who the server must be, by a name that is not just what DNS said: as
+ * REQUIRETLS asks for (RFC 8689 section 4.2.1).
+ * by_mx: MX records name the server; signed_name: DNSSEC vouches for them. */
+bool tlspolicy_is_trusted(const struct tlspolicy_decision *d, bool by_mx, bool signed_name);
+#define TLSPOLICY_NOT_VOUCHED                                                             \
+	"the message requires TLS (RFC 8689), and neither DNSSEC nor MTA-STS vouches for " \
+	"the name of the server"
 /* "verified TLS", "no TLS" ... */
 const char *tlspolicy_level_name(enum tlspolicy_level level);
 const char *tlspolicy_source_name(enum tlspolicy_source source);

@@ -207,11 +207,9 @@ static void test_words(void) {
 	   "a part longer than the text is not");
 	ok(filter_contains(SPAN("abc"), SPAN("")), "the empty part is in every text");
 	size_t n = 0;
-	for (; filter_key_name(n); n++)
-		ok(filter_key_help(n)[0] != '\0', "the key %s has its help",
-		   filter_key_name(n));
-	is_int(n, 12, "there are twelve keys");
-	ok(!filter_key_help(n), "and no help of a thirteenth");
+	while (filter_key_name(n))
+		n++;
+	is_int((int64_t)n, 12, "there are twelve keys");
 }
 
 int main(void) {

@@ -77,10 +77,8 @@ static void test_answer(void) {
 	is_int(http_answer_parse(buf_span(&out), &back, &err), 1,
 	       "an answer is read back %s", err.msg);
 	ok(back.status == 404 && span_eq(back.body, a.body) &&
-		   span_eq(http_answer_header(&back, "etag"), SPAN("\"x y\"")),
+		   back.header_count == 1 && span_eq(back.header[0], a.header[0]),
 	   "as it was");
-	is_int((int64_t)http_answer_header(&back, "server").len, 0,
-	       "what was not wanted is not there");
 	http_answer_release(&back);
 	buf_reset(&out);
 	a = (struct http_answer){ .status = 0 };
