@@ -55,7 +55,7 @@ static const struct {
 	{ "status", nightmail_status,
 	  "how the daemon and its relays are, and how much mail waits" },
 	{ "watch", nightmail_watch,
-	  "what changed in the DNS of the domains of [watch], and what is bad there" },
+	  "what changed in the DNS of watched domains, and what is bad there" },
 	{ "queue", queue,
 	  "what waits and why: mailq, under a name that no other MTA has" },
 	{ "dns", dns,
@@ -82,9 +82,8 @@ static const struct {
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 static void print_help(FILE *f) {
-	fputs("usage: nightmail [--config FILE] [--read-only] [--theme dark|light|mono] "
-	      "[--mouse]\n"
-	      "                 [--plain]        the dashboard, or its overview as text\n"
+	fputs("usage: nightmail [--config FILE] [--read-only] [--theme dark|light|mono]\n"
+	      "                 [--mouse] [--plain]   the dashboard, or its overview as text\n"
 	      "       nightmail COMMAND [ARGUMENT...]\n"
 	      "       nightmail COMMAND --help | --help | --version\n",
 	      f);

@@ -370,6 +370,10 @@ static int write_view(struct json *j, const struct view *v) {
 	json_array(j, "flags");
 	if (m->journal.maybe_twice)
 		json_str(j, NULL, SPAN("possibly-twice"));
+	if (m->env.requiretls)
+		json_str(j, NULL, SPAN("requiretls"));
+	if (m->env.tls_optional)
+		json_str(j, NULL, SPAN("tls-optional"));
 	if (journal_storm(&m->journal, NULL)) /* names the storm */
 		json_str(j, NULL, span_str(m->journal.hold_reason));
 	json_end(j);

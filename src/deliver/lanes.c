@@ -12,27 +12,40 @@
 #define BUCKETS_FIRST 64u
 #define NUMBERS_STEP 64u
 
-static size_t hash(const char *relay, struct span destination) {
-	uint64_t h = 14695981039346656037u; /* FNV-1a */
-	for (; *relay; relay++)
-		h = (h ^ (unsigned char)*relay) * 1099511628211u;
-	for (size_t i = 0; i < destination.len; i++)
-		h = (h ^ (unsigned char)destination.p[i]) * 1099511628211u;
+static size_t hash(const struct lane_key *key) {
+	uint64_t h = 14695981039346656037u + key->tls_optional; /* FNV-1a */
+	for (const char *p = key->relay; *p; p++)
+		h = (h ^ (unsigned char)*p) * 1099511628211u;
+	for (size_t i = 0; i < key->destination.len; i++)
+		h = (h ^ (unsigned char)key->destination.p[i]) * 1099511628211u;
 	return (size_t)(h ^ h >> 32);
 }
 
-static size_t hash_of(const struct lane *lane) {
-	return hash(lane->relay, span_str(lane->destination));
+static struct lane_key key_of(const struct lane *lane) {
+	return (struct lane_key){ lane->relay, span_str(lane->destination), lane->tls_optional };
 }
 
-struct lane *lane_find(const struct lanes *l, const char *relay, struct span destination) {
+static size_t hash_of(const struct lane *lane) {
+	const struct lane_key key = key_of(lane);
+	return hash(&key);
+}
+
+static bool is_lane(const struct lane *lane, const struct lane_key *key) {
+	return strcmp(lane->relay, key->relay) == 0 && lane->tls_optional == key->tls_optional &&
+	       span_eq(span_str(lane->destination), key->destination);
+}
+
+struct lane *lane_find(const struct lanes *l, const struct lane_key *key) {
 	if (l->bucket_count == 0)
 		return NULL;
-	struct lane *lane = l->bucket[hash(relay, destination) % l->bucket_count];
-	while (lane && (strcmp(lane->relay, relay) != 0 ||
-			!span_eq(span_str(lane->destination), destination)))
+	struct lane *lane = l->bucket[hash(key) % l->bucket_count];
+	while (lane && !is_lane(lane, key))
 		lane = lane->chain;
 	return lane;
+}
+
+struct lane *lane_of_relay(const struct lanes *l, const char *relay) {
+	return lane_find(l, &(struct lane_key){ .relay = relay, .destination = SPAN("") });
 }
 
 static bool grow_buckets(struct lanes *l) {
@@ -80,8 +93,9 @@ static bool take_number(struct lanes *l, size_t *ret) {
 	return true;
 }
 
-struct lane *lane_make(struct lanes *l, const char *relay, struct span destination) {
-	struct lane *lane = lane_find(l, relay, destination);
+struct lane *lane_make(struct lanes *l, const struct lane_key *key) {
+	struct lane *lane = lane_find(l, key);
+	struct span destination = key->destination;
 	size_t number;
 	if (lane)
 		return lane;
@@ -95,11 +109,13 @@ struct lane *lane_make(struct lanes *l, const char *relay, struct span destinati
 	l->count++;
 	lane->number = (uint16_t)number;
 	lane->wake_ms = NEVER_MS;
-	snprintf(lane->relay, sizeof(lane->relay), "%s", relay);
+	lane->tls_optional = key->tls_optional;
+	snprintf(lane->relay, sizeof(lane->relay), "%s", key->relay);
 	snprintf(lane->destination, sizeof(lane->destination), "%.*s", (int)destination.len,
 		 destination.len ? destination.p : "");
-	snprintf(lane->name, sizeof(lane->name), "%s%s%s", lane->relay,
-		 destination.len ? " to " : "", lane->destination);
+	snprintf(lane->name, sizeof(lane->name), "%s%s%s%s", lane->relay,
+		 destination.len ? " to " : "", lane->destination,
+		 lane->tls_optional ? " (TLS-Required: No)" : "");
 	size_t b = hash_of(lane) % l->bucket_count;
 	lane->chain = l->bucket[b];
 	l->bucket[b] = lane;

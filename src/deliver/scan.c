@@ -34,6 +34,7 @@ int64_t scan_replay(struct manager *m, int64_t now_ms) {
 	}
 	m->replayed = true;
 	scan_names(m);
+	daily_work(m);
 	return NEVER_MS;
 }
 

@@ -9,42 +9,30 @@
 
 #include "base/auto.h"
 #include "deliver/worker_state.h"
-#include "net/lookup.h"
 #include "queue/stscache.h"
-#include "tlspolicy/sts_fetch.h"
+#include "tlspolicy/sts_find.h"
 
 #define FETCH_MS 60000 /* RFC 8461 section 3.3 */
-#define HTTPS_PORT 443
 
-/* The id of the one record; false: there is none, or it cannot be known now. */
-static bool look_up_id(struct dns *dns, const char *domain, char ret[STS_ID_MAX + 1]) {
-	AUTO_BUF struct buf text = BUF_INIT(65536);
-	char name[300];
-	size_t found = 0;
-	snprintf(name, sizeof(name), "_mta-sts.%s", domain);
-	const struct dns_answer *a = dns_ask(dns, span_str(name), DNS_TXT);
-	for (size_t i = 0; i < a->count; i++) {
-		buf_reset(&text);
-		if (dns_txt(a->record[i], &text) && sts_is_record(buf_span(&text)))
-			found += sts_record_parse(buf_span(&text), ret, NULL) == 0 ? 1 : 2;
-	}
-	return found == 1;
-}
+/* Why there is no policy. */
+struct trouble {
+	enum tlsrpt_result kind;
+	struct err err;
+};
 
-static bool fetch(struct worker *w, struct dns *dns, const char *domain, struct buf *text) {
-	char host[300];
-	struct net_addrs addrs;
-	struct err err = ERR_INIT;
-	snprintf(host, sizeof(host), "mta-sts.%s", domain);
-	const struct sts_fetch f = { .domain = domain,
-				     .addrs = &addrs,
-				     .trust = w->tls,
-				     .timeout_ms = FETCH_MS };
-	if (net_lookup_dns(dns, host, HTTPS_PORT, &addrs, &err) == 0 &&
-	    sts_fetch(&f, text, &err) == 0 &&
-	    sts_policy_parse(buf_span(text), &w->sts, &err) == 0)
+static bool fetch(struct worker *w, struct dns *dns, const char *domain, struct buf *text,
+		  struct trouble *why) {
+	static const enum tlsrpt_result kinds[] = {
+		[STS_FOUND] = TLSRPT_SUCCESS,
+		[STS_UNREACHABLE] = TLSRPT_STS_FETCH_ERROR,
+		[STS_BAD_CERTIFICATE] = TLSRPT_STS_WEBPKI_INVALID,
+		[STS_BAD_POLICY] = TLSRPT_STS_INVALID,
+	};
+	why->kind = kinds[sts_find_policy(dns, domain, w->tls, FETCH_MS, text, &w->sts,
+					  &why->err)];
+	if (why->kind == TLSRPT_SUCCESS)
 		return true;
-	log_warn("domain=%s its MTA-STS policy cannot be had: %s", domain, err.msg);
+	log_warn("domain=%s its MTA-STS policy cannot be had: %s", domain, why->err.msg);
 	return false;
 }
 
@@ -59,12 +47,13 @@ static bool take_known(struct worker *w, const char *domain, struct stscache_ent
 	return age_ms >= 0 && age_ms < (int64_t)w->sts.max_age_s * 1000;
 }
 
-static bool take_new(struct worker *w, struct dns *dns, const char *domain, const char *id) {
+static bool take_new(struct worker *w, struct dns *dns, const char *domain, const char *id,
+		     struct trouble *why) {
 	AUTO_BUF struct buf text = BUF_INIT(STS_POLICY_MAX);
 	struct stscache_entry e = { .fetched_ms = clock_wall_ms() };
 	struct err err = ERR_INIT;
 	snprintf(e.id, sizeof(e.id), "%s", id);
-	if (!fetch(w, dns, domain, &text))
+	if (!fetch(w, dns, domain, &text, why))
 		return false;
 	buf_reset(&w->sts_text);
 	buf_add(&w->sts_text, buf_span(&text));
@@ -76,6 +65,7 @@ static bool take_new(struct worker *w, struct dns *dns, const char *domain, cons
 const struct sts_policy *worker_sts(struct worker *w, const char *domain) {
 	struct stscache_entry known;
 	char id[STS_ID_MAX + 1] = "";
+	struct trouble why = { .err = ERR_INIT };
 	struct dns *dns = worker_dns(w);
 	if (w->sts_asked)
 		return w->has_sts ? &w->sts : NULL;
@@ -85,12 +75,14 @@ const struct sts_policy *worker_sts(struct worker *w, const char *domain) {
 	if (!w->sts_text.max)
 		buf_init(&w->sts_text, STS_POLICY_MAX + 1);
 	worker_may_die(true);
-	bool published = look_up_id(dns, domain, id);
+	bool published = sts_find_id(dns, domain, id);
 	w->has_sts = take_known(w, domain, &known);
 	if (published && (!w->has_sts || strcmp(known.id, id) != 0)) {
 		bool had = w->has_sts;
-		w->has_sts = take_new(w, dns, domain, id) ||
+		w->has_sts = take_new(w, dns, domain, id, &why) ||
 			     (had && take_known(w, domain, &known));
+		if (!w->has_sts)
+			worker_tlsrpt_sts(w, domain, why.kind, why.err.msg);
 	}
 	worker_may_die(false);
 	return w->has_sts ? &w->sts : NULL;

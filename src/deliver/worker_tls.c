@@ -61,37 +61,31 @@ static void make_policy(struct worker *w, const char *host) {
 		t->policy.names[names++] = t->domain;
 }
 
-/* Names of MX records are as good as DNS, unless DNSSEC or MTA-STS vouches for them (RFC 8689
- * section 4.2.1). */
-static bool is_trusted(const struct worker *w, const struct tlspolicy_decision *d,
-		       bool signed_name) {
-	bool vouched = signed_name || !w->tls_plan.domain[0] || d->source == TLSPOLICY_BY_DANE ||
-		       (d->source == TLSPOLICY_BY_STS && !d->testing);
-	return vouched && tlspolicy_is_verified(d->level);
-}
-
 bool worker_tls_plan(struct worker *w, const char *host, bool signed_name) {
 	struct worker_tls *t = &w->tls_plan;
 	struct tlspolicy_query q = { .wish = tls_wish(&w->params->relay),
 				     .requiretls = w->strict.on,
+				     .tls_optional = w->params->tls_optional,
 				     .host = span_str(host) };
 	bool open = q.wish == TLSPOLICY_WISH_OPPORTUNISTIC || q.wish == TLSPOLICY_WISH_DANE;
 	t->dane = (struct dane_result){ .status = DANE_NONE };
 	take_domain(w);
+	open = open && !q.tls_optional;
 	if (open && signed_name && ask_dane(w, host))
 		q.dane = &t->dane;
-	if (q.wish == TLSPOLICY_WISH_OPPORTUNISTIC && t->domain[0])
+	if (open && q.wish == TLSPOLICY_WISH_OPPORTUNISTIC && t->domain[0])
 		q.sts = worker_sts(w, t->domain);
 	t->decision = tlspolicy_decide(&q);
 	make_policy(w, host);
-	t->trusted = is_trusted(w, &t->decision, signed_name);
+	t->trusted = tlspolicy_is_trusted(&t->decision, t->domain[0] != '\0', signed_name);
 	bool usable = t->decision.level != TLSPOLICY_WAIT && t->decision.level != TLSPOLICY_REFUSE;
 	if (usable && w->strict.on && !t->trusted)
-		snprintf(t->decision.reason, sizeof(t->decision.reason),
-			 "the message requires TLS (RFC 8689), and neither DNSSEC nor MTA-STS "
-			 "vouches for the name of the server");
+		snprintf(t->decision.reason, sizeof(t->decision.reason), "%s",
+			 TLSPOLICY_NOT_VOUCHED);
 	if (usable && (t->trusted || !w->strict.on))
 		return true;
+	if (!usable)
+		worker_tlsrpt_refused(w);
 	w->fault = (struct worker_fault){
 		true, SMTP_STAGE_TLS,
 		smtp_reply_local(454, 7, 5, "%s is not used now: %s", host, t->decision.reason)

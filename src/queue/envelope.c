@@ -7,7 +7,7 @@
  *   uid N
  *   origin WORD [replaces=ID]
  *   from PATH [ret=FULL|HDRS] [envid=TEXT] [body=8BITMIME] [smtputf8] [requiretls]
- *        [priority=high|low] [at=WALL_MS] [relay=NAME]
+ *        [tls-optional] [priority=high|low] [at=WALL_MS] [relay=NAME]
  *   to ADDRESS [notify=WORD[,WORD...]] [orcpt=TEXT]          one or more
  *   (empty line)
  */
@@ -67,9 +67,13 @@ struct moment envelope_start(const struct envelope *e) {
 }
 
 int envelope_write(const struct envelope *e, struct buf *out) {
-	buf_addf(out, "id %s\ncreated", queue_id_text(&e->id).s);
+	buf_adds(out, "id ");
+	buf_adds(out, queue_id_text(&e->id).s);
+	buf_adds(out, "\ncreated");
 	words_add_moment(out, &e->created);
-	buf_addf(out, "\nuid %lu\norigin ", (unsigned long)e->uid);
+	buf_adds(out, "\nuid ");
+	buf_addi(out, e->uid);
+	buf_adds(out, "\norigin ");
 	codec_percent_add(out, e->origin);
 	if (e->replaces)
 		buf_addf(out, " replaces=%s", queue_id_text(&e->replaced).s);
@@ -85,6 +89,8 @@ int envelope_write(const struct envelope *e, struct buf *out) {
 		buf_adds(out, " smtputf8");
 	if (e->requiretls)
 		buf_adds(out, " requiretls");
+	if (e->tls_optional)
+		buf_adds(out, " tls-optional");
 	if (e->priority != PRIORITY_NORMAL)
 		codec_word_add(out, "priority", span_str(priority_name(e->priority)));
 	if (e->at_ms > 0)
@@ -167,6 +173,10 @@ static bool read_from_word(struct reader *r, struct span key, struct span value)
 	}
 	if (!value.p && span_eq(key, SPAN("requiretls")) && !r->e.requiretls) {
 		r->e.requiretls = true;
+		return true;
+	}
+	if (!value.p && span_eq(key, SPAN("tls-optional")) && !r->e.tls_optional) {
+		r->e.tls_optional = true;
 		return true;
 	}
 	if (!value.p || !words_decode(r->base, &value))

@@ -41,6 +41,7 @@ struct envelope {
 	bool body_8bit;       /* the message has bytes >= 0x80 */
 	bool smtputf8;        /* its header or an address has */
 	bool requiretls;      /* RFC 8689: nowhere without verified TLS */
+	bool tls_optional;    /* its "TLS-Required: No": whatever the recipient's domain publishes */
 	enum mail_priority priority;
 	int64_t at_ms;        /* wall time before which it does not go; 0: at once */
 	struct span relay;    /* which takes it; empty: by the routes */

@@ -2,7 +2,11 @@
 
 #include "queue/stscache.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 
 #include "base/auto.h"
 #include "base/codec.h"
@@ -11,6 +15,7 @@
 #include "queue/words.h"
 
 #define FILE_MAX 131072
+#define DAY_S (24 * 3600)
 
 /* A domain is a file name only as long as it is one. */
 static bool is_file_name(const char *domain) {
@@ -26,31 +31,40 @@ static int open_folder(struct queue *q, const char *domain, int *ret, struct err
 	return *ret < 0 ? err_sys(err, "%s", SPOOL_STS) : 0;
 }
 
-int stscache_read(struct queue *q, const char *domain, struct stscache_entry *ret,
-		  struct buf *policy, struct err *err) {
-	AUTO_BUF struct buf bytes = BUF_INIT(FILE_MAX);
-	AUTO_FD int folder = -1;
-	struct span rest, line, word, value;
+/* Reads the bytes of a file: its record, and what follows. */
+static int parse(struct span bytes, struct stscache_entry *ret, struct span *ret_policy,
+		 struct err *err) {
+	struct span line, word, value;
 	uint64_t at;
 	*ret = (struct stscache_entry){ .fetched_ms = 0 };
-	if (open_folder(q, domain, &folder, err) != 0)
-		return -1;
-	if (file_read(folder, domain, &bytes, NULL) != 0)
-		return err_set(err, ERR_MISSING, "no policy is known");
-	rest = buf_span(&bytes);
-	if (words_record_take(&rest, &line) && codec_word_take(&line, &word, &value) &&
+	if (words_record_take(&bytes, &line) && codec_word_take(&line, &word, &value) &&
 	    span_eq(word, SPAN("policy")) && codec_word_take(&line, &word, &value) && value.p &&
 	    span_eq(word, SPAN("id")) && value.len <= STSCACHE_ID_MAX) {
 		memcpy(ret->id, value.p, value.len);
 		if (codec_word_take(&line, &word, &value) && value.p &&
 		    span_eq(word, SPAN("fetched")) && span_uint(value, INT64_MAX, &at)) {
 			ret->fetched_ms = (int64_t)at;
-			return buf_add(policy, rest) == 0
-				       ? 0
-				       : err_set(err, ERR_LIMIT, "the policy is too long");
+			*ret_policy = bytes;
+			return 0;
 		}
 	}
 	return err_set(err, ERR_MISSING, "the policy that was kept is damaged");
+}
+
+int stscache_read(struct queue *q, const char *domain, struct stscache_entry *ret,
+		  struct buf *policy, struct err *err) {
+	AUTO_BUF struct buf bytes = BUF_INIT(FILE_MAX);
+	AUTO_FD int folder = -1;
+	struct span text;
+	*ret = (struct stscache_entry){ .fetched_ms = 0 };
+	if (open_folder(q, domain, &folder, err) != 0)
+		return -1;
+	if (file_read(folder, domain, &bytes, NULL) != 0)
+		return err_set(err, ERR_MISSING, "no policy is known");
+	if (parse(buf_span(&bytes), ret, &text, err) != 0)
+		return -1;
+	return buf_add(policy, text) == 0 ? 0
+					  : err_set(err, ERR_LIMIT, "the policy is too long");
 }
 
 int stscache_write(struct queue *q, const char *domain, const struct stscache_entry *e,
@@ -65,4 +79,43 @@ int stscache_write(struct queue *q, const char *domain, const struct stscache_en
 	if (open_folder(q, domain, &folder, err) != 0)
 		return -1;
 	return file_replace(folder, domain, 0600, buf_span(&out), err);
+}
+
+struct prune {
+	int folder;
+	stscache_over_fn *over;
+	void *ctx;
+};
+
+/* A policy that is over, or bytes that are none and have been so for a day. */
+static bool is_over(const struct prune *p, const char *name) {
+	AUTO_BUF struct buf bytes = BUF_INIT(FILE_MAX);
+	struct stscache_entry e;
+	struct span policy;
+	struct stat st;
+	if (fstatat(p->folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode))
+		return false;
+	if (file_read(p->folder, name, &bytes, NULL) == 0 && is_file_name(name) &&
+	    !file_is_temporary(name) && parse(buf_span(&bytes), &e, &policy, NULL) == 0)
+		return p->over(p->ctx, &e, policy);
+	return time(NULL) - st.st_mtim.tv_sec > DAY_S;
+}
+
+int stscache_prune(struct queue *q, stscache_over_fn *over, void *ctx, unsigned *ret_removed,
+		   struct err *err) {
+	struct prune p = { .over = over, .ctx = ctx };
+	AUTO_FD int folder = file_opendir(q->dir, SPOOL_STS);
+	int fd = folder < 0 ? -1 : file_opendir(folder, ".");
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	*ret_removed = 0;
+	p.folder = folder;
+	if (!dir) {
+		auto_close(&fd);
+		return err_sys(err, "%s/%s", q->path, SPOOL_STS);
+	}
+	for (struct dirent *e = readdir(dir); e; e = readdir(dir))
+		if (is_over(&p, e->d_name) && file_unlink(folder, e->d_name) == 0)
+			++*ret_removed;
+	closedir(dir);
+	return 0;
 }

@@ -7,6 +7,7 @@
  * Losing one costs a fetch.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -25,6 +26,12 @@ int stscache_read(struct queue *q, const char *domain, struct stscache_entry *re
 		  struct buf *policy, struct err *err);
 int stscache_write(struct queue *q, const char *domain, const struct stscache_entry *e,
 		   struct span policy, struct err *err);
+/* True for a policy that nobody needs any more. */
+typedef bool stscache_over_fn(void *ctx, const struct stscache_entry *e, struct span policy);
+/* Removes those for which over() is true, and what is no policy and a day old; *ret_removed: how
+ * many. Workers may write meanwhile. */
+int stscache_prune(struct queue *q, stscache_over_fn *over, void *ctx, unsigned *ret_removed,
+		   struct err *err);
 
 #include "base/banned.h"
 

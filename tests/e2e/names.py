@@ -1,14 +1,17 @@
 """Name servers for end-to-end tests: zones signed with ldns and served by nsd, an unbound in front
 of one, a server that keeps silent, and one from a dict of records."""
+import http.server
 import json
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
+import threading
 
 sys.dont_write_bytecode = True
-from system import DIR, ROOT, Process, free_port, path, skip_all, until  # noqa: E402
+from system import DIR, ROOT, Process, free_port, own_ca, path, skip_all, until  # noqa: E402
 
 SUITES = os.path.join(os.path.dirname(ROOT), 'shared', 'conformance')
 
@@ -194,3 +197,42 @@ class Silent:
                 self.count += 1
         except OSError:
             return self.count
+
+
+class Policies(http.server.ThreadingHTTPServer):
+    """An HTTPS server for MTA-STS at port 443 of an address that no other test has (needs root); its
+    certificate is for the names. self.answers: by host, "" is a 404, one that begins with https: a
+    redirect; self.ca signed it."""
+
+    def __init__(self, address, *names):
+        self.answers, self.asked = {}, 0
+        self.ca, cert, key = own_ca(*names)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(cert, key)
+        super().__init__((address, 443), Policies.Answer)
+        self.socket = context.wrap_socket(self.socket, server_side=True)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def handle_error(self, *_):
+        pass  # a client that does not like the certificate
+
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = self.server.answers.get(self.headers['Host'], '').encode()
+            away = body.startswith(b'https:')
+            self.send_response(301 if away else 200 if body else 404)
+            if away:
+                self.send_header('Location', body.decode())
+            self.send_header('Content-Type', 'text/plain')
+            self.send_header('Content-Length', str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+            self.server.asked += 1
+
+        def log_message(self, *words):
+            pass
+
+
+def policy(mx, mode='enforce', max_age=86400):
+    """The text of an MTA-STS policy."""
+    return 'version: STSv1\r\nmode: %s\r\nmx: %s\r\nmax_age: %d\r\n' % (mode, mx, max_age)

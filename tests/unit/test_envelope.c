@@ -24,7 +24,8 @@ static void test_round_trip(void) {
 	struct envelope e = {
 		.created = { .wall_ms = 1, .boot_ms = 2, .boot_id = 3 }, .uid = UINT32_MAX,
 		.origin = SPAN("local"), .from = span_of(bytes, sizeof(bytes)), .ret = SPAN("HDRS"),
-		.envid = SPAN("an id\n"), .body_8bit = true, .smtputf8 = true, .requiretls = true, .to = to, .to_count = 3,
+		.envid = SPAN("an id\n"), .body_8bit = true, .smtputf8 = true, .requiretls = true, .tls_optional = true, .to = to,
+		.to_count = 3,
 		.priority = PRIORITY_HIGH, .at_ms = 1795417200000, .relay = SPAN("office.2"),
 	}, back;
 	memset(e.id.bits, 0x5a, sizeof(e.id.bits));
@@ -41,7 +42,7 @@ static void test_round_trip(void) {
 		   back.created.boot_id == 3,
 	   "id, uid and time survive");
 	ok(same(back.ret, "HDRS") && same(back.envid, "an id\n") && back.body_8bit &&
-		   back.smtputf8 && back.requiretls,
+		   back.smtputf8 && back.requiretls && back.tls_optional,
 	   "parameters of the sender survive");
 	ok(back.priority == PRIORITY_HIGH && back.at_ms == 1795417200000 &&
 		   same(back.relay, "office.2"),

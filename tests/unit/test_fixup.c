@@ -303,6 +303,37 @@ static void test_recipients(void) {
 	fixup_recipients_release(&to);
 }
 
+/* "TLS-Required: No" counts when it stands there once, and nothing asks for TLS. */
+static void test_tls_required(void) {
+	static const struct {
+		const char *label, *header;
+		bool want;
+	} rows[] = {
+		{ "one No", "From: a@x\nTLS-Required: No\n", true },
+		{ "in other letters", "tls-required:\n\tnO \nFrom: a@x\n", true },
+		{ "another value", "From: a@x\nTLS-Required: Yes\n", false },
+		{ "more than No", "From: a@x\nTLS-Required: No, really\n", false },
+		{ "two fields", "From: a@x\nTLS-Required: No\nTLS-Required: No\n", false },
+		{ "a second one that says something else",
+		  "From: a@x\nTLS-Required: No\nTLS-Required: x\n", false },
+		{ "a wish for TLS", "From: a@x\nTLS-Required: No\nX-Nightmail: tls=required\n",
+		  false },
+		{ "none", "From: a@x\n", false },
+	};
+	struct fixup_params p = usual;
+	struct err err = ERR_INIT;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		AUTO_BUF struct buf out = BUF_INIT(65536);
+		struct fixup_recipients none = { .count = 0 };
+		struct fixup_result seen = { .has_8bit = false };
+		struct span in = span_str(rows[i].header);
+		int r = fixup_header(in, &p, &none, &out, &seen, &err);
+		ok(r == 0 && wishes_tls_optional(&seen.wishes) == rows[i].want,
+		   "TLS-Required: %s", rows[i].label);
+		fixup_recipients_release(&none);
+	}
+}
+
 /* Where the message goes on to who reads them, the wishes stay; and they are told. */
 static void test_wishes(void) {
 	struct span in = SPAN("From: a@x\nX-Nightmail: priority=high relay=office\n");
@@ -334,5 +365,6 @@ int main(void) {
 	test_ceiling();
 	test_recipients();
 	test_wishes();
+	test_tls_required();
 	return done_testing();
 }

@@ -15,33 +15,52 @@ static struct span domain(unsigned i) {
 	return span_str(text);
 }
 
+static struct lane *find(const struct lanes *l, const char *relay, struct span destination) {
+	return lane_find(l, &(struct lane_key){ relay, destination, false });
+}
+
+static struct lane *make(struct lanes *l, const char *relay, struct span destination) {
+	return lane_make(l, &(struct lane_key){ relay, destination, false });
+}
+
 static void check_names(void) {
 	struct lanes l = { .at = NULL };
-	ok(!lane_find(&l, "default", SPAN("")), "there is none at first");
-	struct lane *first = lane_make(&l, "default", SPAN(""));
-	struct lane *direct = lane_make(&l, "mx", SPAN("example.org"));
+	ok(!find(&l, "default", SPAN("")), "there is none at first");
+	struct lane *first = make(&l, "default", SPAN(""));
+	struct lane *direct = make(&l, "mx", SPAN("example.org"));
 	ok(first && first->number == 0 && direct && direct->number == 1, "numbers from 0");
 	is_str(first->name, "default", "a relay's lane has its name");
 	is_str(direct->name, "mx to example.org", "that of a destination names both");
 	ok(!lane_is_direct(first) && lane_is_direct(direct), "they are told apart");
-	ok(lane_make(&l, "mx", SPAN("example.org")) == direct, "there is one of each");
-	ok(lane_find(&l, "mx", SPAN("")) == NULL, "a relay's own lane is another one");
+	ok(make(&l, "mx", SPAN("example.org")) == direct, "there is one of each");
+	ok(find(&l, "mx", SPAN("")) == NULL && !lane_of_relay(&l, "mx") &&
+		   lane_of_relay(&l, "default") == first,
+	   "a relay's own lane is another one");
+	const struct lane_key key = { "mx", SPAN("example.org"), true };
+	struct lane *optional = lane_make(&l, &key);
+	ok(optional && optional != direct && lane_find(&l, &key) == optional &&
+		   find(&l, "mx", SPAN("example.org")) == direct,
+	   "so is that of mail with TLS-Required: No");
+	is_str(optional->name, "mx to example.org (TLS-Required: No)", "which its name says");
+	lane_drop(&l, optional);
+	ok(!lane_find(&l, &key) && find(&l, "mx", SPAN("example.org")) == direct,
+	   "one is dropped without the other");
 	bool found = true;
 	for (unsigned i = 0; i < MANY; i++)
-		found &= lane_make(&l, "mx", domain(i)) != NULL;
+		found &= make(&l, "mx", domain(i)) != NULL;
 	for (unsigned i = 0; i < MANY; i++)
-		found &= lane_find(&l, "mx", domain(i)) != NULL;
+		found &= find(&l, "mx", domain(i)) != NULL;
 	ok(found && l.count == MANY + 2, "ten thousand are found");
 	for (unsigned i = 0; i < MANY; i += 2)
-		lane_drop(&l, lane_find(&l, "mx", domain(i)));
+		lane_drop(&l, find(&l, "mx", domain(i)));
 	for (unsigned i = 0; i < MANY; i++)
-		found &= (lane_find(&l, "mx", domain(i)) != NULL) == (i % 2 == 1);
+		found &= (find(&l, "mx", domain(i)) != NULL) == (i % 2 == 1);
 	ok(found && l.count == MANY / 2 + 2, "half of them are dropped");
-	struct lane *again = lane_make(&l, "mx", SPAN("new.example"));
+	struct lane *again = make(&l, "mx", SPAN("new.example"));
 	ok(again && again->number == 2, "a free number is used again");
 	for (unsigned i = 0; l.count < LANES_MAX; i++)
-		lane_make(&l, "other", domain(i));
-	ok(!lane_make(&l, "mx", SPAN("too.many.example")), "there is a limit");
+		make(&l, "other", domain(i));
+	ok(!make(&l, "mx", SPAN("too.many.example")), "there is a limit");
 	lanes_release(&l);
 }
 
@@ -78,7 +97,7 @@ static void check_looks(void) {
 	struct looked k = { .lanes = &l, .again_ms = NEVER_MS };
 	int64_t next;
 	for (unsigned i = 0; i < 100; i++)
-		lane_make(&l, "mx", domain(i));
+		make(&l, "mx", domain(i));
 	is_int(looks(&k, 1000, &next), 100, "new ones are looked at");
 	ok(next == NEVER_MS, "and nothing is to come");
 	is_int(looks(&k, 2000, &next), 0, "then none is");
@@ -111,7 +130,7 @@ static void check_cost(void) {
 	struct lanes l = { .at = NULL };
 	struct looked k = { .lanes = &l, .again_ms = 1000000 };
 	struct message *held = calloc(100000, sizeof(*held));
-	struct lane *slow = lane_make(&l, "slow", SPAN("")), *fast = lane_make(&l, "fast", SPAN(""));
+	struct lane *slow = make(&l, "slow", SPAN("")), *fast = make(&l, "fast", SPAN(""));
 	int64_t next;
 	for (unsigned i = 0; held && i < 100000; i++) {
 		held[i].due_ms = i;
