@@ -2,9 +2,10 @@
 #define NIGHTMAIL_DELIVER_LISTENER_H
 
 /*
- * Inside of the listener: listener.c accepts clients and counts their sessions,
- * listener_sockets.c opens and closes what they connect to, listener_session.c is the process
- * that serves one, and listener_spare.c lets it serve the same user again.
+ * Inside of the listener: listener.c begins and ends it, listener_sockets.c opens and closes
+ * what clients connect to, listener_accept.c finds out who they are, listener_room.c counts
+ * their sessions, listener_session.c is the process that serves one, and listener_spare.c lets
+ * it serve the same user again.
  */
 
 #include "base/inet.h"
@@ -36,7 +37,7 @@ struct listen_client {
 
 struct listen_slot {
 	pid_t pid; /* 0: free */
-	bool leaving;
+	bool leaving, limited;
 	int channel; /* by which it gets its next client; -1: it will have none */
 	struct listen_client client;
 };
@@ -70,8 +71,19 @@ struct listener {
 	struct sandbox *tls_box; /* of those that may become nightmail-session; or NULL */
 };
 
-/* listener.c: a client waits at the socket. */
+/* listener_accept.c: clients wait at the socket. */
 void listener_accept(void *ctx, int fd, short revents);
+/* Lets users in, or not while their pool is full. */
+void listener_watch_users(struct listener *l);
+/* For the timer that ends a pause of accepting. */
+void listener_end_pause(void *ctx);
+
+/* listener_room.c: is there room for one more session of this client? *ret_why is a reply. */
+bool listener_has_room(struct manager *m, const struct listen_client *client,
+		       const char **ret_why);
+bool listener_is_full_of_users(const struct listener *l);
+/* Tells the user's session to go that is idle for longest. */
+void listener_make_room_for_users(struct listener *l);
 
 /* listener_sockets.c: takes over what was passed, opens the socket of the users. */
 int listener_sockets_start(struct manager *m, struct err *err);

@@ -110,6 +110,7 @@ static int start_tls(void *ctx, struct err *err) {
 		return -1;
 	const char *argv[1 + LOG_OPTIONS_MAX] = { buf_str(&path) };
 	log_options(argv + 1);
+	fcntl(HANDOVER_CLIENT_FD, F_SETFD, 0); /* one that was passed would be closed */
 	/* execv() changes neither array; its prototype is older than const. */
 	execv(argv[0], (char *const *)(uintptr_t)argv);
 	return err_sys(err, "%s: cannot execute", argv[0]);

@@ -13,7 +13,6 @@
  */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <time.h>
@@ -128,7 +127,7 @@ bool listener_spare_next(void *ctx) {
 		return false;
 	*s->state = WAITS;
 	AUTO_FD int fd = receive(s);
-	if (fd == s->client) /* stays open for nightmail-session, as what dup2() makes */
-		return fcntl(take_fd(&fd), F_SETFD, 0) == 0;
+	if (fd == s->client)
+		return take_fd(&fd) >= 0;
 	return fd >= 0 && dup2(fd, s->client) == s->client;
 }

@@ -2,8 +2,8 @@
  * Wake-ups: whoever has queued a message sends its ID. While a new message could not be
  * handed over anyway, because the relay is held, they are left in the socket after the first
  * and taken together a moment later: a thousand messages for a dead relay then cost some ten
- * rounds, not a thousand. Never while a session is at work, because the limits of users
- * count what was read; and nobody is told less: before a request all of them are read.
+ * rounds, not a thousand. Never while a session is at work whose user has a limit, because
+ * that counts what was read; and nobody is told less: before a request all of them are read.
  *
  * The socket holds about ten. What did not get in is found by looking at the names.
  */
@@ -49,7 +49,7 @@ static unsigned take_all(struct manager *m) {
 }
 
 static bool may_doze(const struct manager *m) {
-	return !m->stopping && !listener_serves(m) && !dispatch_can_take(m, clock_boot_ms());
+	return !m->stopping && !listener_counts(m) && !dispatch_can_take(m, clock_boot_ms());
 }
 
 static void doze(struct manager *m) {

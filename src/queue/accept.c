@@ -23,6 +23,7 @@
 #include "queue/spool.h"
 
 #define ONE_PIECE_MAX (256u << 10)
+#define FIRST_ROOM (8u << 10) /* for the envelope and a message as most are */
 #define CREATE_TRIES 10
 
 struct queue_accept {
@@ -71,6 +72,7 @@ static int create(struct queue_accept *a) {
 
 static int put_envelope(struct queue_accept *a, const struct envelope *e) {
 	static const char space[FIRST_LINE_LEN];
+	buf_room(&a->buf, FIRST_ROOM);
 	buf_addm(&a->buf, space, sizeof(space));
 	if (envelope_write(e, &a->buf) != 0)
 		return -1;

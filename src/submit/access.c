@@ -123,17 +123,36 @@ static struct question question_for(const struct inet_port *client,
 	return q;
 }
 
+/* Sends the question and receives what is said to it: its length, or -1. The socket is kept
+ * for the next one, for as long as all goes well. */
+static ssize_t talk(struct question *q, char *answer, size_t max) {
+	static int fd = -1;
+	static uint32_t count;
+	struct nlmsghdr head;
+	ssize_t n = -1;
+	if (fd < 0)
+		fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	q->head.nlmsg_seq = ++count;
+	if (fd >= 0 && send(fd, q, sizeof(*q), 0) == (ssize_t)sizeof(*q))
+		n = recv(fd, answer, max, 0);
+	if (n >= NLMSG_HDRLEN) {
+		memcpy(&head, answer, sizeof(head));
+		if (head.nlmsg_seq == count)
+			return n;
+	}
+	auto_close(&fd);
+	fd = -1;
+	return -1;
+}
+
 /* 1: *ret is set; 0: there is no such socket, or nobody has it open; -1: we cannot ask. */
 static int ask_kernel(const struct inet_port *client, const struct inet_port *us, uid_t *ret) {
-	const struct question q = question_for(client, us);
+	struct question q = question_for(client, us);
 	char answer[4096];
 	struct nlmsghdr head;
 	struct inet_diag_msg found;
-	AUTO_FD int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-	if (fd < 0 || send(fd, &q, sizeof(q), 0) != (ssize_t)sizeof(q))
-		return -1;
-	ssize_t n = recv(fd, answer, sizeof(answer), 0);
-	if (n < NLMSG_HDRLEN)
+	ssize_t n = talk(&q, answer, sizeof(answer));
+	if (n < 0)
 		return -1;
 	memcpy(&head, answer, sizeof(head));
 	struct nlmsgerr error;

@@ -35,7 +35,7 @@ struct submit_host {
 struct incoming {
 	const struct submit_host *host;
 	struct way *way;
-	struct envelope envelope; /* id, uid and created are set by incoming_init() */
+	struct envelope envelope; /* id and created are set by incoming_sender() */
 	size_t to_cap;
 	char from[ADDR_MAX + 1], envid[100], relay[WISHES_RELAY_SIZE]; /* what the envelope points to */
 	struct buf held;                     /* until the envelope can be written */
@@ -46,9 +46,10 @@ struct incoming {
 
 void incoming_init(struct incoming *m, const struct submit_host *host, struct way *way);
 void incoming_release(struct incoming *m);
-/* Forgets the envelope and the content, and takes a new ID. */
+/* Forgets the envelope and the content. */
 void incoming_clear(struct incoming *m);
-/* Copies from, ret, envid, body_8bit, smtputf8 and requiretls of the envelope. */
+/* Copies from, ret, envid, body_8bit, smtputf8 and requiretls of the envelope, and takes a new
+ * ID. */
 int incoming_sender(struct incoming *m, const struct envelope *e, struct err *err);
 /* Adds a recipient; its spans are copied. */
 int incoming_recipient(struct incoming *m, const struct envelope_recipient *to,

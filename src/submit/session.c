@@ -36,10 +36,15 @@ static void on_signal(int signo) {
 		told_to_make_room = 1;
 }
 
-/* Both come through only while we wait for the client. */
+/* Both come through only while we wait for the client. Once in a process, which may serve one
+ * session after the other. */
 static void catch_signals(void) {
+	static bool done;
 	struct sigaction action = { .sa_handler = on_signal };
 	sigset_t set;
+	if (done)
+		return;
+	done = true;
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGUSR1);

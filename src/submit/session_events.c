@@ -85,7 +85,8 @@ static void on_mail(struct session *s, const struct smtp_server_note *note) {
 		.requiretls = note->requiretls,
 	};
 	session_forget(s);
-	session_client_known(s);
+	if (!s->host.client)
+		session_client_known(s);
 	s->declared = note->size;
 	if (s->params->right == SESSION_MAY_NOT)
 		err_set(&err, ERR_DENIED, "%s may not send mail through this relay",

@@ -8,6 +8,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
+
+/* What one look at the disk is good for. */
+#define ROOM_BYTES (1u << 20)
+#define ROOM_MS 100
+
 struct way_queue {
 	struct way way;
 	struct way_place place;
@@ -15,18 +21,29 @@ struct way_queue {
 	bool own;
 	struct queue_accept *accept; /* NULL between messages */
 	struct queue_id id;
+	uint64_t room; /* so many bytes may still be written without looking again */
+	int64_t looked_ms;
 };
 
 static struct way_queue *self(struct way *w) {
 	return (struct way_queue *)w;
 }
 
-/* A lack of space is no fault of the message. */
+/* A lack of space is no fault of the message. It is asked for at every step of every message,
+ * so a disk with plenty is looked at only now and then. */
 static int room(struct way *w, uint64_t bytes, struct err *err) {
-	const struct way_place *p = &self(w)->place;
+	struct way_queue *q = self(w);
+	const struct way_place *p = &q->place;
 	struct err why = ERR_INIT;
-	if (queue_space(self(w)->queue, bytes, p->reserve_bytes, p->reserve_inodes,
-			&why) == 0)
+	int64_t now = clock_boot_ms();
+	if (bytes < q->room && now - q->looked_ms < ROOM_MS)
+		return 0;
+	q->looked_ms = now;
+	bool plenty = queue_space(q->queue, ROOM_BYTES, p->reserve_bytes, p->reserve_inodes,
+				  NULL) == 0;
+	q->room = plenty ? ROOM_BYTES : 0;
+	if (bytes < q->room ||
+	    queue_space(q->queue, bytes, p->reserve_bytes, p->reserve_inodes, &why) == 0)
 		return 0;
 	if (why.kind == ERR_LIMIT) {
 		why.kind = ERR_SYSTEM;
@@ -60,6 +77,7 @@ static int write_some(struct way *w, struct span wire, struct err *err) {
 	if (check_size(q, queue_accept_size(q->accept) + wire.len, err) != 0 ||
 	    room(w, wire.len, err) != 0)
 		return -1;
+	q->room -= wire.len < q->room ? wire.len : q->room;
 	return queue_accept_write(q->accept, wire, err);
 }
 

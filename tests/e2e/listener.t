@@ -298,6 +298,19 @@ def test_rights():
     relay.stop()
 
 
+def test_held():
+    """What comes in while nothing can go out is not read at once, but before anybody is told."""
+    relay = Listening('held', port=1, probe='1h')
+    kept, first = relay.client(), relay.client()
+    accepted(first.mail('first'), 'a message for a relay that is down')
+    ok(relay.says('relay default is held'), 'which is held from now on', relay.tail)
+    for _ in range(3):
+        names = {kept.mail('more')[1].split()[-1] for _ in range(20)}
+        ok(len(names) == 20 and names <= {m['id'] for m in relay.queue()},
+           'what a session has queued is all listed while it goes on')
+    relay.stop()
+
+
 def test_uids():
     """Another user on the loopback is counted as such."""
     if os.geteuid() != 0:
@@ -571,6 +584,7 @@ test_limits()
 test_slow()
 test_confined()
 test_rights()
+test_held()
 test_uids()
 test_reuse()
 test_idle()

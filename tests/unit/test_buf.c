@@ -29,6 +29,28 @@ static void test_zero_ceiling(void) {
 	is_int(buf_addc(&b, 'x'), -1, "but no byte");
 }
 
+static void test_numbers(void) {
+	static const struct {
+		int64_t number;
+		const char *want;
+	} cases[] = {
+		{ 0, "0" },
+		{ 7, "7" },
+		{ -1, "-1" },
+		{ 1234567890, "1234567890" },
+		{ INT64_MAX, "9223372036854775807" },
+		{ INT64_MIN, "-9223372036854775808" },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		AUTO_BUF struct buf b = BUF_INIT(20);
+		is_int(buf_addi(&b, cases[i].number), 0, "%s is added", cases[i].want);
+		is_str(buf_str(&b), cases[i].want, "as a decimal number");
+	}
+	AUTO_BUF struct buf small = BUF_INIT(2);
+	is_int(buf_addi(&small, 123), -1, "a number past the ceiling fails");
+	is_str(buf_str(&small), "", "and changes nothing");
+}
+
 static void test_formatted(void) {
 	AUTO_BUF struct buf b = BUF_INIT(8);
 	is_int(buf_addf(&b, "%s-%d", "abc", 42), 0, "formatted text is added");
@@ -113,6 +135,7 @@ static void test_wipe(void) {
 int main(void) {
 	test_ceiling();
 	test_zero_ceiling();
+	test_numbers();
 	test_formatted();
 	test_growth();
 	test_binary();

@@ -167,6 +167,12 @@ static void test_base32hex(void) {
 	       "15 digits are too few");
 	is_int(codec_base32hex_80_decode(back, SPAN("CPNMUOJ1CPNMU\0J2")), -1,
 	       "NUL is no digit");
+	for (const char *p = "/:@[`{wWzZ\xc1\xe1"; *p; p++) {
+		char text[] = "CPNMUOJ1CPNMUO02";
+		text[14] = *p;
+		is_int(codec_base32hex_80_decode(back, span_str(text)), -1, "nor is \\x%02x",
+		       (unsigned char)*p);
+	}
 }
 
 static void test_crc32c(void) {

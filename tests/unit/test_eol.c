@@ -33,6 +33,13 @@ static const struct {
 	  13, true },
 	{ "0x01 and 0x0b and 0x0e stay", SPAN_INIT("\x01\x0b\x0e\x0c\x09\x0b\x01\x7f\n"),
 	  "\x01\x0b\x0e\x0c\x09\x0b\x01\x7f\r\n", 8, false },
+	{ "CRLF, then LF, then CRLF",
+	  SPAN_INIT("0123456789abcdef\r\n\r\nlonger than the first line\nx\r\n"),
+	  "0123456789abcdef\r\n\r\nlonger than the first line\r\nx\r\n", 26, false },
+	{ "tabs, and 0x80 behind them", SPAN_INIT("\ta\tb\tc\td\te\tf\x80\r\nabc\r\n"),
+	  "\ta\tb\tc\td\te\tf\x80\r\nabc\r\n", 13, true },
+	{ "a last line without an end behind CRLF", SPAN_INIT("abc\r\ndefghijklmno"),
+	  "abc\r\ndefghijklmno\r\n", 12, false },
 	{ "a dot at the start stays alone", SPAN_INIT(".\n..\n"), ".\r\n..\r\n", 2,
 	  false },
 };
