@@ -2,11 +2,13 @@
 # The listener's part of make bench: Postfix's smtp-source with 1 and 16 sessions into it, by
 # one connection for all messages of a session and by one for each message; beside smtp-sink,
 # which takes and forgets, and beside what the disk does (16 writers, fsync of file and
-# directory). Where Postfix was set up as a peer, also beside Postfix.
+# directory). The client, the server and the disk's work share this machine's processors, so what
+# a server can reach at all is measured too: bare.c answers and stores and does nothing else.
+# Where Postfix was set up as a peer, also beside Postfix.
 #
 #     tests/bench/listener.sh BUILD_DIR [POSTFIX_ROOT [DIR WORDS]]
 #
-# Disk, smtp-sink and nightmail take turns within a round, since the machine's pace changes, and
+# Disk, smtp-sink, bare and nightmail take turns within a round, since the machine's pace changes, and
 # a ratio is the median of those of the rounds. Each has a new directory every time, and all of
 # them are removed at the end: where files were deleted in masses, making new ones is slow for a
 # minute on an ext4 without a journal, which would be measured instead.
@@ -24,7 +26,8 @@ rounds=${ROUNDS:-5} n=${N:-2000} bytes=4096
 dir=${3:-$PWD/build/bench}/listener missed=0 daemon= sink= count=0
 export LD_LIBRARY_PATH=$peers/usr/lib/postfix
 rm -rf "$dir" && mkdir -p "$dir" || exit 1
-cc -O2 -pthread -w -o "$dir/fsbench" "$source/src/fsbench.c" || exit 1
+cc -O2 -pthread -w -o "$dir/fsbench" "$source/src/fsbench.c" &&
+	cc -O2 -D_GNU_SOURCE -o "$dir/bare" tests/bench/bare.c || exit 1
 
 finish() {
 	for pid in $daemon $sink; do kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null; done
@@ -88,15 +91,33 @@ ours() { # SESSIONS OPTION...
 	stop_daemon
 	sync
 }
-theirs() { # SESSIONS OPTION...
-	port=$(free_port)
-	"$peers/usr/sbin/smtp-sink" $(test "$(id -u)" != 0 || echo -u nobody) "127.0.0.1:$port" 1000 &
+of_server() { # PROGRAM AND ITS ARGUMENTS... -- SESSIONS OPTION...: sets $rate
+	local program=()
+	while [ "$1" != -- ]; do program+=("$1"); shift; done
+	shift
+	"${program[@]}" &
 	sink=$!
 	sleep 0.5
-	other=$(send "$port" "$@")
+	rate=$(send "$port" "$@")
 	kill $sink
 	wait $sink 2>/dev/null
 	sink=
+}
+theirs() { # SESSIONS OPTION...
+	port=$(free_port)
+	of_server "$peers/usr/sbin/smtp-sink" $(test "$(id -u)" != 0 || echo -u nobody) \
+		"127.0.0.1:$port" 1000 -- "$@"
+	other=$rate
+}
+bare() { # SESSIONS OPTION...
+	local stored=$dir/bare$((++count))
+	mkdir "$stored"
+	port=$(free_port)
+	of_server "$dir/bare" "$port" "$stored" -- "$@"
+	most=$rate
+	found=$(find "$stored" -name 'm*' | wc -l)
+	[ "$found" = "$n" ] || echo "only $found of $n were stored by bare" >&2
+	sync
 }
 disk() { # WRITERS
 	mkdir "$dir/disk$((++count))"
@@ -153,14 +174,22 @@ for sessions in 1 16; do
 		for _ in $(seq "$rounds"); do
 			disk $sessions
 			theirs $sessions $reuse
+			bare $sessions $reuse
 			ours $sessions $reuse
-			awk -v mine="$mine" -v sink="$other" -v disk="$limit" \
-				'BEGIN { print mine, sink, disk, mine / (disk < sink ? disk : sink) }' >>"$dir/rounds"
+			awk -v mine="$mine" -v sink="$other" -v disk="$limit" -v most="$most" \
+				'BEGIN { low = disk < sink ? disk : sink
+					print mine, sink, disk, mine / low, most,
+						sprintf("%.2f %.2f", most / low, mine / most) }' >>"$dir/rounds"
 		done
 		echo "$where: listener: $sessions sessions, $how:" \
 			"nightmail $(column 1 <"$dir/rounds" | median)/s," \
 			"smtp-sink (keeps nothing) $(column 2 <"$dir/rounds" | median)/s," \
 			"disk (fsync of file and directory) $(column 3 <"$dir/rounds" | median)/s"
+		echo "$where: listener: $sessions sessions, $how: what there is here for a server" \
+			"that answers and stores and does nothing else:" \
+			"$(column 5 <"$dir/rounds" | median)/s," \
+			"$(column 6 <"$dir/rounds" | median) of the lower of disk, sink;" \
+			"nightmail to that $(column 7 <"$dir/rounds" | median)"
 		[ "$sessions" = 16 ] || continue
 		verdict "$where: listener: 16 sessions, $how, to the lower of disk, sink" \
 			"$(column 4 <"$dir/rounds" | median)" 0.8 min
