@@ -269,8 +269,8 @@ int nightmail_reload(int argc, char **argv) {
 
 static const char relay_help[] =
 	"usage: nightmail relay [--config FILE] trust NAME\n"
-	"  trust NAME     which login mechanisms the servers of [relay NAME] have offered is\n"
-	"                 forgotten, so that those they offer now will do (auth-downgrade)\n"
+	"  trust NAME     which login mechanisms the servers of [relay NAME] have offered\n"
+	"                 is forgotten: those they offer now will do (auth-downgrade)\n"
 	"  --config FILE  the configuration that the daemon was started with\n";
 
 int nightmail_relay(int argc, char **argv) {

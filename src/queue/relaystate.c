@@ -3,7 +3,7 @@
  * stops at a damaged line; what is lost is only that held time does not count.
  *
  *   relay NAME held=0|1 since=WALL,BOOT,ID until=WALL,BOOT,ID reason=TEXT out_of_step=WALL,BOOT,ID
- *         offers=TEXT
+ *         offers=TEXT certs=TEXT
  */
 
 #include "queue/relaystate.h"
@@ -57,6 +57,8 @@ static bool read_word(struct span key, struct span value, struct relaystate *r) 
 		return read_text(value, r->reason, sizeof(r->reason));
 	if (span_eq(key, SPAN("offers")))
 		return read_text(value, r->offers, sizeof(r->offers));
+	if (span_eq(key, SPAN("certs")))
+		return read_text(value, r->certs, sizeof(r->certs));
 	r->held = span_eq(value, SPAN("1"));
 	return span_eq(key, SPAN("held")) && (r->held || span_eq(value, SPAN("0")));
 }
@@ -103,6 +105,8 @@ int relaystate_write(struct queue *q, const struct relaystate *r, size_t count,
 			add_moment(&out, "out_of_step", &r[i].out_of_step);
 		if (r[i].offers[0])
 			codec_word_add(&out, "offers", span_str(r[i].offers));
+		if (r[i].certs[0])
+			codec_word_add(&out, "certs", span_str(r[i].certs));
 		if (words_record_end(&out, begin) != 0)
 			return err_set(err, ERR_LIMIT, "%s: too many relays",
 				       SPOOL_RELAYS);

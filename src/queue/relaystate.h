@@ -4,7 +4,8 @@
 /*
  * Since when, and until when, each relay was held the last time: kept across restarts, so
  * that held time never counts towards a message's lifetime; and when replies of it were out of
- * place, so that it is not streamed to; and which login mechanisms its servers offered. One small file, replaced as a whole at each change.
+ * place, so that it is not streamed to; which login mechanisms its servers offered; and how long
+ * their certificates hold. One small file, replaced as a whole at each change.
  */
 
 #include <stdbool.h>
@@ -22,6 +23,7 @@ struct relaystate {
 	char reason[256];    /* words, raw bytes */
 	struct moment out_of_step; /* when replies were; boot_id 0: never */
 	char offers[1024]; /* login mechanisms of its servers (deliver/offers.h) */
+	char certs[512];   /* how long their certificates hold (deliver/validity.h) */
 };
 
 /* Parses the file's bytes. */

@@ -47,7 +47,7 @@ static void test_file(void) {
 		{ .relay = "default", .held = true, .since = at(-5), .until = at(7),
 		  .reason = "mx: \xff\n\"quoted\" 100 %" },
 		{ .relay = "other relay", .since = at(1), .until = at(2), .out_of_step = at(9),
-		  .offers = "a.example SCRAM-SHA-256" },
+		  .offers = "a.example SCRAM-SHA-256", .certs = "a.example 1,2,3" },
 		{ .relay = "third", .reason = "x" },
 	}, out[3];
 	is_int((int64_t)relaystate_read(q, out, 3), 0, "without a file there is nothing");
@@ -58,6 +58,7 @@ static void test_file(void) {
 		   out[0].since.boot_id == 1 && out[1].until.wall_ms == 1000002,
 	   "times survive");
 	is_str(out[1].offers, "a.example SCRAM-SHA-256", "what its servers offered is read again");
+	is_str(out[1].certs, "a.example 1,2,3", "and how long their certificates hold");
 	is_str(out[0].offers, "", "and nothing where nothing was");
 	ok(out[1].out_of_step.boot_ms == 9 && out[0].out_of_step.boot_id == 0,
 	   "so does when replies were out of place");
