@@ -25,9 +25,9 @@
 
 static const char help[] =
 	"usage: nightmail login [--config FILE] [--device | --browser] [--file] RELAY\n"
-	"Lets this machine send through a relay with password = oauth2: you log in at the\n"
-	"provider, and the tokens that it gives are kept for nightmail-deliver.\n"
-	"  --device       enter a code on any device; where the provider offers it, the default\n"
+	"Lets this machine send through a relay with password = oauth2: you log in at\n"
+	"the provider, and the tokens that it gives are kept for nightmail-deliver.\n"
+	"  --device       enter a code on any device: the default where it is offered\n"
 	"  --browser      open a page in a browser of this machine\n"
 	"  --file         keep all of them in a file, also where there is a keyring\n"
 	"  --config FILE  the configuration of the relay\n";

@@ -29,7 +29,7 @@ static const char program[] = "nightmail watch";
 
 static const char help[] =
 	"usage: nightmail watch [--config FILE] [--json] [--now] [DOMAIN]\n"
-	"What the daemon last found out about the domains of [watch]; of one DOMAIN all of it.\n"
+	"What the daemon last found out about the domains of [watch]; of one all of it.\n"
 	"  --now          check them now, and wait for that\n"
 	"  --config FILE  the configuration that the daemon was started with\n"
 	"  --json         the daemon's answer, one JSON object a domain\n"

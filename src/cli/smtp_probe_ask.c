@@ -29,17 +29,19 @@ void smtp_probe_name(const struct smtp_probe_target *t, char *out, size_t size) 
 		snprintf(out, size, "%s", t->where);
 }
 
-/* Arrows as swaks has them: -> sent, <- received, with ~ under TLS; === about the connection. */
+/* As swaks has them: -> sent, <- received, ** refused, with ~ under TLS; === about the connection,
+ * *** what went wrong with it. */
 void smtp_probe_said(void *ctx, char direction, bool tls, struct span line) {
 	AUTO_BUF struct buf safe = BUF_INIT(65536);
+	bool refused = line.len > 0 && (line.p[0] == '4' || line.p[0] == '5');
+	const char *arrow = direction == '='   ? "==="
+			    : direction == '*' ? "***"
+			    : direction == '>' ? (tls ? " ~>" : " ->")
+			    : refused	       ? (tls ? "<~*" : "<**")
+					       : (tls ? "<~ " : "<- ");
 	(void)ctx;
 	term_safe(&safe, line);
-	if (direction == '=')
-		fprintf(stderr, "=== %s\n", buf_str(&safe));
-	else
-		fprintf(stderr, "%s  %s\n",
-			direction == '>' ? (tls ? " ~>" : " ->") : (tls ? "<~ " : "<- "),
-			buf_str(&safe));
+	fprintf(stderr, "%s %s\n", arrow, buf_str(&safe));
 }
 
 static int read_secret(struct smtp_probe_run *run) {
@@ -307,6 +309,22 @@ static void fill_plan(const struct smtp_probe_run *run, const struct smtp_probe_
 	plan->policy.pins = config_pins(run->relay, plan->policy.pin);
 }
 
+/* At most one connection a second to a host. */
+static void be_polite(void) {
+	usleep(1000000);
+}
+
+/* What ended the session, where it was no reply: that one was seen. */
+static void say_end(const struct smtp_probe_run *run, const struct smtp_probe_target *t) {
+	const struct probe_result *r = &t->r;
+	const char *words = r->connect_error[0] ? r->connect_error
+			    : r->tls_error[0]	? r->tls_error
+						: r->reply.text;
+	if (run->p->verbose && r->failed &&
+	    (r->connect_error[0] || r->tls_error[0] || r->reply.local))
+		smtp_probe_said(NULL, '*', false, span_str(words));
+}
+
 static void ask_one(struct smtp_probe_run *run, struct smtp_probe_target *t) {
 	struct probe_plan plan;
 	struct tls_policy dane = { .host = t->host, .verify = true };
@@ -333,10 +351,14 @@ static void ask_one(struct smtp_probe_run *run, struct smtp_probe_target *t) {
 		bool early = t->r.failed && (t->r.stage == SMTP_STAGE_GREETING ||
 					     (t->r.stage == SMTP_STAGE_TLS &&
 					      run->p->tls == PROBE_TLS_IMPLICIT));
-		if (t->r.connected && early && t->r.banner.code == 0)
+		if (t->r.connected && early && t->r.banner.code == 0) {
+			be_polite();
 			t->r.mode = probe_mode(&plan, &t->addrs);
-		if (run->p->injection && t->r.before.ext.starttls)
+		}
+		if (run->p->injection && t->r.before.ext.starttls) {
+			be_polite();
 			t->injection = probe_injection(&plan, &t->addrs);
+		}
 		return;
 	}
 	struct err err = ERR_INIT;
@@ -350,7 +372,7 @@ static void ask_one(struct smtp_probe_run *run, struct smtp_probe_target *t) {
 	snprintf(t->r.connect_error, sizeof(t->r.connect_error), "%s", err.msg);
 }
 
-/* At most one connection a second to a host; a 421 ends it for all of its addresses. */
+/* A 421 ends it for all of its addresses. */
 void smtp_probe_ask(struct smtp_probe_run *run) {
 	const char *last = "", *busy = "";
 	for (size_t i = 0; i < run->count; i++) {
@@ -358,8 +380,9 @@ void smtp_probe_ask(struct smtp_probe_run *run) {
 		if (t->host[0] && strcmp(t->host, busy) == 0)
 			continue;
 		if (t->host[0] && strcmp(t->host, last) == 0)
-			usleep(1000000);
+			be_polite();
 		ask_one(run, t);
+		say_end(run, t);
 		last = t->host;
 		if (t->r.banner.code == 421 || t->r.reply.code == 421)
 			busy = t->host;

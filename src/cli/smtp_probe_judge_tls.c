@@ -29,13 +29,14 @@ static enum finding_severity certificate_matters(const struct judge *j) {
 static void judge_offer(struct judge *j) {
 	const struct probe_ehlo *e = &j->r->before;
 	enum probe_tls tls = j->run->p->tls;
-	if (!e->seen || e->ext.starttls || tls == PROBE_TLS_NONE || tls == PROBE_TLS_IMPLICIT)
+	if (!e->seen || e->ext.starttls || tls == PROBE_TLS_NONE ||
+	    tls == PROBE_TLS_IMPLICIT)
 		return;
 	bool must = tls == PROBE_TLS_STARTTLS;
 	if (!must && !j->t->host[0])
 		return;
 	enum finding_severity by_role = j->run->p->lmtp ? FINDING_INFO
-					: j->mx		? FINDING_WARN
+					: j->mx         ? FINDING_WARN
 							: FINDING_FAIL;
 	finding_add(j->f, "tls.not_offered", must ? FINDING_FAIL : by_role, j->name,
 		    "STARTTLS is not offered");
@@ -45,11 +46,13 @@ static void judge_handshake(struct judge *j) {
 	if (j->r->tls_error[0])
 		finding_add(j->f, "tls.handshake", FINDING_FAIL, j->name,
 			    "the TLS handshake failed: %s", j->r->tls_error);
-	else if (j->r->failed && j->r->stage == SMTP_STAGE_TLS && j->r->before.ext.starttls)
-		smtp_probe_judge_said(finding_add(j->f, "tls.offered_refused", FINDING_WARN, j->name,
-					  "STARTTLS is offered and refused: %d %s",
-					  j->r->reply.code, j->r->reply.text),
-			      &j->r->reply);
+	else if (j->r->failed && j->r->stage == SMTP_STAGE_TLS &&
+		 j->r->before.ext.starttls)
+		smtp_probe_judge_said(
+			finding_add(j->f, "tls.offered_refused", FINDING_WARN, j->name,
+				    "STARTTLS is offered and refused: %d %s",
+				    j->r->reply.code, j->r->reply.text),
+			&j->r->reply);
 }
 
 static void add_date(char out[16], int64_t at_s) {
@@ -69,7 +72,8 @@ static const char *days(int64_t left_s, char out[32]) {
 static const struct tls_cert *ends_first(const struct judge *j) {
 	const struct tls_cert *first = &j->r->cert[0];
 	for (size_t i = 1; i < j->r->certs; i++)
-		if (!j->r->cert[i].self_signed && j->r->cert[i].not_after_s < first->not_after_s)
+		if (!j->r->cert[i].self_signed &&
+		    j->r->cert[i].not_after_s < first->not_after_s)
 			first = &j->r->cert[i];
 	return first;
 }
@@ -90,9 +94,10 @@ static void judge_dates(struct judge *j) {
 			    "the certificate expired on %s", date);
 	else if (left >= 0 && left < (int64_t)p->days_warn * DAY_S)
 		finding_add(j->f, "tls.expires_soon",
-			    left < (int64_t)p->days_fail * DAY_S ? FINDING_FAIL : FINDING_WARN,
-			    j->name, "the certificate%s expires on %s, in %s", whose, date,
-			    days(left, n));
+			    left < (int64_t)p->days_fail * DAY_S ? FINDING_FAIL
+								 : FINDING_WARN,
+			    j->name, "the certificate%s expires on %s, in %s", whose,
+			    date, days(left, n));
 }
 
 /* The most telling reason names the finding; its text has them all. */
@@ -133,9 +138,11 @@ static void judge_order(struct judge *j) {
 		const struct tls_cert *c = &j->r->cert[i], *next = &j->r->cert[i + 1];
 		if (strcmp(c->issuer, next->subject) == 0)
 			continue;
-		finding_add(j->f, "tls.chain_order", FINDING_NOTICE, j->name,
-			    "the chain is out of order or has what is not needed: number %zu (%s) is "
-			    "not signed by number %zu (%s)", i + 1, c->subject, i + 2, next->subject);
+		finding_add(
+			j->f, "tls.chain_order", FINDING_NOTICE, j->name,
+			"the chain is out of order or has what is not needed: number %zu (%s) is "
+			"not signed by number %zu (%s)",
+			i + 1, c->subject, i + 2, next->subject);
 		return;
 	}
 }
@@ -147,9 +154,10 @@ static void judge_weakness(struct judge *j) {
 		finding_add(j->f, "tls.weak_key", FINDING_WARN, j->name,
 			    "the key is RSA with %u bits only", leaf->bits);
 	if (j->r->tls.verified && !leaf->names[0] && !leaf->names_left)
-		finding_add(j->f, "tls.cn_only", FINDING_NOTICE, j->name,
-			    "the name stands in the subject only (%s), where many senders do not look",
-			    leaf->subject);
+		finding_add(
+			j->f, "tls.cn_only", FINDING_NOTICE, j->name,
+			"the name stands in the subject only (%s), where many senders do not look",
+			leaf->subject);
 }
 
 static bool has_line(const struct probe_ehlo *e, struct span wanted) {
@@ -161,7 +169,8 @@ static bool has_line(const struct probe_ehlo *e, struct span wanted) {
 }
 
 /* What stands in the one answer to EHLO and not in the other; the first line is a greeting. */
-static void add_missing(struct buf *out, const struct probe_ehlo *in, const struct probe_ehlo *of) {
+static void add_missing(struct buf *out, const struct probe_ehlo *in,
+			const struct probe_ehlo *of) {
 	struct span rest = span_str(in->lines), line;
 	size_t start = out->len;
 	(void)span_take_line(&rest, &line);
@@ -176,7 +185,8 @@ static void add_missing(struct buf *out, const struct probe_ehlo *in, const stru
 /* A server should offer the same after TLS, and STARTTLS no more (RFC 3207 section 4.2). */
 static void judge_change(struct judge *j) {
 	const struct probe_ehlo *before = &j->r->before, *after = &j->r->after;
-	AUTO_BUF struct buf gone = BUF_INIT(PROBE_EHLO_MAX), added = BUF_INIT(PROBE_EHLO_MAX);
+	AUTO_BUF struct buf gone = BUF_INIT(PROBE_EHLO_MAX),
+			    added = BUF_INIT(PROBE_EHLO_MAX);
 	if (!before->seen || !after->seen)
 		return;
 	if (has_line(after, SPAN("STARTTLS")))
@@ -186,9 +196,10 @@ static void judge_change(struct judge *j) {
 	add_missing(&added, after, before);
 	if (gone.len + added.len > 0)
 		finding_add(j->f, "tls.caps_changed", FINDING_INFO, j->name,
-			    "EHLO changes with TLS: %s%s%s%s%s", added.len ? "then also " : "",
-			    buf_str(&added), gone.len && added.len ? "; " : "",
-			    gone.len ? "no more " : "", buf_str(&gone));
+			    "EHLO changes with TLS: %s%s%s%s%s",
+			    added.len ? "then also " : "", buf_str(&added),
+			    gone.len && added.len ? "; " : "", gone.len ? "no more " : "",
+			    buf_str(&gone));
 }
 
 static void judge_certificate(struct judge *j) {
@@ -199,16 +210,18 @@ static void judge_certificate(struct judge *j) {
 		return;
 	judge_dates(j);
 	if (!j->r->tls.verified)
-		add_names(finding_add(j->f, untrusted_id(j->r->tls.reasons), certificate_matters(j),
-				      j->name, "the certificate %s", j->r->tls.why_not),
+		add_names(finding_add(j->f, untrusted_id(j->r->tls.reasons),
+				      certificate_matters(j), j->name,
+				      "the certificate %s", j->r->tls.why_not),
 			  leaf);
 	else if (left >= 0)
 		finding_add(j->f, "tls.ok", FINDING_OK, j->name,
 			    "%s, certificate verified (%s), %s left", j->r->tls.version,
 			    j->r->tls.method, days(left, n));
 	else
-		finding_add(j->f, "tls.ok", FINDING_OK, j->name, "%s, certificate verified (%s)",
-			    j->r->tls.version, j->r->tls.method);
+		finding_add(j->f, "tls.ok", FINDING_OK, j->name,
+			    "%s, certificate verified (%s)", j->r->tls.version,
+			    j->r->tls.method);
 	if (j->r->certs == 0)
 		return;
 	judge_order(j);
@@ -242,10 +255,12 @@ static void judge_dane(struct judge *j) {
 				    "TLSA records are published, and there is no TLS");
 		break;
 	case DANE_UNUSABLE:
-		finding_add(j->f, "dane.unusable", FINDING_WARN, j->name, "%s", d->reason);
+		finding_add(j->f, "dane.unusable", FINDING_WARN, j->name, "%s",
+			    d->reason);
 		break;
 	case DANE_TEMPORARY:
-		finding_add(j->f, "dane.unknown", FINDING_UNKNOWN, j->name, "%s", d->reason);
+		finding_add(j->f, "dane.unknown", FINDING_UNKNOWN, j->name, "%s",
+			    d->reason);
 		break;
 	case DANE_PENDING:
 	case DANE_NONE:
@@ -260,13 +275,16 @@ static void judge_policy(struct judge *j) {
 	if (!j->t->decided || !j->r->connected)
 		return;
 	if (d->level == TLSPOLICY_REFUSE)
-		finding_add(j->f, "sts.mx_uncovered", FINDING_FAIL, j->name, "%s", d->reason);
+		finding_add(j->f, "sts.mx_uncovered", FINDING_FAIL, j->name, "%s",
+			    d->reason);
 	else
 		finding_add(j->f, "policy.sender", FINDING_INFO, j->name,
-			    "a sender asks for %s, by %s: %s", tlspolicy_level_name(d->level),
+			    "a sender asks for %s, by %s: %s",
+			    tlspolicy_level_name(d->level),
 			    tlspolicy_source_name(d->source), d->reason);
-	if (d->source == TLSPOLICY_BY_STS && d->level == TLSPOLICY_VERIFY && !j->r->tls_done &&
-	    !j->r->tls_error[0] && j->run->p->stop > PROBE_STOP_FIRST_EHLO)
+	if (d->source == TLSPOLICY_BY_STS && d->level == TLSPOLICY_VERIFY &&
+	    !j->r->tls_done && !j->r->tls_error[0] &&
+	    j->run->p->stop > PROBE_STOP_FIRST_EHLO)
 		finding_add(j->f, "sts.no_tls", FINDING_FAIL, j->name,
 			    "MTA-STS asks for verified TLS, and there is none");
 }

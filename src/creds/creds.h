@@ -43,6 +43,8 @@ struct creds_secret {
 	struct secret secret;
 	bool token;      /* an access token of OAuth 2.0 */
 	int64_t expires; /* seconds since 1970; 0: it does not */
+	bool renewed;    /* in place of one that a server did not take */
+	uint64_t serial; /* of deliver/parent_secret.h */
 };
 
 /* Parses the scheme. ERR_SYNTAX explains: a literal password is refused. *ret_rest is what

@@ -1,32 +1,27 @@
 /*
- * Tokens, their file, and how they are refreshed. What a token server says is foreign: its words
+ * Tokens, and how they are refreshed. What a token server says is foreign: its words
  * are made safe and cut before they get into an error, and no error holds a token.
  */
 
 #include "creds/oauth2.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <time.h>
 
 #include <jansson.h>
 
 #include "base/auto.h"
 #include "base/clock.h"
-#include "base/file.h"
+#include "base/log.h"
 #include "base/term.h"
 
-#define FILE_MAX (4 * OAUTH2_TOKEN_MAX)
 #define ANSWER_MAX (64u << 10)
 #define HTTP_MS 30000
-#define LOCK_MS 60000
-#define LOCK_LOOK_MS 50
 #define LIFE_S 1800 /* of a token whose server does not say */
 #define LIFE_MAX_S (366 * 86400)
 #define AHEAD_S 300
+#define GRANT_MAX_S (20 * 366 * (int64_t)86400)
 
 const char *oauth2_text(const struct json_t *o, const char *key) {
 	const char *text = json_string_value(json_object_get(o, key));
@@ -54,6 +49,8 @@ int oauth2_parse(struct span json, struct oauth2_tokens *ret, struct err *err) {
 	}
 	t.expires = json_integer_value(json_object_get(o, "expires"));
 	t.refresh_at = json_integer_value(json_object_get(o, "refresh_at"));
+	t.grant_from = json_integer_value(json_object_get(o, "grant_from"));
+	t.grant_until = json_integer_value(json_object_get(o, "grant_until"));
 	json_decref(o);
 	if (whole && t.token_url[0] && is_token(t.access) && is_token(t.refresh)) {
 		*ret = t;
@@ -61,29 +58,6 @@ int oauth2_parse(struct span json, struct oauth2_tokens *ret, struct err *err) {
 	}
 	oauth2_release(&t);
 	return err_set(err, ERR_SYNTAX, "these are no tokens that nightmail login has written");
-}
-
-static int make_parent(const char *path, struct err *err) {
-	AUTO_FREE char *dir = strdup(path);
-	char *slash = dir ? strrchr(dir, '/') : NULL;
-	if (!slash)
-		return err_set(err, ERR_MEMORY, "out of memory");
-	*slash = '\0';
-	if (file_mkdir(AT_FDCWD, dir, 0700) != 0 && errno != EEXIST)
-		return err_sys(err, "%s: cannot make the directory", dir);
-	return 0;
-}
-
-int oauth2_store(const char *path, const struct oauth2_tokens *t, struct err *err) {
-	struct buf text = BUF_INIT(FILE_MAX);
-	int r = make_parent(path, err);
-	if (r == 0 && (!buf_room(&text, FILE_MAX) || oauth2_write(&text, t) != 0))
-		r = err_set(err, ERR_LIMIT, "the tokens are too long");
-	if (r == 0)
-		r = file_replace(AT_FDCWD, path, 0600, buf_span(&text), err);
-	buf_wipe(&text);
-	buf_release(&text);
-	return r;
 }
 
 /* --- the token server --- */
@@ -132,17 +106,29 @@ int oauth2_post(const char *url, const char *ca, struct span form, int *ret_stat
 		       *ret_status);
 }
 
-static int64_t life_of(const json_t *answer) {
-	const json_t *v = json_object_get(answer, "expires_in");
+/* 0: it does not say. */
+static int64_t life_of(const json_t *answer, const char *key, int64_t max) {
+	const json_t *v = json_object_get(answer, key);
 	uint64_t n = 0;
 	if (json_is_integer(v) && json_integer_value(v) > 0)
 		n = (uint64_t)json_integer_value(v);
 	else if (json_is_string(v) &&
-		 !span_uint(span_str(json_string_value(v)), LIFE_MAX_S, &n))
+		 !span_uint(span_str(json_string_value(v)), (uint64_t)max, &n))
 		n = 0;
-	if (n == 0)
-		return LIFE_S;
-	return n > LIFE_MAX_S ? LIFE_MAX_S : (int64_t)n;
+	return n > (uint64_t)max ? max : (int64_t)n;
+}
+
+/* How long the refresh token holds, by the names that servers have for it. A new one without a
+ * word holds as long as nobody knows. */
+static void take_grant(struct oauth2_tokens *t, const json_t *answer, bool is_new, int64_t now) {
+	int64_t life = life_of(answer, "refresh_token_expires_in", GRANT_MAX_S);
+	if (life == 0)
+		life = life_of(answer, "refresh_expires_in", GRANT_MAX_S);
+	if (life == 0 && !is_new)
+		return;
+	if (is_new || t->grant_from == 0 || life == 0)
+		t->grant_from = life > 0 ? now : 0;
+	t->grant_until = life > 0 ? now + life : 0;
 }
 
 static int replace(char **member, const char *text, struct err *err) {
@@ -158,12 +144,18 @@ int oauth2_take(struct oauth2_tokens *t, const struct json_t *answer, int64_t no
 		struct err *err) {
 	const char *access = oauth2_text(answer, "access_token");
 	const char *refresh = oauth2_text(answer, "refresh_token");
-	int64_t life = life_of(answer);
+	int64_t life = life_of(answer, "expires_in", LIFE_MAX_S);
+	bool is_new = refresh[0] && (!t->refresh || strcmp(refresh, t->refresh) != 0);
 	if (!access[0] || !is_token(access) || !is_token(refresh))
 		return err_set(err, ERR_REMOTE, "%.100s: the answer holds no token", t->token_url);
 	if (replace(&t->access, access, err) != 0 ||
-	    (refresh[0] && replace(&t->refresh, refresh, err) != 0))
+	    (is_new && replace(&t->refresh, refresh, err) != 0))
 		return -1;
+	if (is_new)
+		t->in_keyring = false;
+	take_grant(t, answer, is_new, now);
+	if (life == 0)
+		life = LIFE_S;
 	t->expires = now + life;
 	t->refresh_at = t->expires - (life / 10 < AHEAD_S ? life / 10 : AHEAD_S);
 	return 0;
@@ -194,7 +186,7 @@ static int refused(const struct oauth2_tokens *t, int status, const json_t *answ
 }
 
 static int refresh(struct oauth2_tokens *t, struct err *err) {
-	struct buf form = BUF_INIT(FILE_MAX * 3);
+	struct buf form = BUF_INIT(OAUTH2_FILE_MAX * 3);
 	json_t *answer = NULL;
 	int status;
 	if (!t->refresh[0])
@@ -221,52 +213,28 @@ static int refresh(struct oauth2_tokens *t, struct err *err) {
 	return r;
 }
 
-/* --- the file --- */
+/* --- what is asked for --- */
 
-/* Another process that holds it is refreshing; the lock goes with the descriptor. */
-static int lock(const char *path, struct err *err) {
-	AUTO_BUF struct buf name = BUF_INIT(8192);
-	int64_t end = clock_boot_ms() + LOCK_MS;
-	buf_addf(&name, "%s.lock", path);
-	AUTO_FD int fd = file_openat(AT_FDCWD, buf_str(&name), O_RDWR | O_CREAT, 0600);
-	if (fd < 0)
-		return err_sys(err, "%s: cannot open", buf_str(&name));
-	while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-		const struct timespec wait = { 0, LOCK_LOOK_MS * 1000000L };
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return err_sys(err, "%s: cannot lock", buf_str(&name));
-		if (clock_boot_ms() > end)
-			return err_set(err, ERR_TIMEOUT,
-				       "%s: another process holds it for over %d s",
-				       buf_str(&name), LOCK_MS / 1000);
-		nanosleep(&wait, NULL);
-	}
-	return take_fd(&fd);
-}
-
-static int load(const char *path, struct oauth2_tokens *ret, struct err *err) {
-	struct secret text = { .p = NULL };
-	if (creds_read(path, FILE_MAX, &text, err) != 0)
-		return -1;
-	int r = oauth2_parse(span_of(text.p, text.len), ret, err);
-	secret_release(&text);
-	return r == 0 ? 0 : err_prefix(err, "%s", path);
-}
-
-/* The name of a relay from that of its file. */
-static void name_relay(const char *path, char *out, size_t size) {
-	const char *slash = strrchr(path, '/');
-	struct span name = span_str(slash ? slash + 1 : path);
-	if (name.len > 5)
-		name.len -= 5; /* .json */
-	snprintf(out, size, "%.*s", (int)name.len, name.p);
-}
-
-static int renew(const char *path, struct oauth2_tokens *t, bool must, struct err *err) {
+/* That the file can be written is found out before the token in it is used up. */
+static int renew(const char *path, struct oauth2_tokens *t, struct err *err) {
 	struct err why = ERR_INIT;
-	if (refresh(t, &why) == 0)
-		return oauth2_store(path, t, err);
-	if (!must && why.kind != ERR_DENIED && clock_wall_ms() / 1000 < t->expires)
+	if (oauth2_recall(t, err) != 0 || oauth2_write_file(path, t, err) != 0 ||
+	    refresh(t, err) != 0 || oauth2_keep(path, t, &why, err) != 0)
+		return -1;
+	if (t->keyring[0] && !t->in_keyring)
+		log_warn("the refresh token of relay %s cannot be put into the keyring, and waits "
+			 "for that in %s: %s", t->relay, path, why.msg);
+	return 0;
+}
+
+static int valid(const char *path, struct oauth2_tokens *t, bool fresh, struct err *err) {
+	struct err why = ERR_INIT;
+	if (!fresh && t->access[0] && clock_wall_ms() / 1000 < t->refresh_at)
+		return 0;
+	if (renew(path, t, &why) == 0)
+		return 0;
+	if (!fresh && why.kind != ERR_DENIED && t->access[0] &&
+	    clock_wall_ms() / 1000 < t->expires)
 		return 0;
 	return err_set(err, why.kind, "%s", why.msg);
 }
@@ -274,16 +242,12 @@ static int renew(const char *path, struct oauth2_tokens *t, bool must, struct er
 int oauth2_fetch(const char *path, bool fresh, struct secret *ret, int64_t *ret_expires,
 		 struct err *err) {
 	struct oauth2_tokens t;
-	char relay[80];
-	name_relay(path, relay, sizeof(relay));
 	if (access(path, F_OK) != 0 && errno == ENOENT)
-		return err_set(err, ERR_MISSING,
-			       "relay %s has no tokens yet: run nightmail login %s", relay, relay);
-	AUTO_FD int held = lock(path, err);
-	if (held < 0 || load(path, &t, err) != 0)
+		return oauth2_none(path, err);
+	AUTO_FD int held = oauth2_lock(path, err);
+	if (held < 0 || oauth2_load(path, &t, err) != 0)
 		return -1;
-	int64_t now = clock_wall_ms() / 1000;
-	int r = !fresh && t.access[0] && now < t.refresh_at ? 0 : renew(path, &t, fresh, err);
+	int r = valid(path, &t, fresh, err);
 	if (r == 0) {
 		*ret = (struct secret){ .p = strdup(t.access), .len = strlen(t.access) };
 		*ret_expires = t.expires;

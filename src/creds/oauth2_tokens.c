@@ -23,6 +23,7 @@ static const struct {
 	{ "ca", offsetof(struct oauth2_tokens, ca) },
 	{ "access_token", offsetof(struct oauth2_tokens, access) },
 	{ "refresh_token", offsetof(struct oauth2_tokens, refresh) },
+	{ "keyring", offsetof(struct oauth2_tokens, keyring) },
 };
 #define TEXTS (sizeof(texts) / sizeof(texts[0]))
 
@@ -56,6 +57,8 @@ int oauth2_write(struct buf *out, const struct oauth2_tokens *t) {
 	}
 	json_int(&j, "expires", t->expires);
 	json_int(&j, "refresh_at", t->refresh_at);
+	json_int(&j, "grant_from", t->grant_from);
+	json_int(&j, "grant_until", t->grant_until);
 	json_end(&j);
 	return buf_addc(out, '\n');
 }

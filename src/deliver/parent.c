@@ -28,6 +28,7 @@
 #include "deliver/maildir.h"
 #include "deliver/parent_resolve.h"
 #include "deliver/parent_secret.h"
+#include "deliver/parent_sessions.h"
 #include "deliver/parent_trust.h"
 #include "deliver/wire.h"
 #include "deliver/worker.h"
@@ -51,6 +52,7 @@ struct parent {
 	struct loop_timer *idle;
 	struct buf frame;
 	struct trusts *trusts;
+	struct sessions *sessions;
 	pid_t worker[SEGMENT_MAX]; /* by slot; 0: none */
 	unsigned workers;
 	struct sandbox *sandbox; /* of workers on this spool; NULL: none made yet */
@@ -58,6 +60,7 @@ struct parent {
 	struct resolvers *resolvers;
 	struct secrets *secrets;
 	char *password[SEGMENT_MAX]; /* of a worker: the reference, if it was fetched */
+	uint64_t serial[SEGMENT_MAX]; /* and which one it got */
 	struct waiting *waiting;
 	bool leaving;
 	char program[PATH_MAX];
@@ -120,7 +123,7 @@ static void on_idle(void *ctx) {
 static int judge_secret(struct parent *p, unsigned slot, int status) {
 	bool refused = WIFEXITED(status) && WEXITSTATUS(status) == WORKER_NOT_LET_IN;
 	if (refused && p->password[slot])
-		secrets_refused(p->secrets, p->password[slot]);
+		secrets_refused(p->secrets, p->password[slot], p->serial[slot]);
 	free(p->password[slot]);
 	p->password[slot] = NULL;
 	return refused ? 0 : status;
@@ -246,6 +249,7 @@ _Noreturn static void be_worker(const struct wire_worker *w, int channel, int dn
 		.text = span_of(secret->secret.p, secret->secret.len),
 		.token = secret->token,
 		.expires_ms = secret->expires * 1000,
+		.renewed = secret->renewed,
 	};
 	_exit(worker_run(w, WORKER_CHANNEL_FD, tls, &given));
 }
@@ -266,7 +270,7 @@ static int find_secret(struct parent *p, const struct wire_worker *w, struct cre
 static int start(struct parent *p, const struct wire_worker *w, int channel,
 		 struct err *err) {
 	struct creds_secret secret;
-	const struct tls_client *tls;
+	struct tls_client *tls;
 	const struct sandbox *sandbox;
 	if (w->slot >= SEGMENT_MAX || p->worker[w->slot] != 0)
 		return err_set(err, ERR_LIMIT, "there is a worker %u already", w->slot);
@@ -281,8 +285,14 @@ static int start(struct parent *p, const struct wire_worker *w, int channel,
 		secret_release(&secret.secret);
 		return -1;
 	}
+	struct tls_cache *kept =
+		tls ? sessions_find(p->sessions, w->relay.name, w->destination) : NULL;
 	pid_t self = getpid();
 	pid_t pid = fork();
+	if (pid == 0)
+		sessions_keep(p->sessions, kept);
+	if (pid == 0 && tls)
+		tls_client_resume(tls, kept);
 	if (pid == 0)
 		be_worker(w, channel, dns, tls, sandbox, &secret, self);
 	secret_release(&secret.secret);
@@ -292,6 +302,7 @@ static int start(struct parent *p, const struct wire_worker *w, int channel,
 		return -1;
 	}
 	p->worker[w->slot] = pid;
+	p->serial[w->slot] = secret.serial;
 	p->password[w->slot] = w->relay.login && w->relay.password ? strdup(w->relay.password)
 								   : NULL;
 	p->workers++;
@@ -375,8 +386,9 @@ static int prepare(struct parent *p) {
 	p->idle = loop_timer(p->loop, IDLE_MS, on_idle, p);
 	p->resolvers = resolvers_new(p->loop);
 	p->trusts = trusts_new();
+	p->sessions = sessions_new();
 	p->secrets = secrets_new(p->loop, on_secret, p);
-	return p->watch && p->idle && p->resolvers && p->trusts && p->secrets &&
+	return p->watch && p->idle && p->resolvers && p->trusts && p->sessions && p->secrets &&
 			       loop_signal(p->loop, SIGCHLD, on_child, p) == 0 &&
 			       loop_signal(p->loop, SIGTERM, on_term, p) == 0
 		       ? 0
@@ -394,6 +406,7 @@ int deliver_parent(int channel) {
 	else
 		result = loop_run(p.loop);
 	trusts_free(p.trusts);
+	sessions_free(p.sessions);
 	secrets_free(p.secrets);
 	drop_sandbox(&p);
 	resolvers_free(p.resolvers);

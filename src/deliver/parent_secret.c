@@ -25,12 +25,13 @@
 #define FRAME_MAX (ROOM + 256)
 #define KEPT_MS 300000
 #define AHEAD_MS 300000
-#define TIME_LIMIT_S 150
+#define TIME_LIMIT_S 330 /* the lock, the keyring, the token server, the keyring twice */
 #define CHILD_FD 3
 
 struct entry {
 	char *ref; /* NULL: free */
-	bool has, fresh, token;
+	bool has, fresh, token, renewed;
+	uint64_t serial; /* of what it has */
 	size_t len;
 	int64_t expires, until_ms;
 	pid_t pid; /* of who fetches it, or 0 */
@@ -45,6 +46,7 @@ struct secrets {
 	void *ctx;
 	struct entry entry[SECRETS_MAX];
 	char *memory; /* ROOM for each entry */
+	uint64_t serial; /* the last one */
 	struct buf frame;
 };
 
@@ -101,7 +103,7 @@ void secrets_free(struct secrets *s) {
 	for (size_t i = 0; i < SECRETS_MAX; i++) {
 		if (!s->entry[i].ref)
 			continue;
-		if (s->entry[i].pid > 0)
+		if (s->entry[i].pid > 0 && !creds_is_token(span_str(s->entry[i].ref)))
 			kill(s->entry[i].pid, SIGKILL);
 		drop(&s->entry[i]);
 	}
@@ -159,6 +161,8 @@ _Noreturn static void be_fetcher(const struct entry *e, int fd, pid_t parent) {
 	if (fd != CHILD_FD && dup2(fd, CHILD_FD) < 0)
 		_exit(EXIT_FAILURE);
 	proc_close_from(CHILD_FD + 1);
+	if (creds_is_token(span_str(e->ref)))
+		signal(SIGTERM, SIG_IGN); /* a refresh that was begun has to be written down */
 	alarm(TIME_LIMIT_S);
 	int r = creds_get(span_str(e->ref), e->fresh, &got, &err);
 	answer(CHILD_FD, &got, r == 0 ? NULL : &err);
@@ -188,7 +192,9 @@ static bool take_ok(struct entry *e, struct span frame) {
 	e->token = token != 0;
 	e->expires = (int64_t)expires;
 	e->has = true;
+	e->renewed = e->fresh;
 	e->fresh = false;
+	e->serial = ++e->all->serial;
 	e->until_ms = clock_boot_ms() + kept_ms(e);
 	return true;
 }
@@ -250,6 +256,8 @@ int secrets_find(struct secrets *s, const char *ref, struct creds_secret *ret, s
 			.secret = { span_dup(span_of(room_of(e), e->len)), e->len },
 			.token = e->token,
 			.expires = e->expires,
+			.renewed = e->renewed,
+			.serial = e->serial,
 		};
 		return ret->secret.p ? 1 : err_set(err, ERR_MEMORY, "out of memory");
 	}
@@ -257,9 +265,9 @@ int secrets_find(struct secrets *s, const char *ref, struct creds_secret *ret, s
 	return begin(s, e, err);
 }
 
-void secrets_refused(struct secrets *s, const char *ref) {
+void secrets_refused(struct secrets *s, const char *ref, uint64_t serial) {
 	struct entry *e = find(s, ref);
-	if (!e || e->watch)
+	if (!e || e->watch || e->serial != serial)
 		return;
 	forget(e);
 	e->fresh = true;

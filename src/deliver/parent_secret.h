@@ -22,11 +22,13 @@ typedef void secrets_ready_fn(void *ctx, const char *ref, const struct err *erro
 struct secrets *secrets_new(struct loop *loop, secrets_ready_fn *fn, void *ctx);
 /* 1: *ret is a copy, owned by the caller; 0: it is being fetched. */
 int secrets_find(struct secrets *s, const char *ref, struct creds_secret *ret, struct err *err);
-/* A server did not take it. */
-void secrets_refused(struct secrets *s, const char *ref);
+/* A server did not take the one of that serial number. What came after it stays: others who had it
+ * have said so already. */
+void secrets_refused(struct secrets *s, const char *ref, uint64_t serial);
 /* After SIGCHLD. */
 void secrets_reap(struct secrets *s);
-/* Ends what is under way, and wipes. NULL is fine. */
+/* Ends what is under way, but for tokens, whose process goes on alone until they are kept; and
+ * wipes. NULL is fine. */
 void secrets_free(struct secrets *s);
 
 #include "base/banned.h"

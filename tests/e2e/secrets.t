@@ -13,6 +13,7 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from system import *  # noqa: E402
+import keyring  # noqa: E402
 
 ONE, TWO, RING = 'first-Secret-7719', 'second-Secret-8823', 'ring-Secret-9937'
 COMMAND = '''#!/bin/sh
@@ -187,56 +188,8 @@ def search_files():
     eq(leaks, [], 'no secret in a log, the spool, or any other file')
 
 
-class Keyring:
-    """A session bus and gnome-keyring of their own."""
-
-    def __init__(self):
-        self.home = path('home')
-        os.makedirs(self.home + '/run', mode=0o700)
-        bus = 'unix:path=' + path('home/run/bus')
-        self.env = {'HOME': self.home, 'XDG_RUNTIME_DIR': self.home + '/run', 'LANG': 'C.UTF-8',
-                    'PATH': os.environ['PATH'], 'DBUS_SESSION_BUS_ADDRESS': bus}
-        conf = path('bus.conf', '''<busconfig><type>session</type><listen>%s</listen>
-            <policy context="default"><allow send_destination="*" eavesdrop="true"/>
-            <allow eavesdrop="true"/><allow own="*"/></policy></busconfig>''' % bus, 0o644)
-        self.bus = Process('bus', ['dbus-daemon', '--nofork', '--config-file=' + conf], self.env)
-        until(lambda: os.path.exists(path('home/run/bus')))
-        self.daemon = None
-
-    def start(self):
-        with open(path('keyring.log'), 'ab') as log:
-            self.daemon = subprocess.Popen(
-                ['gnome-keyring-daemon', '--foreground', '--unlock', '--components=secrets'],
-                env=self.env, stdin=subprocess.PIPE, stdout=log, stderr=log)
-        self.daemon.stdin.write(b'pass\n')
-        self.daemon.stdin.close()
-        return until(lambda: self.owned())
-
-    def owned(self):
-        r = subprocess.run(['dbus-send', '--session', '--print-reply', '--dest=org.freedesktop.DBus',
-                            '/org/freedesktop/DBus', 'org.freedesktop.DBus.NameHasOwner',
-                            'string:org.freedesktop.secrets'], env=self.env,
-                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        return b'boolean true' in r.stdout
-
-    def lock(self):
-        """Collections keep their names; each that there may be is locked."""
-        for name in ('login', 'default_5fkeyring', 'session'):
-            subprocess.run(['dbus-send', '--session', '--print-reply', '--dest=org.freedesktop.secrets',
-                            '/org/freedesktop/secrets', 'org.freedesktop.Secret.Service.Lock',
-                            'array:objpath:/org/freedesktop/secrets/collection/' + name],
-                           env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    def stop(self):
-        if self.daemon:
-            self.daemon.terminate()
-            self.daemon.wait()
-        self.bus.stop()
-
-
 def test_keyring():
-    if not all(shutil.which(p) for p in ('dbus-daemon', 'dbus-send', 'gnome-keyring-daemon')) or \
-            not os.path.exists(BUILD + '/nightmail-secret'):
+    if not keyring.here():
         skip('the keyring', 'no gnome-keyring, dbus or nightmail-secret')
         return
     sink = Sink(*login('ring', RING), name='ring-sink')
@@ -249,7 +202,7 @@ def test_keyring():
     relay.env['XDG_RUNTIME_DIR'] = path('nobus')
     r = secret('test', 'default')
     ok(r.returncode != 0 and b'no session bus' in r.stderr, 'without a session bus it says so', r)
-    ring = Keyring()
+    ring = keyring.Keyring()
     relay.env.update(ring.env)
     r = secret('test', 'default')
     ok(r.returncode != 0 and b'no keyring runs' in r.stderr, 'without a keyring it says so', r)
@@ -276,10 +229,7 @@ def test_keyring():
     relay.waits_because(id, 'the keyring is locked', 'mailq tells that it is locked')
     relay.stop()
     ring.stop()
-    ring = None
     sink.stop()
-
-
 
 
 test_command()

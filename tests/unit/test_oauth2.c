@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include <jansson.h>
+
 #include "creds/keyring.h"
 #include "creds/oauth2_login.h"
 #include "deliver/offers.h"
@@ -48,6 +50,48 @@ static void test_round_trip(void) {
 	oauth2_write(&again, &t);
 	is_str(buf_str(&again), buf_str(&text), "and is the same");
 	oauth2_release(&t);
+}
+
+static const struct {
+	const char *label, *answer;
+	int64_t expires, from, until; /* of the access token, and of what renews it */
+	bool moves;                   /* the refresh token has to be kept anew */
+} answers[] = {
+	{ "an answer without times", "{\"access_token\":\"b\"}", 2800, 500, 9500, false },
+	{ "a time of the token", "{\"access_token\":\"b\",\"expires_in\":60}", 1060, 500, 9500, false },
+	{ "a time in a text", "{\"access_token\":\"b\",\"expires_in\":\"60\"}", 1060, 500, 9500,
+	  false },
+	{ "the same refresh token", "{\"access_token\":\"b\",\"refresh_token\":\"r\"}", 2800, 500,
+	  9500, false },
+	{ "another one without a time", "{\"access_token\":\"b\",\"refresh_token\":\"s\"}", 2800, 0,
+	  0, true },
+	{ "another one with a time",
+	  "{\"access_token\":\"b\",\"refresh_token\":\"s\",\"refresh_token_expires_in\":70}", 2800,
+	  1000, 1070, true },
+	{ "the other name of that",
+	  "{\"access_token\":\"b\",\"refresh_token\":\"s\",\"refresh_expires_in\":70}", 2800, 1000,
+	  1070, true },
+	{ "what is left of the old one", "{\"access_token\":\"b\",\"refresh_expires_in\":70}", 2800,
+	  500, 1070, false },
+};
+
+static void test_answers(void) {
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+		struct oauth2_tokens t = { .relay = NULL };
+		struct err err = ERR_INIT;
+		struct json_t *o = json_loads(answers[i].answer, 0, NULL);
+		oauth2_parse(SPAN("{\"token_url\":\"u\",\"access_token\":\"a\",\"refresh_token\":"
+				  "\"r\",\"keyring\":\"k\",\"grant_from\":500,\"grant_until\":"
+				  "9500}"),
+			     &t, &err);
+		t.in_keyring = true;
+		ok(oauth2_take(&t, o, 1000, &err) == 0 && t.expires == answers[i].expires &&
+			   t.grant_from == answers[i].from && t.grant_until == answers[i].until &&
+			   t.in_keyring == !answers[i].moves,
+		   "%s", answers[i].label);
+		oauth2_release(&t);
+		json_decref(o);
+	}
 }
 
 static const struct {
@@ -139,6 +183,7 @@ static void test_offers(void) {
 int main(void) {
 	test_files();
 	test_round_trip();
+	test_answers();
 	test_queries();
 	test_forms();
 	test_keyring();
