@@ -48,7 +48,7 @@ struct message {
 	bool digest : 1;    /* care: the storm that it began is over */
 	bool scheduled : 1; /* its time has not come: looked at again when due */
 	bool throttled : 1; /* put off for its recipients' domain */
-	bool partial : 1;   /* ACTIVE: without recipients whose domain has to wait */
+	bool partial : 1;   /* some were tried while others' domain had to wait: each in its time */
 	bool multi : 1;     /* its open recipients have several lanes */
 	uint16_t open;      /* recipients that are to get it yet, UINT16_MAX at most */
 	uint16_t trouble;   /* the destination it waits for (trouble.h); 0: none */

@@ -4,14 +4,11 @@
  */
 #include "deliver/parent_trust.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/log.h"
 #include "base/span.h"
-#include "net/tls_cache.h"
 
 #define TRUSTS_MAX 16
 #define SYSTEM_BUNDLE "/etc/ssl/certs/ca-certificates.crt"
@@ -28,17 +25,10 @@ struct trust {
 struct trusts {
 	struct trust at[TRUSTS_MAX];
 	size_t count;
-	struct tls_cache *sessions; /* shared by all workers; NULL: nothing is resumed */
 };
 
 struct trusts *trusts_new(void) {
-	struct trusts *t = calloc(1, sizeof(*t));
-	if (!t)
-		return NULL;
-	t->sessions = tls_cache_new();
-	if (!t->sessions)
-		log_warn("TLS sessions are not resumed: %s", strerror(errno));
-	return t;
+	return calloc(1, sizeof(struct trusts));
 }
 
 static void release(struct trust *t) {
@@ -52,7 +42,6 @@ void trusts_free(struct trusts *t) {
 		return;
 	while (t->count > 0)
 		release(&t->at[--t->count]);
-	tls_cache_free(t->sessions);
 	free(t);
 }
 
@@ -112,7 +101,7 @@ static void drop(struct trusts *t, struct trust *which) {
 	*which = t->at[--t->count];
 }
 
-int trusts_find(struct trusts *t, const struct config_relay *r, const struct tls_client **ret,
+int trusts_find(struct trusts *t, const struct config_relay *r, struct tls_client **ret,
 		struct err *err) {
 	const char *const path[FILES] = { r->ca, r->cert.certificate, r->cert.key };
 	struct trust *had = find(t, path);
@@ -131,7 +120,6 @@ int trusts_find(struct trusts *t, const struct config_relay *r, const struct tls
 		had = &t->at[t->count];
 		if (load(had, path, err) != 0)
 			return -1;
-		tls_client_resume(had->tls, t->sessions);
 		t->count++;
 	}
 	*ret = had->tls;

@@ -13,7 +13,7 @@ struct trusts *trusts_new(void); /* NULL: out of memory */
 void trusts_free(struct trusts *t);
 /* What a relay needs, loaded once and again when one of its files has changed; the caller's forked
  * children share it. *ret is NULL for a relay without TLS. */
-int trusts_find(struct trusts *t, const struct config_relay *r, const struct tls_client **ret,
+int trusts_find(struct trusts *t, const struct config_relay *r, struct tls_client **ret,
 		struct err *err);
 
 #include "base/banned.h"

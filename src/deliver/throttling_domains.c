@@ -25,13 +25,14 @@ struct domain {
 struct domains {
 	struct domain domain[DOMAINS_MAX];
 	size_t count;
-	bool untried;  /* somebody was not tried yet */
-	bool expanded; /* an alias has other addresses than recipients */
+	bool each_in_time; /* somebody was not tried yet, while others were */
+	bool expanded;     /* an alias has other addresses than recipients */
 };
 
 struct reading {
 	struct manager *manager;
 	const struct lane *lane;
+	const struct message *msg;
 	const struct queue_message *q;
 	const struct moment *now;
 	struct span sender; /* as it is on the wire */
@@ -56,7 +57,8 @@ static void add_address(void *ctx, size_t recipient, struct span address) {
 	    place_relay(r->manager, r->q, r->sender, address) != r->lane->config)
 		return;
 	int64_t pause = place_pause_ms(r->q, recipient, r->now);
-	d->untried |= r->q->journal.to[recipient].last.state == RECIPIENT_PENDING;
+	if (r->q->journal.to[recipient].last.state == RECIPIENT_PENDING)
+		d->each_in_time = r->msg->partial;
 	d->expanded |= !span_eq(address, r->q->env.to[recipient].address);
 	while (i < d->count && strcmp(d->domain[i].name, name) != 0)
 		i++;
@@ -79,9 +81,9 @@ static void read_domains(struct manager *m, const struct lane *lane,
 	AUTO_BUF struct buf sender = BUF_INIT(4096);
 	struct queue_message q;
 	struct err err = ERR_INIT;
-	struct reading r = { m, lane, &q, now, { NULL, 0 }, ret };
+	struct reading r = { m, lane, msg, &q, now, { NULL, 0 }, ret };
 	ret->count = 0;
-	ret->untried = ret->expanded = false;
+	ret->each_in_time = ret->expanded = false;
 	if (queue_read(m->queue, &msg->id, false, &q, NULL, &err) != 0)
 		return;
 	place_refresh(m);
@@ -94,11 +96,11 @@ static void read_domains(struct manager *m, const struct lane *lane,
 }
 
 /* How long a domain of the message has to wait. Where others were tried and these not, those come
- * again in their own time; a message that is due as a whole goes as a whole. */
+ * again in their own time; a message that is due as a whole, or flushed, goes as a whole. */
 static int64_t wait_of(struct manager *m, const struct lane *lane, const struct domains *d,
 		       size_t i, const struct moment *now, struct throttling_entry **ret,
 		       enum throttle_why *ret_why) {
-	int64_t pause = d->untried ? d->domain[i].pause_ms : 0;
+	int64_t pause = d->each_in_time ? d->domain[i].pause_ms : 0;
 	*ret = throttling_entry(m, lane->relay, d->domain[i].name, now);
 	int64_t wait = throttling_entry_wait_ms(m, *ret, now, ret_why);
 	if (pause <= wait)

@@ -74,7 +74,8 @@ static void read_output(void *ctx, int fd, short revents) {
 static void too_late(void *ctx) {
 	struct watch_run *r = ctx;
 	r->late = true;
-	kill(r->pid, SIGKILL);
+	if (!r->ended) /* its number may be another's by now */
+		kill(r->pid, SIGKILL);
 	close_pipe(r); /* what it has started may hold the other end */
 	if (r->ended)
 		advance(r);

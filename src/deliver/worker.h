@@ -29,6 +29,7 @@ struct worker_secret {
 	struct span text; /* password or token; empty: none */
 	bool token;
 	int64_t expires_ms; /* of a token, since 1970; 0: it does not */
+	bool renewed;       /* of a token: the one before was refused */
 };
 
 /*

@@ -151,6 +151,7 @@ static int open_stream(struct worker *w, const struct target_host *t, struct err
 	if (!w->conn)
 		return net_is_literal(host) ? -1 : err_prefix(err, "%s", host);
 	name_peer(w, host, &peer);
+	worker_tlsrpt_connected(w);
 	return 0;
 }
 
@@ -161,6 +162,7 @@ static int shake_hands(struct worker *w) {
 	int result = conn_start_tls(w->conn, w->tls, &w->tls_plan.policy,
 				    r->connect_timeout_ms, &err);
 	worker_may_die(false);
+	worker_tlsrpt_handshake(w, result == 0, err.msg);
 	if (result == 0)
 		return 0;
 	set_fault(w, SMTP_STAGE_TLS,
@@ -175,6 +177,17 @@ void worker_secure(struct worker *w) {
 		return;
 	}
 	worker_disconnect(w);
+}
+
+/* Of a server that is known by its key, the dates of the certificate do not matter (RFC 7672
+ * section 3.1.1). */
+static void report_certificate(const struct tls_info *tls, struct wire_report *r) {
+	bool dates_count = tls && (strcmp(tls->method, "pkix") == 0 ||
+				   strcmp(tls->method, "dane-ta") == 0);
+	if (!dates_count)
+		return;
+	r->cert_from_s = tls->not_before_s;
+	r->cert_until_s = tls->not_after_s;
 }
 
 void worker_ready(struct worker *w) {
@@ -200,6 +213,8 @@ void worker_ready(struct worker *w) {
 	snprintf(r.tls, sizeof(r.tls), "%s", tls ? tls->version : "");
 	snprintf(r.cipher, sizeof(r.cipher), "%s", tls ? tls->cipher : "");
 	snprintf(r.auth, sizeof(r.auth), "%s", w->mechanism);
+	snprintf(r.name, sizeof(r.name), "%s", w->host);
+	report_certificate(tls, &r);
 	if (w->best_offer) {
 		snprintf(r.auth_host, sizeof(r.auth_host), "%s", w->host);
 		snprintf(r.auth_best, sizeof(r.auth_best), "%s", w->best_offer);
@@ -290,6 +305,8 @@ static bool try_host(struct worker *w, const struct target_host *t, bool in_clea
 	int64_t begun = clock_boot_ms();
 	w->host = host;
 	name_peer(w, host, NULL);
+	if (!in_clear)
+		worker_tlsrpt_begin(w);
 	w->port = t->name[0] == '/' ? 0 : t->port ? t->port : port_of(&w->params->relay);
 	w->implicit = t->implicit || (!t->plain && w->params->relay.tls == CONFIG_TLS_IMPLICIT);
 	if (!worker_tls_plan(w, host, t->secure || is_named_for_dane(&w->params->relay)))
@@ -309,6 +326,10 @@ static bool try_host(struct worker *w, const struct target_host *t, bool in_clea
 	}
 	w->strict.lacks_here = false;
 	hold_session(w);
+	if (w->ready && !conn_tls_info(w->conn))
+		worker_tlsrpt_no_tls(w, NULL);
+	else if (!w->ready && w->fault.set && w->fault.stage == SMTP_STAGE_TLS)
+		worker_tlsrpt_no_tls(w, &w->fault.reply);
 	if (w->strict.lacks_here)
 		set_fault(w, SMTP_STAGE_EHLO,
 			  smtp_reply_local(451, 7, 30, "%s does not offer REQUIRETLS", w->peer));

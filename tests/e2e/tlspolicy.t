@@ -3,12 +3,9 @@
 from a server of our own. What cannot be verified waits; nothing bounces over it."""
 import base64
 import hashlib
-import http.server
 import os
-import ssl
 import subprocess
 import sys
-import threading
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -171,12 +168,16 @@ rollover MX 10 mx2
 mismatch MX 10 mx3
 unusable MX 10 mx4
 none MX 10 mx5
+bogus MX 10 mx6
+servfail MX 10 mx7
 stripped MX 10 mx
 mx A 127.0.0.1
 mx2 A 127.0.0.1
 mx3 A 127.0.0.1
 mx4 A 127.0.0.1
 mx5 A 127.0.0.1
+mx6 A 127.0.0.1
+mx7 A 127.0.0.1
 host A 127.0.0.1
 _%(port)d._tcp.host TLSA 3 1 1 %(key)s
 _%(port)d._tcp.mx TLSA 3 1 1 %(key)s
@@ -184,6 +185,7 @@ _%(port)d._tcp.mx2 TLSA 3 1 1 %(other)s
 _%(port)d._tcp.mx2 TLSA 3 1 1 %(key)s
 _%(port)d._tcp.mx3 TLSA 3 1 1 %(other)s
 _%(port)d._tcp.mx4 TLSA 1 0 1 %(other)s
+_%(port)d._tcp.mx6 TLSA 3 1 1 %(key)s
 _%(clear)d._tcp.mx TLSA 3 1 1 %(key)s
 sts MX 10 mx5
 _mta-sts.sts TXT "v=STSv1; id=1;"
@@ -193,7 +195,10 @@ foreign MX 10 mx.good.lab.
 _mta-sts.alien TXT "v=STSv1; id=1;"
 mta-sts.alien A 127.0.0.9
 ''' % {'port': sink.port, 'clear': plain.port, 'key': KEY.hex(), 'other': '00' * 32}
-nsd = names.Nsd(names.Zone('good.lab', ZONE, 'good'), names.Zone('plain.lab', ZONE))
+dead = names.Zone('_tcp.mx7.good.lab', '')
+os.unlink(dead.file)  # nsd answers with SERVFAIL
+nsd = names.Nsd(names.Zone('good.lab', ZONE, 'broken', ('_%d._tcp.mx6' % sink.port, 'TLSA')),
+                names.Zone('plain.lab', ZONE), dead)
 TOP = 'resolver = %s\ntrust-anchor = %s\n' % (nsd.server, nsd.anchor)
 
 
@@ -223,7 +228,7 @@ relay.stop()
 relay = Direct('direct', host='mx:', port=sink.port, tls=None, ca=CA)
 before = len(sink.received())
 sent = {d: relay.send('a@%s.good.lab' % d) for d in
-        ('good', 'rollover', 'unusable', 'none', 'mismatch')}
+        ('good', 'rollover', 'unusable', 'none', 'mismatch', 'bogus', 'servfail')}
 plain_one = relay.send('a@mismatch.plain.lab')
 until(lambda: len(sink.received()) >= before + 5)
 got = sorted(e['to'][0]['address'] for e, _ in sink.received()[before:])
@@ -232,6 +237,11 @@ eq(got, ['a@good.good.lab', 'a@mismatch.plain.lab', 'a@none.good.lab', 'a@rollov
    'DANE: what matches, cannot be used, or is not signed goes; what does not match stays')
 ok(until(lambda: 'TLSA' in relay.why(sent['mismatch'])), 'DANE: and mailq says why it waits',
    lambda: relay.why(sent['mismatch']))
+for how in ('bogus', 'servfail'):
+    relay.waits_because(sent[how], 'TLSA.*cannot be looked up|cannot be looked up.*TLSA',
+                        'DANE: what cannot be looked up (%s) waits' % how)
+ok(not [m for m in sent.values() if relay.results(m, 'bounced')] and
+   len(sink.received()) == before + 5, 'DANE: nothing bounced, and no more was sent')
 relay.stop()
 
 clear = Direct('clear', host='mx:', port=plain.port, tls=None, ca=CA)
@@ -265,44 +275,10 @@ relay.stop()
 # --- MTA-STS: its server must be at port 443 of an address that nobody else has
 
 
-class Policy(http.server.BaseHTTPRequestHandler):
-    answers = {}
-
-    def do_GET(self):
-        body = Policy.answers.get(self.headers['Host'], '').encode()
-        self.send_response(200 if body else 404)
-        self.send_header('Content-Type', 'text/plain')
-        self.send_header('Content-Length', str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-        Policy.asked = getattr(Policy, 'asked', 0) + 1
-
-    def log_message(self, *words):
-        pass
-
-
-def policy(mx, mode='enforce'):
-    return 'version: STSv1\r\nmode: %s\r\nmx: %s\r\nmax_age: 86400\r\n' % (mode, mx)
-
-
-def serve():
-    """https://mta-sts.{sts,alien}.good.lab at 127.0.0.9:443, signed by the CA of the sink."""
-    d = path('sts')
-    os.makedirs(d)
-    ca, cert, key = own_ca('mta-sts.sts.good.lab')
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(cert, key)
-    server = http.server.ThreadingHTTPServer(('127.0.0.9', 443), Policy)
-    server.handle_error = lambda *_: None  # a client that does not like the certificate
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    bundle = path('bundle.pem', open(ca).read() + open(CA).read(), 0o644)
-    return server, bundle
-
-
 if STS:
-    server, bundle = serve()
-    Policy.answers['mta-sts.sts.good.lab'] = policy('mx5.good.lab')
+    server = names.Policies('127.0.0.9', 'mta-sts.sts.good.lab')
+    bundle = path('bundle.pem', open(server.ca).read() + open(CA).read(), 0o644)
+    server.answers['mta-sts.sts.good.lab'] = names.policy('mx5.good.lab')
     named = Sink('--name', 'mx5.good.lab', '--tls', path('tls5'), name='named')
     both = path('both.pem', open(bundle).read() + open(path('tls5/ca.pem')).read(), 0o644)
     relay = Direct('sts', host='mx:', port=named.port, tls=None, ca=both)
@@ -310,19 +286,25 @@ if STS:
     relay.is_empty('MTA-STS: a server that the policy names, with a valid certificate, gets it')
     ok(os.path.exists(relay.spool + '/sts/sts.good.lab'), 'MTA-STS: the policy is kept', relay.tail)
     relay.stop()
-    asked = Policy.asked
     wrong = Direct('sts2', host='mx:', port=sink.port, tls=None, ca=bundle)
     m = wrong.send('a@sts.good.lab')
     ok(until(lambda: 'certificate' in wrong.why(m)),
        'MTA-STS: a certificate for another name gets nothing', lambda: wrong.why(m))
-    Policy.answers['mta-sts.sts.good.lab'] = policy('other.lab')
+    server.answers['mta-sts.sts.good.lab'] = names.policy('other.lab')
     wrong.stop()
     shutil.rmtree(wrong.spool + '/sts', ignore_errors=True)
     wrong.start()
     wrong.run('mailq', 'flush')
     ok(until(lambda: 'does not name' in wrong.why(m)),
        'MTA-STS: nor a server that the policy does not name', lambda: wrong.why(m))
-    Policy.answers['mta-sts.sts.good.lab'] = policy('other.lab', 'testing')
+    server.answers['mta-sts.sts.good.lab'] = ''
+    wrong.stop()
+    wrong.start()
+    kept = wrong.send('kept@sts.good.lab')
+    ok(until(lambda: 'does not name' in wrong.why(kept)),
+       'MTA-STS: what is kept is in force while the server has none', lambda: wrong.why(kept))
+    wrong.run('mailq', 'delete', kept)
+    server.answers['mta-sts.sts.good.lab'] = names.policy('other.lab', 'testing')
     wrong.stop()
     shutil.rmtree(wrong.spool + '/sts', ignore_errors=True)
     before = len(sink.received())
@@ -335,6 +317,17 @@ if STS:
     eq(len(sink.received()), before + 2,
        'MTA-STS: a policy whose server shows a wrong certificate is none')
     wrong.stop()
+    none = Direct('sts3', host='mx:', port=sink.port, tls=None, ca=bundle, start=False)
+    server.answers['mta-sts.elsewhere'] = names.policy('other.lab')
+    for how, answer in (('a redirect', 'https://mta-sts.elsewhere/.well-known/mta-sts.txt'),
+                        ('one of over 64 KB', names.policy('other.lab') + 'x: y\r\n' * 20000)):
+        server.answers['mta-sts.sts.good.lab'], asked_before = answer, server.asked
+        shutil.rmtree(none.spool + '/sts', ignore_errors=True)
+        none.start()
+        none.send('none@sts.good.lab')
+        none.is_empty('MTA-STS: %s is no policy' % how)
+        eq(server.asked - asked_before, 1, 'MTA-STS: it was asked, and nobody else')
+        none.stop()
     server.shutdown()
 else:
     skip('MTA-STS', 'port 443 needs root')
