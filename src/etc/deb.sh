@@ -96,6 +96,9 @@ share_out() {
 		usr/share/fish/vendor_completions.d/mailq.fish
 	take nightmail-secret usr/libexec/nightmail/nightmail-secret \
 		usr/share/man/man8/nightmail-secret.8.gz
+	# What tools need too: the login of a relay, MTA-STS policies of dns-check and smtp-probe.
+	take nightmail-tools usr/libexec/nightmail/nightmail-fetch \
+		usr/share/man/man8/nightmail-fetch.8.gz
 	take nightmail etc/nightmail usr/bin/send usr/sbin usr/libexec usr/lib \
 		usr/share/doc/nightmail 'usr/share/man/man1/*send.1.gz' \
 		usr/share/man/man1/nightmail-mailq.1.gz usr/share/man/man5/nightmail-queue.5.gz \
@@ -106,7 +109,8 @@ share_out() {
 		usr/share/fish/vendor_completions.d/send.fish \
 		usr/share/fish/vendor_completions.d/nightmaild.fish
 	find "$tree" -type d -empty -delete
-	mv "$tree" "$work/nightmail-tools"
+	cp -a "$tree"/. "$work/nightmail-tools"
+	rm -r "$tree"
 }
 
 metadata() {

@@ -227,6 +227,12 @@ def test_tools_beside(old):
     says('/usr/sbin/sendmail -V </dev/null; mailq', 'other', 'there is another MTA')
     does('dpkg -i ' + old['nightmail-tools'], 'nightmail-tools goes beside another MTA')
     does('nightmail --version && nightmail config keys', 'and works alone')
+    write('/tmp/login.conf', '[relay default]\nhost = mx.example.org\nlogin = a\npassword = oauth2\n'
+          'client-id = x\ntoken-url = https://127.0.0.1:1/\ndevice-url = https://127.0.0.1:1/\n'
+          '[queue]\ndir = /tmp/login\n')
+    status, words = on('nightmail login --config /tmp/login.conf default')
+    eq((status, 'https://127.0.0.1:1/: ' in words, 'neither beside' in words), (69, True, False),
+       'nightmail login has what it needs to ask a token server')
     status, words = on('nightmail queue')
     eq((status, 'not in /usr/libexec/nightmail' in words), (71, True),
        "nightmail queue does not take the other's mailq for ours")
