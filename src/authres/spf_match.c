@@ -124,16 +124,16 @@ enum spf_result spf_match_mx(struct spf_state *s, struct span name,
 	bool pending = false;
 	if (seen != SPF_PASS)
 		return seen;
-	for (size_t i = 0; i < a->count && i < SPF_NAMES_MAX; i++)
+	/* Also where one of the first ten would match: which they are depends on the resolver. */
+	if (a->count > SPF_NAMES_MAX)
+		return spf_because(s, SPF_PERMERROR, "%s has more than %d MX hosts", a->name,
+				   SPF_NAMES_MAX);
+	for (size_t i = 0; i < a->count; i++)
 		if (dns_mx(a->record[i], &mx))
 			pending |= addresses(s, span_str(mx.host))->status == DNS_PENDING;
 	if (pending)
 		return SPF_PENDING;
 	for (size_t i = 0; i < a->count; i++) {
-		if (i == SPF_NAMES_MAX)
-			return spf_because(s, SPF_PERMERROR,
-					   "%s has more than %d MX hosts", a->name,
-					   SPF_NAMES_MAX);
 		if (!dns_mx(a->record[i], &mx) || !mx.host[0])
 			continue;
 		enum spf_result r = spf_match_host(s, span_str(mx.host), t);

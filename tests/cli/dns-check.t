@@ -379,6 +379,19 @@ for what, zone, args, want, severity, never in CASES:
     ok(status == {"ok": 0, "warn": 1, "fail": 2, "unknown": 3}.get(worst) ==
        answer.get("exit_code"), f"{what}: the exit code follows the verdict", f"{status} {worst}")
 
+# --- where it is wrong ---
+
+answer, _ = check(with_spf("v=spf1 ip4:192.0.2.25 ip4:1.2.3 -all"))
+lines = [f["evidence"].split("\n") for f in answer["findings"] if f["id"] == "spf.syntax"][0]
+ok(len(lines) == 2 and lines[0][lines[1].index("^"):].startswith("ip4:1.2.3"),
+   "a caret shows what of SPF cannot be read", lines)
+answer, _ = check(with_spf("v=spf1 include:i.example.net -all",
+                           f'i.example.net TXT "v=spf1 {"ip4:192.0.2.1 " * 12}mooo {"ip4:192.0.2.1 " * 2}"\n'))
+found = [f for f in answer["findings"] if f["id"] == "spf.syntax"]
+lines = found[0]["evidence"].split("\n") if found else []
+ok(len(lines) == 3 and found[0]["subject"] == "i.example.net" and len(lines[1]) < 70 and
+   lines[1][lines[2].index("^"):].startswith("mooo"), "in a long one that is included too", answer)
+
 # --- what mends it ---
 
 def fixes(zone, *args):
@@ -554,7 +567,8 @@ status, out, _ = run("--spf-eval", "--ip", "192.0.2.1", "--mail-from", "a@exampl
 example.org TXT "v=spf1 mx:big.example.net -all"
 h0.example.net A 192.0.2.1
 """))
-ok(json.loads(out)["result"] in ("permerror", "pass"), "eleven MX hosts", out)
+ok(json.loads(out)["result"] == "permerror",
+   "eleven MX hosts are an error, even if the first of them matches", out)
 status, out, _ = run("--spf-eval", "--ip", "192.0.2.77", "--mail-from", "a@example.org", "--helo",
                      "h.example.net", "--json", "--replay", write("mx", MANY_MX + """
 example.org TXT "v=spf1 mx:big.example.net -all"
@@ -566,6 +580,12 @@ for tag, aligned in (("adkim=s", False), ("adkim=r", True), ("aspf=s", True)):
                          write("strict", f'_dmarc.example.org TXT "v=DMARC1; p=reject; {tag}"\n'))
     ok(json.loads(out)["dkim_aligned"] is aligned, f"{tag}: a parent domain is "
        f"{'aligned' if aligned else 'not aligned'}", out)
+for tag, aligned in (("aspf=s", False), ("aspf=r", True), ("adkim=s", True)):
+    status, out, _ = run("--dmarc-eval", "--header-from", "mail.example.org", "--spf-pass",
+                         "example.org", "--json", "--replay",
+                         write("strict", f'_dmarc.example.org TXT "v=DMARC1; p=reject; {tag}"\n'))
+    ok(json.loads(out)["spf_aligned"] is aligned and json.loads(out)["result"] == ("pass" if aligned else "fail"),
+       f"{tag}: SPF of a parent domain is {'aligned' if aligned else 'not aligned'}", out)
 answer, _ = check(GOOD, "--selector", "s-1.x_y")
 ok(any(f["id"] == "dkim.selector_missing" and f["subject"] == "s-1.x_y._domainkey.example.org"
        for f in answer["findings"]), "the name that was asked is told, hyphens and all", ids(answer))
@@ -666,6 +686,9 @@ for folder in ("check", "cli"):
                 used |= set(re.findall(rf'"((?:{heads})\.[a-z0-9_]+)"', f.read()))
 ok(used <= set(known), "every finding that is made can be explained", sorted(used - set(known)))
 ok(set(known) <= used, "and every one that is explained is made", sorted(set(known) - used))
+first_of = {i.split(".")[0]: i for i in reversed(known)}
+blank = [i for i in first_of.values() if re.match(r"\S+ \(\)", run("--explain", i)[1])]
+ok(len(first_of) > 15 and not blank, "every finding has a heading", blank)
 status, text, _ = run("--explain", "spf.lookups")
 ok(status == 0 and "RFC 7208 section 4.6.4" in text and "do:" in text, "an explanation", text)
 status, text, err = run("--explain", "spf.lockups")
@@ -691,6 +714,9 @@ answer = json.loads(text)
 ok(status == 2 and ids(answer, "fail") == ["expect.extra", "expect.missing"] and
    answer["findings"][1]["fix"] == "mx9.example.org. A 192.0.2.9",
    "drift is a failure, with the line that is missing", text)
+status, text, _ = run("example.org", "--replay", write("silent", GOOD + "slow.example.org A !timeout\n"),
+                      "--expect", write("slow", "slow.example.org A 192.0.2.9\n"))
+ok(status == 3, "what DNS does not tell is not known", text)
 status, text, err = run("example.org", "--replay", zone, "--expect", write("bad", "\n\nnonsense\n"))
 ok(status == 64 and "line 3" in err, "a line that is no record is named", err)
 status, text, _ = run("example.org", "--replay", zone, "--wait=1", "--expect",

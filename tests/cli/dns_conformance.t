@@ -12,33 +12,22 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from tap import done, ok, skip_missing  # noqa: E402
+
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 SHARED = os.environ.get("NIGHTMAIL_SHARED", os.path.join(ROOT, "..", "shared"))
 BUILD = os.environ.get("NIGHTMAIL_BUILD", os.path.join(ROOT, "build", "release"))
 TOOL = os.path.join(BUILD, "dns-check")
 TYPES = ("A", "AAAA", "MX", "TXT", "PTR", "NS")
 
-tests = 0
-failed = 0
-
-
-def report(passed, name, note=""):
-    global tests, failed
-    tests += 1
-    failed += not passed
-    print(f"{'ok' if passed else 'not ok'} {tests} - {name.replace('#', '.')}")
-    if note and not passed:
-        print(f"# {note}")
-
 
 def path_of(name):
-    global tests
     path = os.path.join(SHARED, "conformance", name)
     if os.path.exists(path):
         return path
-    tests += 1
-    print(f"ok {tests} - {name} # SKIP not found: {path}")
-    print(f"SKIPPED: {path} is not there", file=sys.stderr)
+    skip_missing(name, path)
     return None
 
 
@@ -167,7 +156,7 @@ def check_spf():
     answers = run_all([(spf_args(c) + ["--replay", tables.file(s["zone"])], b"")
                        for s, c in cases])
     for (scenario, case), (answer, _) in zip(cases, answers):
-        report(spf_verdict(case, answer),
+        ok(spf_verdict(case, answer),
                f"SPF {scenario['scenario']}: {case['name']} (RFC 7208 section {case['spec']})",
                f"want {case['accept']} {case['explanation']}, got {answer}")
     return scenarios
@@ -187,12 +176,14 @@ def check_served(scenarios):
             continue
         zone = {n: r for n, r in scenario["zone"].items() if fits(n)}
         server = dnsd.Server(zone, timeout_as="servfail")
-        sample = scenario["tests"][::5]
+        # Resolvers hand records out in any order, which limits must not depend on.
+        limits = scenario["scenario"] == "Processing limits"
+        sample = scenario["tests"] if limits else scenario["tests"][::5]
         answers = run_all([(spf_args(c) + ["--resolver", f"127.0.0.1@{server.port}"], b"")
                            for c in sample])
         server.close()
         for case, (answer, _) in zip(sample, answers):
-            report(spf_verdict(case, answer), f"SPF by a server: {case['name']}",
+            ok(spf_verdict(case, answer), f"SPF by a server: {case['name']}",
                    f"want {case['accept']} {case['explanation']}, got {answer}")
 
 
@@ -214,7 +205,7 @@ def check_dmarc():
     for case, (answer, _) in zip(cases, run_all(jobs)):
         want = case["expect"] or {"result": "none", "policy": None}
         got = {key: answer.get(key) for key in want}
-        report(got == want, f"DMARC {case['name'].split(' / ', 1)[1]}", f"want {want}, got {answer}")
+        ok(got == want, f"DMARC {case['name'].split(' / ', 1)[1]}", f"want {want}, got {answer}")
 
 
 # --- organisational domains ---
@@ -227,7 +218,7 @@ def check_org():
         cases = re.findall(r"^checkPublicSuffix\('([^']*)', (?:'([^']*)'|null)\)", f.read(), re.M)
     for (name, want), (answer, _) in zip(
             cases, run_all([(["--org-domain", name], b"") for name, _ in cases])):
-        report(answer == {"org_domain": want or None},
+        ok(answer == {"org_domain": want or None},
                f"the organisational domain of {ascii(name)} is {ascii(want) if want else 'none'}",
                f"got {answer}")
 
@@ -238,7 +229,7 @@ def check_records():
     cases = load("records/mox-records.json")
     answers = run_all([(["--lint", c["kind"]], c["input"].encode()) for c in cases])
     for case, (answer, code) in zip(cases, answers):
-        report(answer.get("valid") is case["valid"] and code == (0 if case["valid"] else 2),
+        ok(answer.get("valid") is case["valid"] and code == (0 if case["valid"] else 2),
                f"{case['kind']} {ascii(case['input'])[:70]} is "
                f"{'valid' if case['valid'] else 'not valid'}", f"got {answer}")
 
@@ -247,5 +238,4 @@ check_served(check_spf())
 check_dmarc()
 check_org()
 check_records()
-print(f"1..{tests}")
-sys.exit(1 if failed else 0)
+done()

@@ -187,7 +187,7 @@ static void check_arc(const json_t *scenario, const json_t *test) {
 		       arc_reason(a));
 	else if (!want)
 		ok(strcmp(got, "fail") == 0,
-		   "ARC %s (no result given): a chain that says it failed", name);
+		   "ARC %s (no result given; RFC 8617 section 5.2): a chain that says it failed", name);
 	arc_free(a);
 	dns_close(dns);
 }
