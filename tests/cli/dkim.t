@@ -13,30 +13,17 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import dkim_dns  # noqa: E402
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import tap  # noqa: E402
+from tap import ok, skip  # noqa: E402
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get('NIGHTMAIL_BUILD', os.path.join(ROOT, 'build', 'release'))
 NIGHTMAIL = os.path.join(BUILD, 'nightmail')
 TRACE = os.path.join(BUILD, 'header-trace')
 DIR = tempfile.mkdtemp(prefix='nmdkim')
 os.environ.pop('NIGHTMAIL_CONFIG', None)
-count = failures = 0
 
-
-def ok(passed, name, detail=''):
-    global count, failures
-    count += 1
-    failures += not passed
-    print('%sok %d - %s' % ('' if passed else 'not ', count, name), flush=True)
-    if not passed:
-        for line in str(detail).splitlines():
-            print('# ' + line)
-    return passed
-
-
-def skip(name, why):
-    global count
-    count += 1
-    print('ok %d - %s # SKIP %s' % (count, name, why), flush=True)
 
 
 def run(*words, data=b'', program=NIGHTMAIL):
@@ -337,5 +324,4 @@ else:
     opendkim()
 
 shutil.rmtree(DIR)
-print('1..%d' % count)
-sys.exit(failures > 0)
+tap.done()

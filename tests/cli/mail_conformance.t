@@ -8,6 +8,10 @@ import subprocess
 import sys
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from tap import done, ok, skip_missing  # noqa: E402
+
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 SHARED = os.environ.get("NIGHTMAIL_SHARED", os.path.join(ROOT, "..", "shared"))
 BUILD = os.environ.get("NIGHTMAIL_BUILD", os.path.join(ROOT, "build", "release"))
@@ -15,16 +19,6 @@ TOOL = os.path.join(BUILD, "tools", "mail_check")
 
 # The suite looks names up in DNS; whether a domain exists is not the business of a grammar.
 FINE = ("ISEMAIL_VALID_CATEGORY", "ISEMAIL_DNSWARN", "ISEMAIL_RFC5321")
-
-tests = 0
-failed = 0
-
-
-def report(passed, name):
-    global tests, failed
-    tests += 1
-    failed += not passed
-    print(f"{'ok' if passed else 'not ok'} {tests} - {name.replace('#', '.')}")
 
 
 def ask(mode, inputs):
@@ -38,10 +32,7 @@ def load(path):
     if os.path.exists(path):
         with open(path, encoding="utf-8") as f:
             return json.load(f)
-    global tests
-    tests += 1
-    print(f"ok {tests} - {os.path.basename(path)} # SKIP not found: {path}")
-    print(f"SKIPPED: {path} is not there", file=sys.stderr)
+    skip_missing(os.path.basename(path), path)
     return []
 
 
@@ -55,7 +46,7 @@ def check_envelope():
     answers = ask("address", [control_bytes(c["address"]).encode() for c in cases])
     for case, answer in zip(cases, answers):
         want = "yes" if case["category"] in FINE else "no"
-        report(answer == want, f"{case['diagnosis']}: {ascii(case['address'])[:70]} -> {want}")
+        ok(answer == want, f"{case['diagnosis']}: {ascii(case['address'])[:70]} -> {want}")
 
 
 def addresses(expected):
@@ -82,7 +73,7 @@ def check_lists():
     for case, answer in zip(fitting, answers):
         got = [unquote_to_bytes(a).decode() for a in answer.split()]
         want = list(addresses(case["expected"]))
-        report(got == want, f"list {ascii(case['header'])[:70]}")
+        ok(got == want, f"list {ascii(case['header'])[:70]}")
         if got != want:
             print(f"#   got {got}\n#  want {want}")
     if cases:
@@ -92,5 +83,4 @@ def check_lists():
 
 check_envelope()
 check_lists()
-print(f"1..{tests}")
-sys.exit(failed > 0 or tests == 0)
+done()

@@ -10,29 +10,14 @@ import sys
 import xml.etree.ElementTree as ET
 from urllib.parse import quote_from_bytes, unquote
 
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from tap import done, eq, skip_missing  # noqa: E402
+
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 SHARED = os.environ.get("NIGHTMAIL_SHARED", os.path.join(ROOT, "..", "shared"))
 BUILD = os.environ.get("NIGHTMAIL_BUILD", os.path.join(ROOT, "build", "release"))
 TOOL = os.path.join(BUILD, "tools", "mail_check")
-
-tests = 0
-failed = 0
-
-
-def report(got, want, name):
-    global tests, failed
-    tests += 1
-    failed += got != want
-    print(f"{'ok' if got == want else 'not ok'} {tests} - {name.replace('#', '.')}")
-    if got != want:
-        print(f"#   got {got!a}\n#  want {want!a}")
-
-
-def skip(name, path):
-    global tests
-    tests += 1
-    print(f"ok {tests} - {name} # SKIP not found: {path}")
-    print(f"SKIPPED: {path} is not there", file=sys.stderr)
 
 
 def ask(mode, inputs):
@@ -53,7 +38,7 @@ APART = ("=?iso-8859-1?B?4Q==?= =?utf-8?B?w6k=?=", "malicious/attempt;")
 def check_params():
     path = os.path.join(SHARED, "conformance", "headers", "stalwart-content_type.json")
     if not os.path.exists(path):
-        return skip("parameters", path)
+        return skip_missing("parameters", path)
     with open(path, encoding="utf-8") as f:
         cases = json.load(f)
     apart = len(cases)
@@ -73,7 +58,7 @@ def check_params():
         for name, value in want.get("attributes") or []:
             if not name.endswith("-language"):  # of which nobody here wants to know
                 attributes.setdefault(name.lower(), value)
-        report((got_type, got), (want_type.lower(), attributes), ascii(case["header"])[:90])
+        eq((got_type, got), (want_type.lower(), attributes), ascii(case["header"])[:90])
     print(f"# {apart} fields are counted apart")
 
 
@@ -108,16 +93,15 @@ def check_parts():
     path = os.path.join(SHARED, "conformance", "mime", "mime4j")
     names = sorted(glob.glob(os.path.join(path, "*.msg")))
     if not names:
-        return skip("parts", path)
+        return skip_missing("parts", path)
     for name in names:
         with open(name, "rb") as f:
             message = f.read()
         tree = ET.parse(name[:-4] + "_decoded.xml").getroot()
         got = [p.split(":", 1) for p in ask("parts", [message])[0].split(" ")]
-        report([(int(d), decoded(t)) for d, t in got], expected(tree, 0), os.path.basename(name))
+        eq([(int(d), decoded(t)) for d, t in got], expected(tree, 0), os.path.basename(name))
 
 
 check_params()
 check_parts()
-print(f"1..{tests}")
-sys.exit(failed > 0 or tests == 0)
+done()

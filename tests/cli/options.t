@@ -9,6 +9,11 @@ options() {
 	"$bin/$1" ${2:+"$2"} --help 2>&1 | grep -o -e '--[a-z][a-z-]*' | sort -u
 }
 
+# too_large PROGRAM [COMMAND]: what of its help does not go on a screen of 24 lines of 80 columns.
+too_large() {
+	"$bin/$1" ${2:+"$2"} --help 2>&1 | awk 'NR > 24 || length() > 80'
+}
+
 # in_manual PAGE WORD: the page has it as an option ("Fl -word").
 in_manual() {
 	grep -q -e "Fl ${2#-}\([ ,|].*\)\{0,1\}$" "$1"
@@ -37,11 +42,13 @@ for entry in send:nightmail-send.1 sendmail:sendmail.8 mailq:mailq.1 nightmaild:
 	program=${entry%:*}
 	page=man/${entry#*:}
 	words=$(options "$program")
+	is "the help of $program fits a screen" "$(too_large "$program")" ''
 	if [ "$program" = nightmail ]; then
 		commands=$("$bin/nightmail" --help | sed -n 's/^  \([a-z]*\)  .*/\1/p')
 		for command in $commands; do
 			case $command in queue | dns | trace | probe) continue ;; esac # mailq, dns-check, header-trace, smtp-probe: have their own page
 			words="$words $(options nightmail "$command")"
+			is "the help of nightmail $command fits a screen" "$(too_large nightmail "$command")" ''
 		done
 	fi
 	words=$(printf '%s\n' $words | sort -u)

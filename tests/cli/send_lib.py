@@ -9,6 +9,9 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from tap import done, eq, ok  # noqa: E402,F401
+
 root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 bin = os.environ.get("NIGHTMAIL_BUILD", os.path.join(root, "build/release"))
 if not os.access(os.path.join(bin, "send"), os.X_OK):
@@ -18,7 +21,6 @@ for name in ("NIGHTMAIL_CONFIG", "NIGHTMAIL_FAULT", "VISUAL", "EDITOR"):
     os.environ.pop(name, None)
 folder = tempfile.mkdtemp()
 conf = os.path.join(folder, "nightmail.conf")
-count = failed = 0
 
 
 def configure(*lines):
@@ -31,24 +33,9 @@ def configure(*lines):
 configure()
 
 
-def ok(value, name, text=""):
-    global count, failed
-    count += 1
-    print("%sok %d - %s" % ("" if value else "not ", count, name), flush=True)
-    if not value:
-        failed += 1
-        print("".join("# %s\n" % line for line in str(text).splitlines()), end="", flush=True)
-    return value
-
-
-def eq(got, want, name):
-    return ok(got == want, name, "got:  %.2000r\nwant: %.2000r" % (got, want))
-
-
 def end():
     shutil.rmtree(folder)
-    print("1..%d" % count)
-    sys.exit(1 if failed else 0)
+    done()
 
 
 def path(name, content=None):

@@ -12,24 +12,12 @@ import sys
 import tempfile
 import time
 
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from tap import done, eq, ok  # noqa: E402
+
 BUILD = os.environ['NIGHTMAIL_BUILD']
 DIR = tempfile.mkdtemp()
-count = 0
-failures = 0
-
-
-def ok(passed, name, detail=''):
-    global count, failures
-    count += 1
-    print('%sok %d - %s' % ('' if passed else 'not ', count, name), flush=True)
-    if not passed:
-        failures += 1
-        print('# ' + repr(detail).replace('\n', '\n# '), flush=True)
-
-
-def eq(got, want, name):
-    ok(got == want, name, 'got %r, want %r' % (got, want))
-
 
 class Sink:
     """A sink with --json; events are read from its stdout."""
@@ -432,5 +420,4 @@ try:
         test()
 finally:
     shutil.rmtree(DIR)
-print('1..%d' % count)
-sys.exit(1 if failures else 0)
+done()

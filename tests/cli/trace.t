@@ -12,34 +12,16 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import dkim_dns  # noqa: E402
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from tap import done, eq, ok, skip  # noqa: E402
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get('NIGHTMAIL_BUILD', os.path.join(ROOT, 'build', 'release'))
 TRACE = os.path.join(BUILD, 'header-trace')
 SHARED = os.environ.get('NIGHTMAIL_SHARED', os.path.join(ROOT, '..', 'shared'))
 DIR = tempfile.mkdtemp(prefix='nmtrace')
 os.environ.pop('NIGHTMAIL_CONFIG', None)
-count = failures = 0
 
-
-def ok(passed, name, detail=''):
-    global count, failures
-    count += 1
-    failures += not passed
-    print('%sok %d - %s' % ('' if passed else 'not ', count, name), flush=True)
-    if not passed:
-        for line in str(detail() if callable(detail) else detail).splitlines():
-            print('# ' + line)
-    return passed
-
-
-def eq(got, want, name):
-    return ok(got == want, name, 'got %r\nwant %r' % (got, want))
-
-
-def skip(name, why):
-    global count
-    count += 1
-    print('ok %d - %s # SKIP %s' % (count, name, why), flush=True)
 
 
 def trace(*words, text=None, program=(TRACE,)):
@@ -328,5 +310,4 @@ if cases:
     ok(not wrong, 'Received of the suite come out through the program as well', wrong[:3])
 
 shutil.rmtree(DIR)
-print('1..%d' % count)
-sys.exit(failures > 0)
+done()

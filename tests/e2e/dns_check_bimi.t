@@ -55,7 +55,7 @@ def certificate(name, extensions, days='90', subject='x'):
             '-CAcreateserial', '-days', days, '-extfile', name + '.ext', '-out', name + '.pem')
 
 
-MARK = 'extendedKeyUsage=1.3.6.1.5.5.7.3.31\nsubjectAltName=DNS:%s\n'
+MARK = 'extendedKeyUsage=%s\nsubjectAltName=DNS:%s\n'
 LOGO = '''1.3.6.1.5.5.7.1.12=ASN1:SEQUENCE:logo
 [logo]
 subject=EXPLICIT:2,IMPLICIT:0,SEQUENCE:data
@@ -81,9 +81,9 @@ uri=IA5STRING:%s
 '''
 
 
-def mark(name, domain, logo, days='90', purpose=True, chain=True, packed=False, where=True):
+def mark(name, domain, logo, days='90', purpose='1.3.6.1.5.5.7.3.31', chain=True, packed=False, where=True):
     kept = gzip.compress(logo, mtime=0)
-    text = (MARK if purpose else 'extendedKeyUsage=serverAuth\nsubjectAltName=DNS:%s\n') % domain
+    text = MARK % (purpose, domain)
     if where:
         text += LOGO % (hashlib.sha256(kept if packed else logo).hexdigest(),
                         'data:image/svg+xml;base64,' + base64.b64encode(kept).decode())
@@ -135,7 +135,8 @@ MARKS = [
     ('vmc-packed', {'packed': True}, 'bimi.logo_packed'),
     ('vmc-soon', {'days': '5'}, 'bimi.vmc_expires'),
     ('vmc-past', {'days': '-1'}, 'bimi.vmc_expired'),
-    ('vmc-web', {'purpose': False}, 'bimi.vmc_bad'),
+    ('vmc-web', {'purpose': 'serverAuth'}, 'bimi.vmc_bad'),
+    ('vmc-mangled', {'purpose': 'DER:0101FF'}, 'bimi.vmc_bad'),
     ('vmc-alone', {'chain': False}, 'bimi.vmc_bad'),
     ('vmc-blank', {'where': False}, 'bimi.vmc_bad'),
 ]
@@ -255,6 +256,8 @@ def check_fetching():
              ('a.good', 'bimi.logo_ok', 'SVG'), ('www', 'bimi.none', 'no record'))
     for (name, want, words), found in bimi_of(cases):
         ok(any(i == want and words in t for i, _, t in found), '%s: %s' % (name, want), found)
+    found = [i for i, _, _ in bimi(check('vmc-good.lab', '--sandbox'))]
+    ok('bimi.logo_ok' in found and 'bimi.vmc_ok' in found, 'files are fetched in a sandbox, too', found)
     found = bimi(check('good.lab', ca='other.pem'))
     ok(any(i == 'bimi.logo_fetch' and s == 'warn' for i, s, _ in found),
        'a web server that is not to be believed', found)

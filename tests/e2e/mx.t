@@ -126,15 +126,6 @@ def test_nameless():
     relay.stop()
 
 
-def crc32c(data):
-    crc = 0xffffffff
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
-    return crc ^ 0xffffffff
-
-
 def keep_policy(relay, domain):
     """As if it had been fetched a moment ago: only a server that the domain has not is allowed."""
     line = b'policy id=1 fetched=%d' % (time.time() * 1000 - 1000)

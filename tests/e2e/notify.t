@@ -170,25 +170,13 @@ def certificate():
     relay.reported(relay.stop())
 
 
-class LaterRelay(Relay):
-    """A relay whose daemon lives some days later in this boot than it is."""
-    days = 0
-
-    def start(self):
-        ahead = ['unshare', '-T', '--boottime', str(int(self.days * 86400)), '--']
-        Process.__init__(self, self.name, (ahead if self.days else []) + [BUILD + '/nightmaild'],
-                         self.env)
-        ok(until(lambda: b'running' in self.run('nightmail', 'status').stdout),
-           'the relay starts, %s days later' % self.days, self.words)
-
-
 def days():
     """What lasts is told once a day; after some days root's mail is in a mailbox too."""
     if os.geteuid() != 0 or not shutil.which('unshare'):
         skip('what lasts for days', 'needs root, and unshare -T')
         return
     told = Told('days')
-    relay = LaterRelay('days', port=1, start=False)
+    relay = Relay('days', port=1, start=False)
     relay.configure(port=1, queue='lifetime = 30d', more='root = x@example.org')
     more = '[notify]\ncommand = %s\nlast-resort = 3d\nqueue-age = 2d' % told.script
     relay.configure(port=1, queue='lifetime = 30d', more=more)

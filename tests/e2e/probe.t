@@ -117,7 +117,7 @@ for stop, last in (('CONNECT', None), ('BANNER', b''), ('FIRST-EHLO', b'EHLO'), 
                    ('EHLO', b'EHLO'), ('AUTH', b'AUTH'), ('MAIL', b'MAIL'), ('RCPT', b'RCPT')):
     probe('-v', *HERE, '-f', 'a@good.lab', '-t', 'b@good.lab', '-au', 'alice', '-ap', '@' + path('pw'),
           '-q', stop, code=0)
-    sent = re.findall(r'^ [-~]>  (\S+)', probe.err, re.M)
+    sent = re.findall(r'^ [-~]> (\S+)', probe.err, re.M)
     want = {'CONNECT': [], 'BANNER': ['QUIT'], 'FIRST-EHLO': ['EHLO', 'QUIT'],
             'TLS': ['EHLO', 'STARTTLS', 'QUIT'], 'EHLO': ['EHLO', 'STARTTLS', 'EHLO', 'QUIT']}
     if stop in want:
@@ -134,6 +134,13 @@ eq(ids(a, 'fail'), ['rcpt.rejected'], 'an unknown user is a failure')
 eq(ids(a, 'unknown'), ['rcpt.greylisted'], 'greylisting is none')
 eq(len(a['servers'][0]['rcpt']), 3, 'each recipient has its reply')
 ok(not os.path.exists(path('mail')), 'and no content went')
+probe('-v', *HERE, '-f', 'a@good.lab', '-t', 'nobody@good.lab', '--no-tls', code=2)
+ok(re.search(r'^<- 220 ', probe.err, re.M) is None and re.search(r'^<-  220 ', probe.err, re.M) and
+   re.search(r'^ -> RCPT TO', probe.err, re.M) and re.search(r'^<\*\* 550 ', probe.err, re.M),
+   "the arrows are those of swaks", probe.err)
+probe('-v', *HERE, '-f', 'a@good.lab', '-t', 'nobody@good.lab', code=2)
+ok(re.search(r'^ ~> RCPT TO', probe.err, re.M) and re.search(r'^<~\* 550 ', probe.err, re.M),
+   'under TLS too', probe.err)
 a = asked(*HERE, '--catchall', '--open-relay', code=2)
 ok('rcpt.catchall' in ids(a, 'notice') and 'relay.open' in ids(a, 'fail'),
    'a sink takes everything: catch-all and open relay are found on request', ids(a, 'fail'))
@@ -157,6 +164,13 @@ config = path('relay.conf', '\n'.join((
 a = asked('--as-relay', 'default', '--config', config, '-4', code=0)
 eq((a['servers'][0]['auth'], a['tls']['verified']), ('SCRAM-SHA-256-PLUS', True),
    "--as-relay uses the relay's settings and secret")
+
+path('two.conf', '\n'.join((
+    '[relay default]', 'host = 127.0.0.1 127.0.0.2', 'port = %d' % sink.port, 'tls = none', '[identity]',
+    'helo = client.example', '[queue]', 'dir = ' + path('spool'))) + '\n', 0o644)
+a = asked('--as-relay', 'default', '--config', path('two.conf'), '-q', 'EHLO')
+eq((ids(a, 'warn').count('conn.refused'), ids(a, 'fail')), (1, []),
+   'one server of two that refuses is a warning: mail finds the other')
 
 line = probe(*HERE, '--nagios', code=0)
 ok(re.match(r'OK - ', line) and '|' in line and line.count('\n') == 1, 'one line for monitoring', line)
@@ -204,6 +218,8 @@ for what, talk, severity, finding in CASES:
     ok(finding in ids(a, severity), '%s: %s %s' % (what, severity, finding), a.get('findings'))
 closed = socket.socket()
 closed.bind(('127.0.0.1', 0))
+probe('-v', '127.0.0.1:%d' % closed.getsockname()[1], code=2)
+ok(re.search(r'^\*\*\* .*refused', probe.err, re.M), 'why it ended stands in the transcript', probe.err)
 a = asked('127.0.0.1:%d' % closed.getsockname()[1], code=2)
 eq(ids(a, 'fail'), ['conn.refused'], 'nobody there: refused')
 silent = Scripted(lambda s, c: s.line(c))
@@ -300,7 +316,7 @@ ok(probe.out.splitlines()[0] == path('sock') and 'port' not in probe.out + probe
 eq(asked('--helo', 'a.b', path('sock'), code=0)['port'], None, 'not in JSON either')
 for word, last in (('FIRST-HELO', 'EHLO'), ('HELO', 'EHLO'), ('FROM', 'MAIL'), ('TO', 'RCPT')):
     probe('-v', *HERE, '--no-tls', '-f', 'a@good.lab', '-t', 'b@good.lab', '-q', word, code=0)
-    eq([w for w in re.findall(r'^ [-~]>  (\S+)', probe.err, re.M) if w not in ('QUIT', 'RSET')][-1], last,
+    eq([w for w in re.findall(r'^ [-~]> (\S+)', probe.err, re.M) if w not in ('QUIT', 'RSET')][-1], last,
        '-q %s as in swaks' % word)
 probe('-h', code=0)
 ok(probe.out.startswith('usage: smtp-probe'), '-h is help')

@@ -16,36 +16,6 @@ DAY = 86400
 LOOKS_AGAIN = 60 + PATIENCE  # the daemon does so once a minute
 
 
-class LaterRelay(Relay):
-    """A relay whose daemon lives some days later in this boot than it is."""
-
-    days = 0
-
-    def start(self):
-        if not self.days:
-            return super().start()
-        ahead = ['unshare', '-T', '--boottime', str(int(self.days * DAY)), '--']
-        Process.__init__(self, self.name, ahead + [BUILD + '/nightmaild'], self.env)
-        if not until(lambda: b'running' in self.run('nightmail', 'status').stdout or
-                     self.popen.poll() is not None) or self.popen.poll() is not None:
-            ok(False, 'the relay starts %s days later' % self.days, self.words)
-            sys.exit(1)
-
-    def again(self, days):
-        self.stop()
-        self.days = days
-        self.start()
-
-
-def crc32c(data):
-    crc = 0xffffffff
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
-    return crc ^ 0xffffffff
-
-
 def made_older(name, seconds):
     """Puts the wall time of a file's last record, that of its burial, into the past."""
     with open(name, 'rb') as f:
@@ -60,7 +30,7 @@ def made_older(name, seconds):
 
 
 def held_for_a_month():
-    relay = LaterRelay('month', port=1, queue='lifetime = 5d')
+    relay = Relay('month', port=1, queue='lifetime = 5d')
     id = relay.send('bob@example.org', subject='Patience')
     relay.waits_because(id, 'cannot connect', 'the relay is held')
     relay.again(29)
@@ -89,7 +59,7 @@ def see_it_put_aside(relay, id):
 def held_for_a_week():
     """A storm whose digest is due long before nightmaild is there again."""
     sink = Sink(name='week-sink')
-    relay = LaterRelay('week', port=sink.port, queue='storm-limit = 1/1h')
+    relay = Relay('week', port=sink.port, queue='storm-limit = 1/1h')
     ids = [relay.send('bob@example.org', subject='Again') for n in range(4)]
     ok(until(lambda: len(sink.received()) == 1 and
              [m['state'] for m in relay.queue()] == ['held'] * 3), 'a storm is held', relay.tail)
