@@ -58,7 +58,7 @@ SCRIPTS = $(wildcard src/etc/*.sh src/etc/debian/nightmail.* tests/*.sh tests/*/
 # Libraries. Targets that only prepare or clean do without.
 PKGS = libcurl gnutls libgsasl libidn2 jansson libpsl libseccomp ncursesw libunbound
 ifneq ($(filter-out clean deps test-deps demo check peers lint format fuzz install-files \
-	install-mta uninstall-mta,$(or $(MAKECMDGOALS),all)),)
+	uninstall install-mta uninstall-mta,$(or $(MAKECMDGOALS),all)),)
 MISSING := $(shell for p in $(PKGS) libsecret-1; do pkg-config --exists $$p || echo $$p; done)
 ifneq ($(MISSING),)
 $(error missing libraries: $(MISSING); 'make deps' says how to install them)
@@ -111,7 +111,7 @@ TEST_ENV = NIGHTMAIL_BUILD=$(abspath $(BUILD)) \
 
 .DELETE_ON_ERROR:
 .PHONY: all tests check check-run analyze lint format fuzz deps test-deps peers demo bench install \
-	install-files install-mta uninstall-mta deb clean FORCE
+	install-files uninstall install-mta uninstall-mta deb clean FORCE
 
 all: $(PROGRAMS:%=$(BUILD)/%)
 tests: $(UNIT_TESTS) $(TOOLS)
@@ -243,6 +243,17 @@ install-files:
 		*.fish) t=$(DATADIR)/fish/vendor_completions.d/$$n.fish ;; esac; \
 		install -D -m 644 $$f $(DESTDIR)$$t || exit 1; done
 	@echo 'users and rights, once installed: systemd-sysusers && systemd-tmpfiles --create'
+# Takes away what install puts there, which an installation elsewhere tells, with no need of a
+# build; and the links of an MTA, which would lead nowhere.
+uninstall: uninstall-mta
+	@list=$$(mktemp -d) && mkdir $$list/programs && (cd $$list/programs && touch $(PROGRAMS)) && \
+		$(MAKE) -s --no-print-directory install-files BUILD=$$list/programs \
+		DESTDIR=$$list/tree >/dev/null && \
+		(cd $$list/tree && find . ! -type d) | while read -r file; do \
+		rm -f "$(DESTDIR)/$${file#./}"; done; rm -rf "$$list"
+	@rmdir $(addprefix $(DESTDIR),$(LIBEXECDIR) $(DATADIR)/doc/nightmail $(SYSCONFDIR)) \
+		2>/dev/null; :
+	@echo 'queue and configuration stay: $(STATEDIR), $(SYSCONFDIR)'
 
 # sendmail, mailq and their kin below MTA_PREFIX, where every program looks for them.
 install-mta uninstall-mta:

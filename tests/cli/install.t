@@ -154,4 +154,18 @@ make_in uninstall-mta DESTDIR="$root"
 is "the other program is back with its mode" \
 	"$(mode "$root/usr/sbin/sendmail") $(cat "$root/usr/sbin/sendmail")" "4755 other"
 is "what somebody else has put there since stays" "$(cat "$root/usr/bin/newaliases")" theirs
+
+# --- away again ---
+make_in install-files DESTDIR="$root"
+make_in install-mta DESTDIR="$root"
+echo mine >"$root/etc/nightmail/nightmail.conf"
+make -s --no-print-directory BUILD="$dir/no-build" uninstall DESTDIR="$root" >"$dir/make.log" 2>&1
+is "make uninstall works where nothing was built" \
+	"$? $(grep -v 'configuration stay\|is what it was\|left alone' "$dir/make.log")" "0 "
+is "and leaves what others have put there, and the configuration" \
+	"$(cd "$root" && find . ! -type d | sort)" \
+	"$(printf './etc/nightmail/nightmail.conf\n./usr/bin/newaliases\n./usr/sbin/sendmail')"
+is "with what was in it" "$(cat "$root/usr/bin/newaliases" "$root/usr/sbin/sendmail")" \
+	"$(printf 'theirs\nother')"
+is "but none of our own folders" "$(find "$root" -type d -path '*nightmail*')" "$root/etc/nightmail"
 done_testing
