@@ -332,7 +332,7 @@ int main(int argc, char **argv) {
 	if (status == 0)
 		status = take_operands(&c, argc, argv);
 	if (status == 0 && c.sandbox)
-		status = cli_confine(dns_check_program);
+		status = cli_confine(dns_check_program, "nightmail-fetch");
 	if (status == 0)
 		status = run(&c);
 	return cli_close_output(dns_check_program, status < 0 ? EX_OK : status);

@@ -30,8 +30,8 @@ static bool is_channel(int fd) {
 }
 
 static int help(void) {
-	puts("usage: nightmail-resolve [--syslog] [-v] [--server=ADDRESS] [--trust-anchor=FILE]\n"
-	     "                         [--no-sandbox]\n"
+	puts("usage: nightmail-resolve [--syslog] [-v] [--server=ADDRESS]\n"
+	     "                         [--trust-anchor=FILE] [--no-sandbox]\n"
 	     "       nightmail-resolve --help | --version\n"
 	     "\n"
 	     "Answers what deliveries ask of DNS. nightmail-deliver(8) starts it when one of\n"

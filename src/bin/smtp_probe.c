@@ -421,7 +421,7 @@ int main(int argc, char **argv) {
 	if (status == 0)
 		status = check(&p);
 	if (status == 0 && p.sandbox)
-		status = cli_confine(smtp_probe_program);
+		status = cli_confine(smtp_probe_program, NULL);
 	if (status == 0)
 		status = p.explain ? explain_finding(smtp_probe_program, p.explain) : run(&p);
 	return cli_close_output(smtp_probe_program, status < 0 ? EX_OK : status);

@@ -35,7 +35,7 @@ struct dnscheck_file {
 	enum dnscheck_fetch fetch;
 	struct span bytes;
 	const char *why; /* FAILED: the words */
-	bool silent;     /* FAILED: for want of an answer */
+	bool silent;     /* FAILED: for want of an answer, or because nobody here could ask */
 };
 
 enum dnscheck_dnssec {

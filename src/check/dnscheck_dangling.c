@@ -19,6 +19,15 @@ bool dnscheck_is_unregistered(struct dnscheck *c, const char *name, bool *ret) {
 
 /* --- hosts of the MX --- */
 
+static unsigned preference(struct dnscheck *c, const char *host) {
+	const struct dns_answer *a = dns_get(c->dns, span_str(c->domain), DNS_MX);
+	struct dns_mx mx;
+	for (size_t i = 0; i < a->count; i++)
+		if (dns_mx(a->record[i], &mx) && strcmp(mx.host, host) == 0)
+			return mx.preference;
+	return 0;
+}
+
 /* False: pending. */
 static bool check_mx_host(struct dnscheck *c, const char *host) {
 	const struct dns_answer *a = dnscheck_get(c, "", host, DNS_A);
@@ -33,7 +42,7 @@ static bool check_mx_host(struct dnscheck *c, const char *host) {
 		finding_fix(finding_add(c->out, "mx.dangling", FINDING_FAIL, host,
 					"nobody has registered the domain of %s",
 					a->canonical),
-			    "; remove: %s. MX ... %s.", c->domain, host);
+			    "; remove: %s. MX %u %s.", c->domain, preference(c, host), host);
 	return true;
 }
 
@@ -62,7 +71,8 @@ static bool check_alias(struct dnscheck *c, const char *prefix, enum dns_type ty
 				unregistered ? FINDING_FAIL : FINDING_WARN, a->name,
 				"an alias for %s, which does not exist%s", a->canonical,
 				unregistered ? "; nobody has registered its domain" : ""),
-		    "; remove: %s. CNAME ...", a->name);
+		    "; remove: %s. CNAME %s%s", a->name, a->cnames == 1 ? a->canonical : "...",
+		    a->cnames == 1 ? "." : "");
 	return true;
 }
 

@@ -135,8 +135,8 @@ static void add_mended(struct finding *f, const char *name, struct span text) {
 	for (size_t i = 0; i < text.len; i++) {
 		bool p = i > 0 && span_starts(span_from(text, i), SPAN("p=")) &&
 			 (text.p[i - 1] == ' ' || text.p[i - 1] == '\t');
-		struct span before = span_trim(buf_span(&clean));
-		if (p && before.len > 0 && before.p[before.len - 1] != ';')
+		struct span before = p ? span_trim(buf_span(&clean)) : SPAN("");
+		if (before.len > 0 && before.p[before.len - 1] != ';')
 			buf_adds(&clean, "; ");
 		if (!strchr("\\\"\r\n", text.p[i]))
 			buf_addc(&clean, text.p[i]);

@@ -91,6 +91,7 @@ static bool check_missing(struct dnscheck *c, const struct spf_node *n) {
 
 /* An include or redirect that does not work. */
 static void check_record_node(struct dnscheck *c, const struct spf_node *n) {
+	AUTO_BUF struct buf text = BUF_INIT(TXT_MAX);
 	switch (n->state) {
 	case SPF_NODE_NONE:
 	case SPF_NODE_BADNAME:
@@ -102,8 +103,10 @@ static void check_record_node(struct dnscheck *c, const struct spf_node *n) {
 			    "there are several SPF records");
 		break;
 	case SPF_NODE_SYNTAX:
-		finding_add(c->out, "spf.syntax", FINDING_FAIL, n->domain, "%s",
-			    n->words);
+		if (spf_fetch(c->dns, span_str(n->domain), &text) == SPF_PASS)
+			dnscheck_spf_point(finding_add(c->out, "spf.syntax", FINDING_FAIL,
+						       n->domain, "%s", n->words),
+					   buf_span(&text));
 		break;
 	case SPF_NODE_LOOP:
 		finding_add(c->out, "spf.loop", FINDING_FAIL, c->domain,
@@ -199,9 +202,9 @@ static void no_record(struct dnscheck *c, const struct spf_tree *t) {
 		add(c, "spf.none", FINDING_FAIL, "there is no SPF record");
 	else if (t->record.len > 0 &&
 		 strcmp(t->words, "there is more than one SPF record") != 0)
-		finding_evidence(finding_add(c->out, "spf.syntax", FINDING_FAIL,
-					     c->domain, "%s", t->words),
-				 buf_span(&t->record));
+		dnscheck_spf_point(finding_add(c->out, "spf.syntax", FINDING_FAIL,
+					       c->domain, "%s", t->words),
+				   buf_span(&t->record));
 	else
 		add(c, "spf.multiple", FINDING_FAIL, t->words);
 }

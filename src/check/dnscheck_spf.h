@@ -11,6 +11,8 @@ bool dnscheck_spf_ip(struct dnscheck *c, size_t i);
 /* The text of the record and what stands beside it; record: empty when there is none that can be
  * read. False: pending. */
 bool dnscheck_spf_neighbours(struct dnscheck *c, struct span record);
+/* Shows where a record cannot be read. */
+void dnscheck_spf_point(struct finding *f, struct span record);
 /* Puts the one record that mends them to the findings that a record can mend. */
 void dnscheck_spf_fixes(struct dnscheck *c, const struct spf_tree *t);
 

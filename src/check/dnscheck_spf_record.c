@@ -1,6 +1,7 @@
 /* The SPF record as a text of DNS: what stands before, behind and beside it, and how long it is. */
 
 #include "base/auto.h"
+#include "base/term.h"
 #include "check/dnscheck_spf.h"
 #include "check/dnscheck_state.h"
 
@@ -9,6 +10,8 @@
 #define UDP_OLD 512                  /* bytes of an answer that every server may send */
 #define RECORD_LONG 450              /* beside the rest of such an answer (section 3.4) */
 #define HEAD_BYTES 12
+#define POINT_BEFORE 40 /* bytes of a record around what is wrong in it */
+#define POINT_AFTER 24
 #define RR_BYTES 12 /* of a record without its data; the name is a pointer */
 
 static struct finding *add(struct dnscheck *c, const char *id, enum finding_severity s,
@@ -83,6 +86,30 @@ static void check_one(struct dnscheck *c, struct span rdata) {
 	finding_evidence(f, text);
 	if (spf_is_record(better))
 		finding_fix(f, "%s. TXT \"%.*s\"", c->domain, (int)better.len, better.p);
+}
+
+/* --- errors --- */
+
+/* The record, and below the part of it that cannot be read a caret. */
+void dnscheck_spf_point(struct finding *f, struct span record) {
+	AUTO_BUF struct buf out = BUF_INIT(2 * TXT_MAX), line = BUF_INIT(TXT_MAX);
+	struct spf_record r;
+	size_t at = 0;
+	if (spf_record_parse(record, &r, &at, NULL) == 0 || at > record.len) {
+		finding_evidence(f, record);
+		return;
+	}
+	size_t from = at > POINT_BEFORE ? at - POINT_BEFORE : 0;
+	struct span part = span_head(span_from(record, from), POINT_BEFORE + POINT_AFTER);
+	if (part.len < record.len) {
+		buf_add(&out, record);
+		buf_addc(&out, '\n');
+	}
+	term_safe(&line, span_head(part, at - from));
+	size_t column = line.len;
+	term_safe(&line, span_from(part, at - from));
+	buf_addf(&out, "%s\n%*s^", buf_str(&line), (int)column, "");
+	finding_evidence(f, buf_span(&out));
 }
 
 /* --- all of them --- */

@@ -13,6 +13,7 @@ static const struct {
 } areas[] = {
 	{ "auth.535", "login" }, { "auth.before_tls", "login" },
 	{ "auth.none_after_tls", "login" }, { "auth.ok", "login" },
+	{ "alias", "alias" },
 	{ "mx", "MX" },          { "ns", "NS" },          { "ptr", "PTR" },
 	{ "spf", "SPF" },        { "dkim", "DKIM" },      { "dmarc", "DMARC" },
 	{ "sts", "MTA-STS" },    { "tlsrpt", "TLS-RPT" }, { "dane", "DANE" },

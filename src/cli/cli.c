@@ -14,6 +14,7 @@
 
 #include "base/auto.h"
 #include "base/buf.h"
+#include "base/proc.h"
 #include "base/sandbox.h"
 #include "base/term.h"
 
@@ -96,9 +97,13 @@ static void execute_other(const char *path, const char *const argv[]) {
 	execv(path, (char *const *)(uintptr_t)argv);
 }
 
-int cli_confine(const char *program) {
+int cli_confine(const char *program, const char *helper) {
+	AUTO_BUF struct buf path = BUF_INIT(PATH_MAX);
 	struct err err = ERR_INIT;
-	struct sandbox *s = sandbox_new(NULL, 0, SANDBOX_CONNECT, NULL, &err);
+	/* One that is not installed cannot be started either. */
+	bool may = helper && proc_helper(helper, &path, NULL) == 0;
+	struct sandbox *s = sandbox_new(NULL, 0, SANDBOX_CONNECT,
+					may ? buf_str(&path) : NULL, &err);
 	int r = s ? sandbox_enter(s, &err) : -1;
 	sandbox_free(s);
 	return r == 0 ? 0 : cli_fail(program, EX_OSERR, "--sandbox: %s", err.msg);

@@ -20,9 +20,10 @@ int cli_fail(const char *program, int status, const char *fmt, ...)
 int cli_bad_option(const char *program, int opt, char *const argv[]);
 /* "name (nightmail) VERSION"; returns 0. */
 int cli_version(const char *program);
-/* For a program that meets strangers: changes no file and starts no program from now on, and asks of
- * the kernel only what talking to them needs (base/sandbox.h). Returns 0 or an exit code. */
-int cli_confine(const char *program);
+/* For a program that meets strangers: changes no file and starts no program from now on but that
+ * helper (proc_helper(), NULL: none), and asks of the kernel only what talking to them needs
+ * (base/sandbox.h). Returns 0 or an exit code. */
+int cli_confine(const char *program, const char *helper);
 /* Ends standard output: returns `status`, or EX_IOERR with words when it cannot be written. That
  * nobody reads on is no failure worth words: that is how 'mailq | head' ends. */
 int cli_close_output(const char *program, int status);

@@ -43,12 +43,16 @@ static void begin(struct dns_check_fetch *f, const struct dns_check *c, struct d
 		.max = FILE_MAX,
 	};
 	f->until_ms = clock_boot_ms() + r.timeout_ms + GRACE_MS;
-	if (find_server(dns, r.url, &server, &f->err) == 0) {
-		r.resolve = buf_span(&server);
-		f->call = http_begin(&r, &f->err);
-	}
-	if (!f->call)
+	if (find_server(dns, r.url, &server, &f->err) != 0) {
 		fail(f);
+		return;
+	}
+	r.resolve = buf_span(&server);
+	f->call = http_begin(&r, &f->err);
+	if (f->call)
+		return;
+	fail(f);
+	f->file->silent = true; /* that is this machine's fault, not the domain's */
 }
 
 bool dns_check_bimi_begin(struct dns_check_bimi *b, const struct dns_check *c,

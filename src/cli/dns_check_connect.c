@@ -99,8 +99,11 @@ static void talk(struct dnscheck *check, struct dnscheck_reach *host,
 	free(r);
 }
 
+/* Each host gets a share of the attempts, so that none with many addresses leaves others without. */
 static size_t begin_all(struct dnscheck *check, struct attempt *list) {
-	size_t count = 0;
+	size_t count = 0, share = TRIES_MAX / DNSCHECK_MX_MAX;
+	if (check->facts.mx_count > 0)
+		share = TRIES_MAX / check->facts.mx_count;
 	for (size_t i = 0; i < check->facts.mx_count; i++) {
 		struct dnscheck_reach *host = &check->reach[check->reach_count++];
 		struct net_addrs addrs;
@@ -112,7 +115,7 @@ static size_t begin_all(struct dnscheck *check, struct attempt *list) {
 			check->reach_count--; /* the check of MX says so */
 			continue;
 		}
-		for (size_t k = 0; k < addrs.count && count < TRIES_MAX; k++) {
+		for (size_t k = 0; k < addrs.count && k < share; k++) {
 			list[count] = (struct attempt){ .fd = -1,
 							.host = check->reach_count - 1 };
 			begin(&list[count++], &addrs.at[k]);

@@ -67,6 +67,7 @@ int dns_check_memory_write(const char *file, const struct dnscheck *check, struc
 	buf_addf(&out, WORD " %s %s ", check->domain, check->facts.sts_id);
 	for (size_t i = 0; i < sizeof(seen->byte); i++)
 		buf_addf(&out, "%02x", seen->byte[i]);
-	buf_addc(&out, '\n');
+	if (buf_addc(&out, '\n') != 0)
+		return err_set(err, ERR_LIMIT, "%s has grown too long", file);
 	return file_replace(AT_FDCWD, file, 0644, buf_span(&out), err);
 }

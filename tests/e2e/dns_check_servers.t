@@ -104,6 +104,8 @@ def mail(mx='mx1', end='-all', first=FIRST, second=SECOND):
 
 # Hosts of the MX, one of which is not there, and who may issue their certificates.
 HOSTS = '@ MX 20 gone\ngone A %s\n@ CAA 0 issue "pki.goog"\n' % GONE
+# An MX host with as many addresses as are tried at all.
+CROWD = '@ MX 5 crowd\n' + ''.join('crowd A 198.51.100.%d\n' % i for i in range(1, 41))
 # More than fits into a datagram.
 LONG = ''.join('@ TXT "%s"\n' % (c * 250) for c in 'abcdefgh')
 
@@ -139,12 +141,12 @@ def of(answer, id_):
 def start():
     root = plain('root', '', '@ NS ns\nns A %s\nlab NS ns.lab\nns.lab A %s\n' % (ROOTS[0], PARENT))
     lab = plain('lab', 'lab', '@ NS ns\nns A %s\n' % PARENT + child('alike') + child('mx') + child('spf') + child('lame', FIRST, STRANGER) +
-                child('silent', FIRST, NOBODY))
-    more = {'spf': LONG, 'alike': HOSTS}
+                child('silent', FIRST, NOBODY) + child('crowd'))
+    more = {'spf': LONG, 'alike': HOSTS, 'crowd': CROWD}
     ones = [plain('one', n + '.lab', mail(**how) + more.get(n, '')) for n, how in (
-        ('alike', {}), ('mx', {}), ('spf', {}), ('lame', {'second': STRANGER}), ('silent', {'second': NOBODY}))]
+        ('alike', {}), ('mx', {}), ('spf', {}), ('lame', {'second': STRANGER}), ('silent', {'second': NOBODY}), ('crowd', {}))]
     twos = [plain('two', n + '.lab', mail(**how) + more.get(n, '')) for n, how in (
-        ('alike', {'mx': 'MX1'}), ('mx', {'mx': 'mx2'}), ('spf', {'end': '~all'}))]
+        ('alike', {'mx': 'MX1'}), ('mx', {'mx': 'mx2'}), ('spf', {'end': '~all'}), ('crowd', {}))]
     return [Nsd('root', ROOTS, root), Nsd('parent', (PARENT,), lab), Nsd('first', (FIRST,), *ones),
             Nsd('second', (SECOND,), *twos), Nsd('stranger', (STRANGER,), plain('x', 'x.lab', mail()))]
 
@@ -219,12 +221,16 @@ def test_connect():
     ok(not of(answer, 'mx.reached') and not of(answer, 'mx.unreachable'), 'nobody connects unasked', answer)
     server = mail_server()
     answer, _ = check('alike.lab', '--connect')
+    crowd, _ = check('crowd.lab', '--connect')
     server.shutdown()
     server.server_close()
     found = of(answer, 'mx.unreachable')
     ok([f['subject'] for f in of(answer, 'mx.reached')] == ['mx1.alike.lab'] and
        [(f['subject'], f['severity']) for f in found] == [('gone.alike.lab', 'unknown')] and
        'refused' in found[0]['text'], '--connect: one MX host answers and one does not', answer)
+    ok([f['subject'] for f in of(crowd, 'mx.reached')] == ['mx1.crowd.lab'] and
+       [f['subject'] for f in of(crowd, 'mx.unreachable')] == ['crowd.crowd.lab'],
+       'also beside a host with many addresses', crowd)
     found = of(answer, 'caa.forbids_current_issuer')
     ok([f['subject'] for f in found] == ['mx1.alike.lab'] and
        found[0]['fix'] == 'alike.lab. CAA 0 issue "letsencrypt.org"',
