@@ -6,10 +6,6 @@
 
 /* --- reading --- */
 
-static bool is_space(char c) {
-	return chars_blank(c) || c == '\r' || c == '\n';
-}
-
 /* Skips blanks, line ends and comments, which nest. *ret_note gets the first comment, if it is
  * empty yet. */
 static void skip_cfws(struct span *in, struct span *ret_note) {
@@ -24,7 +20,7 @@ static void skip_cfws(struct span *in, struct span *ret_note) {
 				*ret_note = span_trim(span_of(in->p + begin, n - begin));
 		} else if (c == '\\' && depth && n + 1 < in->len) {
 			n++;
-		} else if (!depth && c != ')' && !is_space(c)) {
+		} else if (!depth && c != ')' && !chars_space(c)) {
 			break;
 		}
 	}
@@ -42,7 +38,7 @@ static struct span take_value(struct span *in, const char *ends) {
 		*in = span_from(*in, n + 1);
 		return s;
 	}
-	while (n < in->len && !is_space(in->p[n]) &&
+	while (n < in->len && !chars_space(in->p[n]) &&
 	       (in->p[n] == '\0' || !strchr(ends, in->p[n])))
 		n++;
 	s = span_head(*in, n);

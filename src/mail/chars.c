@@ -1,6 +1,7 @@
 /*
  * The character classes of mail grammars as one table of bits, so that every parser here
- * decides with one look-up. Each row is eight bytes; the comment is the first of them.
+ * decides with one look-up. Each row is eight bytes; the comment is the first of them. And what
+ * may stand between words.
  */
 
 #include "mail/chars.h"
@@ -39,3 +40,25 @@ const unsigned char chars_table[256] = {
 	0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, /* f0 */
 	0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, /* f8 */
 };
+
+static bool is_gap(char c, const char *more) {
+	return chars_space(c) || (c != '\0' && strchr(more, c));
+}
+
+bool chars_skip_gap(struct span *in, const char *more) {
+	unsigned depth = 0;
+	size_t n = 0;
+	for (; n < in->len; n++) {
+		char c = in->p[n];
+		if (c == '(')
+			depth++;
+		else if (c == ')' && depth)
+			depth--;
+		else if (c == '\\' && depth && n + 1 < in->len)
+			n++;
+		else if (!depth && !is_gap(c, more))
+			break;
+	}
+	*in = span_from(*in, n);
+	return depth == 0;
+}

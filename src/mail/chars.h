@@ -32,6 +32,15 @@ static inline bool chars_blank(char c) {
 	return c == ' ' || c == '\t';
 }
 
+/* A blank, or a byte of a line end. */
+static inline bool chars_space(char c) {
+	return chars_blank(c) || c == '\r' || c == '\n';
+}
+
+/* Skips blanks, line ends, the characters in `more`, and comments, which nest (RFC 5322
+ * section 3.2.2). False: a comment does not end, and all is skipped. */
+bool chars_skip_gap(struct span *in, const char *more);
+
 /* Returns how many bytes at the front of s are of the class. */
 static inline size_t chars_run(struct span s, enum chars_class class) {
 	size_t n = 0;

@@ -41,26 +41,6 @@ static const struct {
 
 /* --- words --- */
 
-/* Skips blanks, commas and comments. False: a comment does not end. */
-static bool skip_gap(struct span *in) {
-	unsigned depth = 0;
-	size_t n = 0;
-	for (; n < in->len; n++) {
-		char c = in->p[n];
-		if (c == '(')
-			depth++;
-		else if (c == ')' && depth)
-			depth--;
-		else if (c == '\\' && depth && n + 1 < in->len)
-			n++;
-		else if (!depth && !chars_blank(c) && c != '\r' && c != '\n' &&
-			 c != ',' && c != '_')
-			break;
-	}
-	*in = span_from(*in, n);
-	return depth == 0;
-}
-
 static struct span take_word(struct span *in) {
 	size_t n = 0;
 	while (n < in->len && !strchr(" \t\r\n,()", in->p[n]))
@@ -280,7 +260,7 @@ bool date_parse(struct span text, int64_t *ret_s) {
 	struct reading r = { UNSET, UNSET, UNSET, UNSET, 0,    0,
 			     0,     false, false, false, false };
 	text = behind_semicolon(field_of(text));
-	while (skip_gap(&text) && text.len > 0) {
+	while (chars_skip_gap(&text, ",_") && text.len > 0) {
 		struct span word = take_word(&text);
 		if (!read_word(&r, word))
 			break;

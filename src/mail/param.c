@@ -9,32 +9,10 @@
 #define VALUE_MAX (64u << 10)
 #define SECTIONS_MAX 99999u
 
-static bool is_space(char c) {
-	return chars_blank(c) || c == '\r' || c == '\n';
-}
-
-/* Skips blanks, line ends and comments, which nest. A comment without end goes to the end. */
-static void skip_cfws(struct span *in) {
-	unsigned depth = 0;
-	size_t n = 0;
-	for (; n < in->len; n++) {
-		char c = in->p[n];
-		if (c == '(')
-			depth++;
-		else if (c == ')' && depth)
-			depth--;
-		else if (c == '\\' && depth && n + 1 < in->len)
-			n++;
-		else if (!depth && !is_space(c))
-			break;
-	}
-	*in = span_from(*in, n);
-}
-
 /* A run of what is neither blank nor one of the characters that mean something here. */
 static struct span take_token(struct span *in, const char *ends) {
 	size_t n = 0;
-	while (n < in->len && !is_space(in->p[n]) &&
+	while (n < in->len && !chars_space(in->p[n]) &&
 	       (in->p[n] == '\0' || !strchr(ends, in->p[n])))
 		n++;
 	struct span token = span_head(*in, n);
@@ -44,7 +22,7 @@ static struct span take_token(struct span *in, const char *ends) {
 
 /* True when a parameter begins here, although no ";" is before it. */
 static bool begins_param(struct span s) {
-	while (s.len && is_space(s.p[0]))
+	while (s.len && chars_space(s.p[0]))
 		s = span_from(s, 1);
 	return take_token(&s, "=;(\"").len > 0 && s.len && s.p[0] == '=';
 }
@@ -53,7 +31,7 @@ static bool begins_param(struct span s) {
 static struct span take_bare(struct span *in) {
 	size_t n = 0;
 	while (n < in->len && in->p[n] != ';' && in->p[n] != '(' &&
-	       !(is_space(in->p[n]) && begins_param(span_from(*in, n))))
+	       !(chars_space(in->p[n]) && begins_param(span_from(*in, n))))
 		n++;
 	struct span s = span_trim(span_head(*in, n));
 	*in = span_from(*in, n);
@@ -79,12 +57,12 @@ static void add_lower(struct buf *out, struct span s) {
 
 static void take_type(struct span *in, struct buf *type) {
 	struct span sub;
-	skip_cfws(in);
+	chars_skip_gap(in, "");
 	add_lower(type, take_token(in, ";/("));
-	skip_cfws(in);
+	chars_skip_gap(in, "");
 	if (type->len == 0 || !span_take_char(in, '/'))
 		return;
-	skip_cfws(in);
+	chars_skip_gap(in, "");
 	sub = take_token(in, ";(,");
 	if (sub.len)
 		buf_addc(type, '/');
@@ -113,9 +91,9 @@ static void split_name(struct param_item *p, struct span name) {
 
 /* Takes what stands before the next parameter: a ";", or nothing but blanks and comments. */
 static void take_gap(struct span *in) {
-	skip_cfws(in);
+	chars_skip_gap(in, "");
 	while (span_take_char(in, ';'))
-		skip_cfws(in);
+		chars_skip_gap(in, "");
 }
 
 void param_parse(struct span value, struct buf *type, struct param_list *ret) {
@@ -125,13 +103,13 @@ void param_parse(struct span value, struct buf *type, struct param_list *ret) {
 		struct param_item p;
 		take_gap(&value);
 		struct span name = take_token(&value, "=;(");
-		skip_cfws(&value);
+		chars_skip_gap(&value, "");
 		if (!span_take_char(&value, '=')) {
 			/* not understood up to the next ";" */
 			value = span_from(value, span_find(value, ';'));
 			continue;
 		}
-		skip_cfws(&value);
+		chars_skip_gap(&value, "");
 		split_name(&p, name);
 		p.value = take_value(&value);
 		if (p.name.len && p.value.len)

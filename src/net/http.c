@@ -85,7 +85,6 @@ struct reader {
 	size_t used;
 	struct span rest;
 	struct span body;
-	bool complete;
 };
 
 /* 0: no `body` line yet, or too few bytes behind it. */

@@ -48,7 +48,6 @@ struct unbound_question {
 	enum dns_type type;
 	int id;
 	bool waits; /* for the probe: not asked at present */
-	bool sync;  /* unbound_ask() has not returned yet */
 	bool *answered;
 	unbound_answer_fn *fn;
 	void *fn_ctx;
