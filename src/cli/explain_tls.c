@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "base/json.h"
 #include "base/term.h"
 #include "deliver/tls_wish.h"
 #include "net/addr.h"

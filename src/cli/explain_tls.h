@@ -4,11 +4,12 @@
 /* How the connection to each server must be protected, for `nightmail explain`: the decision of
  * tlspolicy/decide.h, by what is published now. */
 
-#include "base/json.h"
 #include "config/settings.h"
 #include "net/dns.h"
 #include "route/target.h"
 #include "tlspolicy/decide.h"
+
+struct json;
 
 /* What the message itself wants (RFC 8689). */
 struct explain_wishes {

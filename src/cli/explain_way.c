@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "base/auto.h"
+#include "base/json.h"
 #include "base/term.h"
+#include "cli/explain_limits.h"
 #include "mail/addr.h"
 #include "net/dns_unbound.h"
 #include "net/lookup.h"
@@ -29,12 +31,24 @@ static struct explain_way *find(struct explain_ways *w, const struct config_rela
 	snprintf(fresh->destination, sizeof(fresh->destination), "%s", destination);
 	buf_init(&fresh->why, 8192);
 	buf_init(&fresh->recipients, 1u << 16);
+	buf_init(&fresh->domains, 1u << 16);
 	buf_add(&fresh->why, why);
 	for (size_t i = 0; i < TARGET_HOSTS_MAX; i++) {
 		buf_init(&fresh->address[i], 4096);
 		buf_init(&fresh->trouble[i], 4096);
 	}
 	return fresh;
+}
+
+static void add_domain(struct buf *list, struct span address) {
+	char domain[ROUTE_DESTINATION_MAX + 1];
+	struct span rest = buf_span(list), one;
+	if (!route_destination(address, domain))
+		return;
+	while (span_take_word(&rest, &one))
+		if (span_eq(one, span_str(domain)))
+			return;
+	buf_addf(list, "%s%s", list->len > 0 ? " " : "", domain);
 }
 
 bool explain_way_add(struct explain_ways *w, const struct settings *s,
@@ -54,6 +68,7 @@ bool explain_way_add(struct explain_ways *w, const struct settings *s,
 		return false;
 	buf_addf(&way->recipients, "%s%.*s", way->recipients.len > 0 ? ", " : "",
 		 (int)q->recipient.len, q->recipient.len ? q->recipient.p : "");
+	add_domain(&way->domains, q->recipient);
 	return true;
 }
 
@@ -184,6 +199,8 @@ void explain_ways_release(struct explain_ways *w) {
 	for (size_t i = 0; i < w->count; i++) {
 		buf_release(&w->way[i].why);
 		buf_release(&w->way[i].recipients);
+		buf_release(&w->way[i].domains);
+		free(w->way[i].limit);
 		for (size_t k = 0; k < TARGET_HOSTS_MAX; k++) {
 			buf_release(&w->way[i].address[k]);
 			buf_release(&w->way[i].trouble[k]);
@@ -303,5 +320,6 @@ void explain_way_json(struct json *j, const struct explain_way *w) {
 		json_end(j);
 	}
 	json_end(j);
+	explain_limits_json(j, w);
 	json_end(j);
 }

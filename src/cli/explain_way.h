@@ -5,7 +5,6 @@
  * chose them, and the servers behind each as they are looked up now. */
 
 #include "base/buf.h"
-#include "base/json.h"
 #include "cli/explain_tls.h"
 #include "config/settings.h"
 #include "net/dns.h"
@@ -13,10 +12,27 @@
 
 #define EXPLAIN_WAYS_MAX 100u
 
+struct json;
+
+/* A rate or quota of a relay (domain empty), or of one domain behind it. */
+enum explain_kind { EXPLAIN_RATE, EXPLAIN_HOUR, EXPLAIN_DAY };
+struct explain_limit {
+	char domain[ROUTE_DESTINATION_MAX + 1];
+	enum explain_kind kind;
+	int64_t limit, per_s;
+	int64_t used; /* -1: not known */
+	int64_t next; /* seconds since 1970: mail waits, or the window is open until then; 0: none */
+	bool waits, warmup;
+};
+
 struct explain_way {
 	const struct config_relay *relay;
 	char destination[ROUTE_DESTINATION_MAX + 1]; /* "": its own servers */
 	struct buf why, recipients;                  /* words */
+	struct buf domains; /* of the recipients, with blanks between them */
+	struct explain_limit *limit;
+	size_t limits;
+	char limits_trouble[ERR_MSG_SIZE]; /* why it is not known what was used; or "" */
 	enum target_result result;
 	struct target target;
 	struct buf address[TARGET_HOSTS_MAX]; /* with blanks between them; empty: see trouble */

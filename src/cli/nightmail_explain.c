@@ -16,6 +16,7 @@
 #include "base/term.h"
 #include "base/user.h"
 #include "cli/cli.h"
+#include "cli/explain_limits.h"
 #include "cli/explain_way.h"
 #include "config/settings.h"
 #include "creds/creds.h"
@@ -34,7 +35,8 @@ static const char help[] =
 	"                         [--require-tls | --tls-optional] FROM TO...\n"
 	"Tells what would become of mail from FROM to TO: how the addresses are\n"
 	"rewritten, which relay takes it and by which rule, the servers as they are\n"
-	"looked up now, and how long it is tried. Sends nothing.\n"
+	"looked up now, what is used of its quotas, who signs, and how long it is tried.\n"
+	"Sends nothing.\n"
 	"FROM may be '' or '<>', the null sender.\n"
 	"exit 0: it would go, 1: some would be held or returned, 2: nothing can go\n"
 	"  --config FILE  read FILE instead of the person's or the system's files\n"
@@ -128,6 +130,19 @@ static void find_fate(struct call *c, struct fate *f) {
 		c->status = EXIT_WAITS;
 }
 
+/* The domain that its From has when it leaves; empty: there is none, or it is a notice of ours. */
+static struct span author_domain(const struct call *c, struct span from, struct buf *domain) {
+	AUTO_BUF struct buf header = BUF_INIT(1024);
+	struct addr parts;
+	struct err err = ERR_INIT;
+	if (from.len > 0)
+		rewrite_in_field(&c->rules, REWRITE_FROM, from, &header);
+	if (header.len == 0 || addr_parse(buf_span(&header), ADDR_SUBMITTED, &parts, &err) != 0 ||
+	    addr_domain_ascii(parts.domain, domain, &err) != 0)
+		buf_reset(domain);
+	return buf_span(domain);
+}
+
 /* --- in words --- */
 
 static void print_arrow(struct span before, struct span after) {
@@ -213,6 +228,7 @@ static void print_wishes(const struct explain_wishes *wishes, const struct expla
 
 static void print_way(const struct call *c, const struct explain_way *w, bool several) {
 	explain_way_print(w, several);
+	explain_limits_print(w);
 	if (config_way(w->relay, NULL) >= CONFIG_WAY_MAILDIR || w->result == TARGET_REFUSED)
 		return;
 	print_tls(w->relay);
@@ -248,6 +264,9 @@ static void print_all(const struct call *c, struct span from, const struct fate 
 		tried |= explain_way_is_tried(&c->ways.way[i]);
 	if (!relay)
 		puts("relay    none: mail is accepted and waits until the configuration is mended");
+	AUTO_BUF struct buf author = BUF_INIT(1024);
+	if (tried && relay && author_domain(c, from, &author).len > 0)
+		explain_signed_print(&c->settings, buf_span(&author));
 	if (tried)
 		print_times(&c->settings, from.len == 0);
 }
@@ -319,6 +338,8 @@ static void json_all(const struct call *c, struct span from, const struct fate *
 	for (size_t i = 0; i < c->ways.count; i++)
 		explain_way_json(&j, &c->ways.way[i]);
 	json_end(&j);
+	AUTO_BUF struct buf author = BUF_INIT(1024);
+	explain_signed_json(&j, s, author_domain(c, from, &author));
 	json_object(&j, "retry");
 	json_int(&j, "first", s->retry_min_ms / 1000);
 	json_int(&j, "longest", s->retry_max_ms / 1000);
@@ -347,6 +368,7 @@ static void find_ways(struct call *c, struct span from, const struct fate *fates
 			explain_way_add(&c->ways, &c->settings, &routes, &q);
 		}
 	explain_ways_look_up(&c->ways, &c->settings, &c->wishes);
+	explain_limits_find(&c->ways, &c->settings);
 	for (size_t i = 0; i < c->ways.count; i++)
 		if (!explain_way_goes(&c->ways.way[i]) && c->status == EX_OK)
 			c->status = EXIT_WAITS;

@@ -60,6 +60,10 @@ struct config_limits {
 	struct config_warmup warmup;
 };
 
+static inline bool config_has_limit(const struct config_limits *l) {
+	return l->rate.count > 0 || l->hour > 0 || l->day > 0 || l->warmup.first > 0;
+}
+
 /* Where access tokens come from (creds/oauth2.h); the provider fills what is not set. */
 struct config_oauth {
 	char *provider; /* google, microsoft, yahoo, or NULL */

@@ -30,6 +30,8 @@
  *     reload                          {"complaint":...} for each error in the configuration
  *     watch [domain=NAME] [now=1]     one object for each domain of [watch], see below; now=1:
  *                                     checks them at once
+ *     limits relay=NAME [domain=NAME]...   what was used of the relay's rates and quotas, and of
+ *                                     those for these domains, see below
  *     trust relay=NAME                forgets which login mechanisms it has offered
  *
  * events: {"event":WHAT,"time":SECONDS.mmm, ...}, with what is known of "id","uid","from",
@@ -75,6 +77,10 @@
  * "watch":[...] of status for administrators, and "silent": checks in a row that did not tell
  * all,"changed","change": when and what,"findings":[{"severity","id","subject","text"}],
  * "records":[{"name","type","value":TEXT|null}]}. For administrators.
+ *
+ * limits: {"domain":NAME|null,"kind":"rate|hour|day","limit":N,"per":SECONDS, "warmup":bool (the
+ * day's limit is that of the warm-up),"used":N (recipients; not of a rate),"waits":bool,"next":
+ * SECONDS|null (until when mail waits, or the window is open)} for each. For administrators.
  *
  * Rights come from SO_PEERCRED. Root, the spool's owner and, of a system's daemon, members of
  * the owner's group may do everything. Other users see and change their own mail: any other

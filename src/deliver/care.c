@@ -74,7 +74,7 @@ static bool undeliverable_bounce(const struct queue_message *q) {
 		return false;
 	for (size_t i = 0; i < q->journal.to_count; i++) {
 		enum recipient_state s = q->journal.to[i].last.state;
-		if (s == RECIPIENT_PENDING || s == RECIPIENT_DEFERRED)
+		if (recipient_waits(s))
 			return false;
 		failed |= s == RECIPIENT_FAILED;
 	}

@@ -19,6 +19,7 @@
 #define EXCEPT_MAX (PROC_FRAME_MAX / 3)
 #define CARE_MS 20
 #define LONG_MS 10000 /* a wait that mail which has other lanes, too, is placed anew for */
+#define MOVE_EVERY_MS 60000
 #define FULL_PATIENCE_MS 8000 /* pauses of 1, 2, 4 and 8 s */
 
 static int64_t lifetime_ms(const struct manager *m, const struct message *msg) {
@@ -168,14 +169,16 @@ static int64_t dispatch_lane(void *ctx, struct lane *lane, bool *ret_dropped) {
 	bool waits = may_not_go(m, lane, now);
 	top = heap_top(&lane->heap);
 	if (!top)
-		return NEVER_MS;
+		return place_seed(m, lane, now->boot_ms);
 	if (top->due_ms > now->boot_ms)
 		return top->due_ms;
 	int64_t wait = throttling_wait_ms(m, lane, now);
 	bool begins = wait >= LONG_MS && lane->limited_ms < now->boot_ms + LONG_MS;
 	lane->limited_ms = now->boot_ms + wait;
-	if (begins)
+	if (begins && now->boot_ms >= lane->moved_ms) {
+		lane->moved_ms = now->boot_ms + MOVE_EVERY_MS;
 		place_lane_waits(m, lane);
+	}
 	if (waits)
 		return lane->limited_ms;
 	start_more(m, lane, now->boot_ms);

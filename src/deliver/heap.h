@@ -50,6 +50,7 @@ struct message {
 	bool throttled : 1; /* put off for its recipients' domain */
 	bool partial : 1;   /* some were tried while others' domain had to wait: each in its time */
 	bool multi : 1;     /* its open recipients have several lanes */
+	bool lent : 1;      /* waits here to probe a held relay, while some have a lane that works */
 	uint16_t open;      /* recipients that are to get it yet, UINT16_MAX at most */
 	uint16_t trouble;   /* the destination it waits for (trouble.h); 0: none */
 	uint32_t heap_at;

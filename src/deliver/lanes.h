@@ -44,7 +44,11 @@ struct lane {
 	int64_t alone_ms;         /* one message at a time until then; boot time */
 	unsigned open;            /* workers with a channel */
 	unsigned slots;           /* slots that point here */
+	bool has_seed;            /* held: a message for it that may wait in another lane, and */
+	struct queue_id seed;     /* when it is due; boot time */
+	int64_t seed_ms, sought_ms;
 	int64_t limited_ms;       /* a rate or quota is used up until then; boot time */
+	int64_t moved_ms;         /* its mail that has other lanes is not placed anew before */
 	int64_t restart_at_ms;    /* no new worker before */
 	int64_t restart_delay_ms; /* doubles while workers die */
 

@@ -129,8 +129,7 @@ static enum heap_class class_of(const struct queue_message *q) {
 static uint16_t open_recipients(const struct journal *j) {
 	size_t n = 0;
 	for (size_t i = 0; i < j->to_count; i++)
-		n += j->to[i].last.state == RECIPIENT_PENDING ||
-		     j->to[i].last.state == RECIPIENT_DEFERRED;
+		n += recipient_waits(j->to[i].last.state);
 	return n < UINT16_MAX ? (uint16_t)n : UINT16_MAX;
 }
 

@@ -27,10 +27,6 @@ static bool wants(unsigned notify, unsigned what) {
 	return notify == 0 ? what != NOTIFY_SUCCESS : (notify & what) != 0;
 }
 
-static bool unsettled(const struct journal_recipient *r) {
-	return r->last.state == RECIPIENT_PENDING || r->last.state == RECIPIENT_DEFERRED;
-}
-
 /* How many more notices the journal can ask for: settled ones make room. */
 static size_t notice_room(const struct journal *j) {
 	size_t n = journal_notice_slots(j), room = JOURNAL_NOTICES_MAX - n;
@@ -94,7 +90,7 @@ static size_t pick(const struct queue_message *m, const struct queue_id *notice,
 	size_t n = 0;
 	for (size_t i = 0; i < m->env.to_count; i++) {
 		const struct journal_recipient *r = &m->journal.to[i];
-		bool told = delayed ? unsettled(r) &&
+		bool told = delayed ? recipient_waits(r->last.state) &&
 					      wants(m->env.to[i].notify, NOTIFY_DELAY)
 				    : queue_id_cmp(&r->notice, notice) == 0;
 		if (told)
@@ -214,7 +210,7 @@ static int make_notice(struct queue *q, struct queue_claim *c,
 /* True when nothing will remain once the notices that are asked for exist. */
 static bool settled(const struct journal *j) {
 	for (size_t i = 0; i < j->to_count; i++)
-		if (unsettled(&j->to[i]))
+		if (recipient_waits(j->to[i].last.state))
 			return false;
 	return true;
 }
@@ -336,7 +332,7 @@ int notify_fail_some(struct queue_claim *c, const char *reply, notify_keep_fn *k
 	for (size_t i = 0; i < m->env.to_count; i++) {
 		const struct journal_recipient *r = &m->journal.to[i];
 		AUTO_BUF struct buf words = BUF_INIT(REPLY_MAX);
-		if (!unsettled(r) || keep(ctx, m, i))
+		if (!recipient_waits(r->last.state) || keep(ctx, m, i))
 			continue;
 		fails[i] = true;
 		add_last_answer(&words, reply, &r->last);
@@ -360,7 +356,7 @@ int notify_delay(struct queue_claim *c, bool *ret_wanted, struct err *err) {
 	/* The last place is kept for the bounce that may follow. */
 	if (m->env.from.len && !m->journal.delay_noticed && notice_room(&m->journal) > 1)
 		for (size_t i = 0; i < m->env.to_count && !wanted; i++)
-			wanted = unsettled(&m->journal.to[i]) &&
+			wanted = recipient_waits(m->journal.to[i].last.state) &&
 				 wants(m->env.to[i].notify, NOTIFY_DELAY);
 	*ret_wanted = wanted;
 	if (!wanted)

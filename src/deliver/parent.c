@@ -184,6 +184,8 @@ static void on_term(void *ctx, int signo) {
 			kill(p->worker[i], signo);
 	if (!p->leaving)
 		start_leaving(p);
+	else
+		leave_if_idle(p);
 }
 
 static void drop_sandbox(struct parent *p) {

@@ -14,6 +14,8 @@
 
 #define BATCH 200u
 #define LAST_MS (INT64_MAX / 2)
+#define SEED_WAIT_MS 1000
+#define SEEK_AGAIN_MS (60 * 60 * 1000)
 #define SCHEDULED_LOOK_MS (60 * 1000) /* how late it may be noticed that the clock was set */
 
 struct place_target {
@@ -24,6 +26,7 @@ struct place_target {
 	int64_t time_ms;      /* when it can be tried: boot time */
 	int64_t due_ms;       /* the same without regard to a hold */
 	bool throttled;       /* that is when its domain's quota is free again */
+	bool stuck;           /* nothing goes there now, or everything else comes first */
 };
 
 struct search {
@@ -34,6 +37,7 @@ struct search {
 	struct span sender; /* as it is on the wire */
 	struct place_target best, first;
 	bool any, multi;
+	bool elsewhere; /* some lane is no held relay's */
 	bool spared; /* some lane is a relay's own and held, or holds what comes for a person */
 };
 
@@ -122,8 +126,12 @@ static struct lane_key key_of(const struct place_target *t) {
 	return (struct lane_key){ t->relay, span_str(t->destination), t->tls_optional };
 }
 
-/* A lane that was not the last one comes first: of an alias all addresses have one time. */
+/* Behind a held relay only mail waits that has nowhere else to go: so nothing needs to be looked at
+ * again each time that the relay fails. A lane that was not the last one comes first: of an
+ * alias all addresses have one time. */
 static bool is_better(const struct search *s, const struct place_target *t) {
+	if (s->any && t->stuck != s->best.stuck)
+		return s->best.stuck;
 	if (!s->any || t->time_ms != s->best.time_ms)
 		return !s->any || t->time_ms < s->best.time_ms;
 	bool last = s->best.lane && s->best.lane->number == s->msg->lane;
@@ -153,6 +161,19 @@ int64_t place_pause_ms(const struct queue_message *q, size_t recipient,
 	return since < 0 ? wait : since < wait ? wait - since : 0;
 }
 
+static bool is_held_relay(const struct lane *lane) {
+	return lane_is_held(lane) && !lane_is_direct(lane);
+}
+
+/* Of the mail for a held relay that waits elsewhere the lane knows what is due first. */
+static void note_seed(struct lane *lane, const struct queue_id *id, int64_t due_ms) {
+	if (lane->has_seed && lane->seed_ms <= due_ms)
+		return;
+	lane->has_seed = true;
+	lane->seed = *id;
+	lane->seed_ms = due_ms;
+}
+
 static void consider(void *ctx, size_t recipient, struct span address) {
 	struct search *s = ctx;
 	struct manager *m = s->manager;
@@ -176,10 +197,16 @@ static void consider(void *ctx, size_t recipient, struct span address) {
 		t.time_ms = t.lane->breaker.probe_at_ms;
 	if (t.lane && t.lane->limited_ms > t.time_ms)
 		t.time_ms = t.lane->limited_ms;
-	s->spared |= t.lane && lane_is_held(t.lane) && !lane_is_direct(t.lane);
+	if (t.lane && is_held_relay(t.lane)) {
+		t.stuck = t.lane->heap.count > 0 || t.lane->breaker.probe_at_ms > s->now.boot_ms;
+		s->spared = true;
+		note_seed(t.lane, &s->msg->id, t.due_ms);
+	} else {
+		s->elsewhere = true;
+	}
 	if (config && config_way(config, NULL) == CONFIG_WAY_HOLD) {
 		t.time_ms = LAST_MS; /* holding the message is for when all others are done */
-		s->spared = true;
+		t.stuck = s->spared = true;
 	}
 	if (!s->any)
 		s->first = t;
@@ -205,10 +232,6 @@ void place_addresses(struct manager *m, const struct queue_message *q, size_t re
 						 span_str(list.address[k])))
 				fn(ctx, recipient, span_str(list.address[k]));
 	fixup_recipients_release(&list);
-}
-
-static bool is_open(const struct journal_recipient *r) {
-	return r->last.state == RECIPIENT_PENDING || r->last.state == RECIPIENT_DEFERRED;
 }
 
 /* Mail for later waits until the wall clock says so, and the clock may be set meanwhile. */
@@ -241,7 +264,7 @@ struct lane *place_message(struct manager *m, struct message *msg,
 	AUTO_BUF struct buf sender = BUF_INIT(4096);
 	bool was_multi = msg->multi;
 	msg->placed = m->placing.generation;
-	msg->multi = false;
+	msg->multi = msg->lent = false;
 	*due_ms = s.now.boot_ms;
 	msg->partial = is_partly_untried(&q->journal);
 	if (!msg->partial)
@@ -254,7 +277,7 @@ struct lane *place_message(struct manager *m, struct message *msg,
 	rewrite_sender(&m->placing.rules.rewrite, q->env.from, &sender);
 	s.sender = buf_span(&sender);
 	for (size_t i = 0; i < q->env.to_count; i++)
-		if (is_open(&q->journal.to[i]))
+		if (recipient_waits(q->journal.to[i].last.state))
 			place_addresses(m, q, i, consider, &s);
 	if (!s.any)
 		return m->lanes.at[0];
@@ -262,6 +285,7 @@ struct lane *place_message(struct manager *m, struct message *msg,
 	if ((s.multi || was_multi) && !msg->scheduled)
 		*due_ms = s.best.due_ms;
 	msg->throttled |= s.best.throttled;
+	msg->lent = s.elsewhere && s.best.lane && is_held_relay(s.best.lane);
 	const struct lane_key key = key_of(&s.best);
 	return relays_lane(m, &key);
 }
@@ -287,12 +311,14 @@ const char *place_failure(struct manager *m, struct message *msg,
 
 /* --- many --- */
 
+static void place_again_by_id(struct manager *m, const struct queue_id *id) {
+	if (id_list_add(&m->placing.again, id) != 0)
+		log_error("out of memory: id=%s waits where it is", queue_id_text(id).s);
+}
+
 void place_again(struct manager *m, struct message *msg) {
-	if (msg->state == MESSAGE_ACTIVE) /* it comes back, and is seen to be placed by old rules */
-		return;
-	if (id_list_add(&m->placing.again, &msg->id) != 0)
-		log_error("out of memory: id=%s waits where it is",
-			  queue_id_text(&msg->id).s);
+	if (msg->state != MESSAGE_ACTIVE) /* else it comes back, and is seen to be placed by old rules */
+		place_again_by_id(m, &msg->id);
 }
 
 bool place_step(struct manager *m) {
@@ -327,18 +353,25 @@ static void expire(struct manager *m, struct lane *lane) {
 	}
 }
 
-void place_lane_failed(struct manager *m, struct lane *lane) {
-	if (lane_is_direct(lane))
+static void move_away(struct manager *m, struct lane *lane, bool only_lent) {
+	for (size_t i = 0; i < lane->heap.count; i++) {
+		struct message *msg = heap_nth(&lane->heap, i);
+		if (msg->lent || (msg->multi && !only_lent))
+			place_again(m, msg);
+	}
+	if (m->placing.again.count > 0)
+		manager_kick(m);
+}
+
+void place_lane_failed(struct manager *m, struct lane *lane, bool starts) {
+	bool direct = lane_is_direct(lane);
+	if (direct)
 		expire(m, lane);
-	place_lane_waits(m, lane);
+	move_away(m, lane, !starts && !direct);
 }
 
 void place_lane_waits(struct manager *m, struct lane *lane) {
-	for (size_t i = 0; i < lane->heap.count; i++)
-		if (heap_nth(&lane->heap, i)->multi)
-			place_again(m, heap_nth(&lane->heap, i));
-	if (m->placing.again.count > 0)
-		manager_kick(m);
+	move_away(m, lane, false);
 }
 
 static void place_multi(void *ctx, struct message *msg) {
@@ -349,4 +382,27 @@ static void place_multi(void *ctx, struct message *msg) {
 void place_lane_works(struct manager *m) {
 	if (!m->placing.plain)
 		table_each(&m->messages, place_multi, m);
+}
+
+/* The seed may have gone meanwhile, and with it what was known of others. */
+int64_t place_seed(struct manager *m, struct lane *lane, int64_t now_ms) {
+	int64_t at = lane->breaker.probe_at_ms;
+	if (!is_held_relay(lane) || m->placing.plain)
+		return NEVER_MS;
+	if (lane->has_seed && lane->seed_ms > at)
+		at = lane->seed_ms;
+	else if (!lane->has_seed && lane->sought_ms > at)
+		at = lane->sought_ms;
+	if (at > now_ms)
+		return at;
+	if (lane->has_seed) {
+		lane->has_seed = false;
+		lane->sought_ms = now_ms + SEED_WAIT_MS;
+		place_again_by_id(m, &lane->seed);
+	} else {
+		lane->sought_ms = now_ms + SEEK_AGAIN_MS;
+		table_each(&m->messages, place_multi, m);
+	}
+	manager_kick(m);
+	return lane->sought_ms;
 }

@@ -161,7 +161,7 @@ void relay_failed(struct manager *m, struct lane *lane, const char *words,
 	tell_failure(lane, alert);
 	if (starts && !direct)
 		events_relay(m, lane);
-	place_lane_failed(m, lane);
+	place_lane_failed(m, lane, starts);
 	lane_touch(&m->lanes, lane);
 	manager_tell(m);
 	manager_kick(m);

@@ -419,7 +419,7 @@ void requests_take(void *ctx, struct control_client *c, struct span line,
 	else if (span_eq(word, SPAN("status")))
 		status_request(m, c, peer);
 	else if (!span_eq(word, SPAN("reload")) && !span_eq(word, SPAN("trust")) &&
-		 !span_eq(word, SPAN("watch")))
+		 !span_eq(word, SPAN("watch")) && !span_eq(word, SPAN("limits")))
 		control_end(c, not_understood);
 	else if (!peer->admin)
 		control_end(c, "not allowed: only an administrator may ask for that");
@@ -427,6 +427,8 @@ void requests_take(void *ctx, struct control_client *c, struct span line,
 		answer_trust(m, c, line);
 	else if (span_eq(word, SPAN("watch")))
 		watch_request(m, c, line);
+	else if (span_eq(word, SPAN("limits")))
+		throttling_request(m, c, line);
 	else
 		answer_reload(m, c);
 }

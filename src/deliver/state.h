@@ -208,11 +208,15 @@ const char *place_failure(struct manager *m, struct message *msg,
  * true when there are more. */
 void place_again(struct manager *m, struct message *msg);
 bool place_step(struct manager *m);
-/* Messages with several lanes go to another one, and those behind a destination that is down
- * may be too old now. */
-void place_lane_failed(struct manager *m, struct lane *lane);
+/* It failed: messages with several lanes go to another one, and those behind a destination may be
+ * too old now. Of a relay that had failed before (!starts) all that could go elsewhere has gone, but
+ * for what it was probed with. */
+void place_lane_failed(struct manager *m, struct lane *lane, bool starts);
 /* Those with several lanes alone: this one has to wait for its quota. */
 void place_lane_waits(struct manager *m, struct lane *lane);
+/* A held lane with nothing in it while mail for it may wait in other lanes: fetches some to probe it
+ * with. Returns when to look again. */
+int64_t place_seed(struct manager *m, struct lane *lane, int64_t now_ms);
 /* A lane is held no more. */
 void place_lane_works(struct manager *m);
 

@@ -68,7 +68,7 @@ static int64_t local_day(int64_t wall_ms) {
 	return (wall_ms / 1000 + tm.tm_gmtoff) / (24 * 3600);
 }
 
-static int64_t left_ms(const struct throttle_window *w, const struct moment *now) {
+int64_t throttle_left_ms(const struct throttle_window *w, const struct moment *now) {
 	int64_t gone = clock_elapsed_ms(&w->begin, now);
 	return w->length_ms > gone ? w->length_ms - gone : 0;
 }
@@ -78,7 +78,7 @@ static bool roll(struct throttle_window *w, bool day, uint64_t limit,
 		 const struct moment *now) {
 	int64_t full = day ? DAY_MS : HOUR_MS;
 	bool first = w->length_ms == 0;
-	if (!first && left_ms(w, now) > 0)
+	if (!first && throttle_left_ms(w, now) > 0)
 		return false;
 	int64_t length = until_boundary_ms(now->wall_ms, day);
 	if (!first && length < full / 2)
@@ -117,7 +117,7 @@ static bool limits_day(const struct config_limits *l) {
 
 static void open_windows(struct throttle *t, const struct config_limits *l,
 			 const struct moment *now) {
-	if (l->warmup.first > 0 && (t->day.length_ms == 0 || left_ms(&t->day, now) == 0 ||
+	if (l->warmup.first > 0 && (t->day.length_ms == 0 || throttle_left_ms(&t->day, now) == 0 ||
 				    t->start_day != l->warmup.start_day))
 		warm_up(t, l, now);
 	if (limits_day(l))
@@ -131,13 +131,13 @@ int64_t throttle_wait_ms(struct throttle *t, const struct config_limits *l,
 	int64_t wait = rate_wait_ms(t, &l->rate, now);
 	enum throttle_why why = wait > 0 ? THROTTLE_RATE : THROTTLE_FREE;
 	open_windows(t, l, now);
-	if (l->hour > 0 && t->hour.used >= l->hour && left_ms(&t->hour, now) > wait) {
-		wait = left_ms(&t->hour, now);
+	if (l->hour > 0 && t->hour.used >= l->hour && throttle_left_ms(&t->hour, now) > wait) {
+		wait = throttle_left_ms(&t->hour, now);
 		why = THROTTLE_HOUR;
 	}
 	if (limits_day(l) && t->day.used >= throttle_day_limit(t, l) &&
-	    left_ms(&t->day, now) > wait) {
-		wait = left_ms(&t->day, now);
+	    throttle_left_ms(&t->day, now) > wait) {
+		wait = throttle_left_ms(&t->day, now);
 		why = THROTTLE_DAY;
 	}
 	*ret_why = why;
@@ -181,7 +181,7 @@ static struct quotastate_window save_window(struct throttle_window *w, uint64_t 
 	w->saved = w->used + (ahead ? limit / AHEAD_PART : 0);
 	if (ahead && w->saved > limit)
 		w->saved = w->used > limit ? w->used : limit;
-	return (struct quotastate_window){ w->length_ms > 0 ? left_ms(w, now) : 0,
+	return (struct quotastate_window){ w->length_ms > 0 ? throttle_left_ms(w, now) : 0,
 					   w->saved };
 }
 
@@ -223,8 +223,8 @@ void throttle_restore(struct throttle *t, const struct quotastate *s,
 
 bool throttle_is_idle(const struct throttle *t, const struct moment *now) {
 	return t->next_us <= now->boot_ms * MS_US &&
-	       (t->hour.used == 0 || left_ms(&t->hour, now) == 0) &&
-	       (t->day.used == 0 || left_ms(&t->day, now) == 0) && t->step == 0;
+	       (t->hour.used == 0 || throttle_left_ms(&t->hour, now) == 0) &&
+	       (t->day.used == 0 || throttle_left_ms(&t->day, now) == 0) && t->step == 0;
 }
 
 /* --- words --- */

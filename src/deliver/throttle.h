@@ -64,6 +64,8 @@ void throttle_save(struct throttle *t, const struct config_limits *l,
 /* True when it says nothing: no window is open that something was used of. */
 bool throttle_is_idle(const struct throttle *t, const struct moment *now);
 
+/* How long a window is open yet; 0: it is over, or was never opened. */
+int64_t throttle_left_ms(const struct throttle_window *w, const struct moment *now);
 /* What the day's quota is now, with the warm-up; 0: none. */
 uint64_t throttle_day_limit(const struct throttle *t, const struct config_limits *l);
 /* Appends "500 a day, free again at 00:00" for a wait of that length and kind. */

@@ -27,10 +27,6 @@ struct throttling_charge {
 	bool whole; /* all that is sent of the message counts here */
 };
 
-bool throttling_any(const struct config_limits *l) {
-	return l->rate.count > 0 || l->hour > 0 || l->day > 0 || l->warmup.first > 0;
-}
-
 const struct config_limits *throttling_limits(const struct manager *m,
 					      const struct throttling_entry *e) {
 	static const struct config_limits none;
@@ -151,7 +147,7 @@ static struct throttling_entry *lane_entry(struct manager *m, const struct lane 
 					   bool domain, const struct moment *now) {
 	const struct config_limits *l = domain ? &lane->config->domain_limits
 					       : &lane->config->limits;
-	if (!throttling_any(l) || (domain && !lane_is_direct(lane)))
+	if (!config_has_limit(l) || (domain && !lane_is_direct(lane)))
 		return NULL;
 	return throttling_entry(m, lane->relay, domain ? lane->destination : "",
 			now);
@@ -191,8 +187,8 @@ int64_t throttling_wait_ms(struct manager *m, const struct lane *lane,
 	enum throttle_why why;
 	int64_t wait = lane_wait_ms(m, lane, now, &e, &why);
 	int64_t disk = m->throttling.retry_ms - now->boot_ms;
-	return disk > wait && (throttling_any(&lane->config->limits) ||
-			       throttling_any(&lane->config->domain_limits))
+	return disk > wait && (config_has_limit(&lane->config->limits) ||
+			       config_has_limit(&lane->config->domain_limits))
 		       ? disk
 		       : wait;
 }

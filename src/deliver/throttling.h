@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "deliver/throttle.h"
 
+struct control_client;
 struct lane;
 struct manager;
 struct message;
@@ -58,5 +59,8 @@ bool throttling_words(struct manager *m, const struct lane *lane,
 
 /* The same for quotas and warm-up alone, of which people want to hear. */
 bool throttling_quota_words(struct manager *m, const struct lane *lane, struct buf *out);
+
+/* The request `limits` (control/control.h). */
+void throttling_request(struct manager *m, struct control_client *c, struct span line);
 
 #endif

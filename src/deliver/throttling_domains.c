@@ -41,7 +41,7 @@ struct reading {
 
 static bool has_domain_limits(const struct lane *lane) {
 	return lane->config && !lane_is_direct(lane) &&
-	       throttling_any(&lane->config->domain_limits);
+	       config_has_limit(&lane->config->domain_limits);
 }
 
 static bool is_open(const struct journal_recipient *r) {
@@ -113,7 +113,7 @@ int64_t throttling_domain_wait_ms(struct manager *m, const struct config_relay *
 				  struct span address, const struct moment *now) {
 	char name[ROUTE_DESTINATION_MAX + 1];
 	enum throttle_why why;
-	if (config_is_per_domain(relay) || !throttling_any(&relay->domain_limits) ||
+	if (config_is_per_domain(relay) || !config_has_limit(&relay->domain_limits) ||
 	    !route_destination(address, name))
 		return 0;
 	return throttling_entry_wait_ms(m, throttling_entry(m, relay->name, name, now), now,

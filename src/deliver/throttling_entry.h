@@ -14,7 +14,6 @@ struct throttling_entry {
 };
 
 /* --- throttling.c --- */
-bool throttling_any(const struct config_limits *l);
 /* The entry, made when there is none; NULL: there is no room, or no memory. domain "": that of the
  * relay as a whole. */
 struct throttling_entry *throttling_entry(struct manager *m, const char *relay,

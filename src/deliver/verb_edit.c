@@ -113,10 +113,6 @@ int verb_edit_parse(struct span words, struct verb_edit *ret, struct err *err) {
 
 /* --- the new envelope --- */
 
-static bool waits(const struct journal_recipient *r) {
-	return r->last.state == RECIPIENT_PENDING || r->last.state == RECIPIENT_DEFERRED;
-}
-
 static bool is_listed(const struct envelope *e, struct span address) {
 	for (size_t i = 0; i < e->to_count; i++)
 		if (span_eq_nocase(e->to[i].address, address))
@@ -139,7 +135,7 @@ static int check_changes(const struct verb_edit *edit, const struct queue_messag
 		struct span old = edit->change[k].old;
 		size_t i = 0;
 		while (i < m->env.to_count &&
-		       !(waits(&m->journal.to[i]) &&
+		       !(recipient_waits(m->journal.to[i].last.state) &&
 			 span_eq_nocase(m->env.to[i].address, old)))
 			i++;
 		if (i == m->env.to_count)
@@ -169,7 +165,7 @@ static int make_envelope(const struct verb_edit *edit, const struct queue_messag
 	for (size_t i = 0; i < m->env.to_count; i++) {
 		struct envelope_recipient to = m->env.to[i];
 		const struct verb_change *c = find_change(edit, to.address);
-		if (!waits(&m->journal.to[i]) || (c && !c->new.p))
+		if (!recipient_waits(m->journal.to[i].last.state) || (c && !c->new.p))
 			continue;
 		if (c)
 			to = (struct envelope_recipient){ .address = c->new,
@@ -226,7 +222,7 @@ static int carry_over(struct queue_claim *old, struct queue_claim *new, struct e
 	for (size_t k = 0; k < n->env.to_count; k++)
 		for (size_t i = 0; i < m->env.to_count; i++)
 			if (span_eq(m->env.to[i].address, n->env.to[k].address) &&
-			    waits(&m->journal.to[i]))
+			    recipient_waits(m->journal.to[i].last.state))
 				carry_recipient(&records, &m->journal, i, k);
 	if (m->journal.held && !journal_waits_for_name(&m->journal))
 		journal_add_hold(&records, &now, m->journal.hold_reason);

@@ -131,9 +131,13 @@ void watch_request(struct manager *m, struct control_client *c, struct span word
 		control_end(c, "the configuration has errors");
 		return;
 	}
+	manager_kick(m);
+	if (buf_failed(&out)) {
+		control_end(c, "that is too much at once: ask for one domain");
+		return;
+	}
 	control_answer(c, buf_span(&out));
 	control_end(c, NULL);
-	manager_kick(m);
 }
 
 void watch_status(struct manager *m, struct json *j) {

@@ -166,20 +166,30 @@ static int read_submitter_lines(struct reader *r) {
 	return 0;
 }
 
+/* A word without a value, which comes once. */
+static bool read_from_flag(struct envelope *e, struct span word) {
+	const struct {
+		const char *word;
+		bool *flag;
+	} flags[] = {
+		{ "smtputf8", &e->smtputf8 },
+		{ "requiretls", &e->requiretls },
+		{ "tls-optional", &e->tls_optional },
+	};
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		if (!span_eq(word, span_str(flags[i].word)))
+			continue;
+		bool first = !*flags[i].flag;
+		*flags[i].flag = true;
+		return first;
+	}
+	return false;
+}
+
 static bool read_from_word(struct reader *r, struct span key, struct span value) {
-	if (!value.p && span_eq(key, SPAN("smtputf8")) && !r->e.smtputf8) {
-		r->e.smtputf8 = true;
-		return true;
-	}
-	if (!value.p && span_eq(key, SPAN("requiretls")) && !r->e.requiretls) {
-		r->e.requiretls = true;
-		return true;
-	}
-	if (!value.p && span_eq(key, SPAN("tls-optional")) && !r->e.tls_optional) {
-		r->e.tls_optional = true;
-		return true;
-	}
-	if (!value.p || !words_decode(r->base, &value))
+	if (!value.p)
+		return read_from_flag(&r->e, key);
+	if (!words_decode(r->base, &value))
 		return false;
 	if (span_eq(key, SPAN("body")) && span_eq(value, SPAN("8BITMIME"))) {
 		r->e.body_8bit = true;

@@ -17,6 +17,10 @@
 
 enum recipient_state { RECIPIENT_PENDING, RECIPIENT_DEFERRED, RECIPIENT_DELIVERED, RECIPIENT_FAILED };
 const char *recipient_state_name(enum recipient_state s);
+/* True for one who is neither served nor given up. */
+static inline bool recipient_waits(enum recipient_state s) {
+	return s == RECIPIENT_PENDING || s == RECIPIENT_DEFERRED;
+}
 
 /* What an attempt said of one recipient. */
 struct journal_result {
@@ -107,7 +111,7 @@ int journal_add_digest(struct buf *out, const struct moment *now, const struct q
 /* The notice exists durably. */
 int journal_add_noticed(struct buf *out, const struct queue_id *notice);
 int journal_add_hold(struct buf *out, const struct moment *now, const char *reason);
-/* That message takes this one's place once it exists (queue_claim_replace()). */
+/* That message takes this one's place once it exists; see deliver/verb_edit.c. */
 int journal_add_edited(struct buf *out, const struct queue_id *replacement);
 int journal_add_release(struct buf *out, const struct moment *now);
 /* "Try at once": the wait is over. */

@@ -52,8 +52,6 @@ void queue_free(struct queue *q);
 /* Takes `lock` and writes host, boot id and pid into it. ERR_DENIED names the owner. The
  * lock is freed by queue_free() or death; children never hold it. */
 int queue_own(struct queue *q, struct err *err);
-/* The pid of the running owner, -1: it has not written its pid yet, 0: nobody owns the spool. */
-pid_t queue_owner(const struct queue *q);
 /* True when the spool directory belongs to this process' effective uid, or that is 0. */
 bool queue_may_own(const struct queue *q);
 /* fsync of queue/: after it every earlier unlink and link is durable. */

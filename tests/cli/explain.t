@@ -42,6 +42,7 @@ hosts    127.0.0.1, port 465: 127.0.0.1
          127.0.0.2, port 465: 127.0.0.2
 tls      from the first byte; with a certificate that is not trusted mail waits
 login    me, password from file:$dir/secret
+signed   no: there is no [dkim example.org]
 retry    after 30 s, twice as long each time, up to 1 h; returned after 3 d"
 like 'the aliases have complaints' "$err" "$dir/aliases:2: .*commands are not run"
 is 'the password itself is not shown' "$(printf '%s' "$out$err" | grep -c hunter2)" 0

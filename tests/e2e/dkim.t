@@ -226,6 +226,29 @@ def test_no_key():
     verify(sink.received()[-1][1], ('later',), 'signed')
 
 
+def test_explain():
+    relay = Relay('r6', port=1, more=TWO + section(gone=path('gone.pem')).replace('home.', 'gone.'),
+                  start=False)
+
+    def signed(sender, *args):
+        r = relay.run('nightmail', 'explain', *args, sender, 'bob@example.net')
+        return json.loads(r.stdout)['signed'] if args else re.findall(
+            r'^signed +(.*)\n(?: +(d=.*)\n)?', r.stdout.decode(), re.M)
+
+    eq(signed('alice@sub.home.example'), [('d=home.example s=rsa a=rsa-sha256',
+                                           'd=home.example s=ed a=ed25519-sha256')],
+       'explain tells who signs')
+    eq(signed('alice@other.example'), [('no: there is no [dkim other.example]', '')],
+       'and why nobody does')
+    ok(re.match(r'd=gone.example s=gone: not possible now, such mail waits: .*gone.pem',
+                signed('alice@gone.example')[0][0]), 'and what is wrong with a key',
+       signed('alice@gone.example'))
+    eq([(s['domain'], s['selector'], s['algorithm'], s['trouble'] is None) for s in
+        signed('alice@home.example', '--json') + signed('alice@gone.example', '--json')],
+       [('home.example', 'rsa', 'rsa-sha256', True), ('home.example', 'ed', 'ed25519-sha256', True),
+        ('gone.example', 'gone', None, False)], 'also as JSON')
+
+
 def test_check():
     relay = Relay('r5', more=TWO, start=False)
     r = relay.run('nightmail', 'dkim', 'check', '--resolver', '127.0.0.1@%d' % server.port)
@@ -254,4 +277,5 @@ test_streams()
 test_downgrade()
 test_no_key()
 test_check()
+test_explain()
 done()

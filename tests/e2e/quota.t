@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """How much goes: rates, quotas and limits for each recipient domain hold, also over restarts and
 crashes, and mailq says what mail waits for."""
+import json
 import os
+import re
 import signal
 import sys
 import time
@@ -91,6 +93,40 @@ relay = office
     eq(sorted(r['address'] for e, _ in sink.received() + office.received() for r in e['to']),
        ['a@lan.example', 'b@example.org', 'x@lan.example'], 'relays: each once')
     relay.reported(relay.stop())
+
+
+def explained():
+    """`explain` tells which limits hold, what is used of them and when mail goes on."""
+    sink = Sink(name='explained', keep=False)
+    relay = Noon('explained', port=sink.port, quota='10/d', rate='1/h', domain_quota='5/h 2/d',
+                 start=False)
+
+    def told(*to):
+        return relay.run('nightmail', 'explain', 'a@home.example', *to).stdout.decode()
+
+    ok(re.search(r'^limits   1 messages in 1 h\n +10 recipients a day\n +to x.example: 5 recipients an '
+                 r'hour\n +to x.example: 2 recipients a day\n +how much is used is not known: ',
+                 told('b@x.example'), re.M), 'explain: the limits, while no daemon runs',
+       lambda: told('b@x.example'))
+    relay.start()
+    ok('10 recipients a day: nothing used\n' in told('b@x.example'), 'explain: nothing is used yet',
+       lambda: told('b@x.example'))
+    first = relay.send('b@x.example', 'c@x.example')
+    ok(until(lambda: not relay.message(first)), 'explain: a message for two goes', relay.tail)
+    text = told('b@x.example', 'z@z.example')
+    for pattern in (r'^limits   1 messages in 1 h; the next one goes at 20\d\d-',
+                    r'^ +10 recipients a day: 2 used, counted until 20\d\d-\d\d-\d\d 00:00:00',
+                    r'^ +to x.example: 2 recipients a day: used up, mail waits until 20.* 00:00:00',
+                    r'^ +to z.example: 2 recipients a day: nothing used'):
+        ok(re.search(pattern, text, re.M), 'explain: ' + pattern, text)
+    r = relay.run('nightmail', 'explain', '--json', 'a@home.example', 'b@x.example')
+    eq([(l['domain'], l['kind'], l['limit'], l['per'], l['used'], l['waits'], l['next'] is not None)
+        for l in json.loads(r.stdout)['ways'][0]['limits']],
+       [(None, 'rate', 1, 3600, None, True, True), (None, 'day', 10, 86400, 2, False, True),
+        ('x.example', 'hour', 5, 3600, 2, False, True), ('x.example', 'day', 2, 86400, 2, True, True)],
+       'explain: and as JSON')
+    relay.reported(relay.stop())
+    sink.stop()
 
 
 def refused_is_free():
@@ -216,6 +252,7 @@ relay = office
 quota()
 of_one_relay()
 parts()
+explained()
 refused_is_free()
 rate()
 domains()

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Where mail goes: rules, several relays, recipients of one message with different ones, relays
 that are no server, and what holds one of them up never holds up the others."""
+import collections
+import json
 import os
 import re
 import signal
@@ -78,6 +80,48 @@ def test_held():
     eq(len(office.received()), 21, 'held: each one once')
     eq(rcpt(first), ['x@x.example', 'z@z.example'], 'held: and nobody a second time')
     relay.stop()
+
+
+def reads(relay):
+    """How often the daemon has read anything so far."""
+    with open('/proc/%d/io' % relay.popen.pid) as f:
+        return int(re.search(r'^syscr: (\d+)', f.read(), re.M).group(1))
+
+
+def probes(relay, count):
+    """Waits for so many failed probes of each relay."""
+    def failures():
+        status = json.loads(relay.run('nightmail', 'status', '--json').stdout)
+        return {r['name']: r['last_failure'] for r in status['relays']}
+    seen = collections.defaultdict(set)
+    return until(lambda: [seen[n].add(t) for n, t in failures().items()] and
+                 all(len(s) > count for s in seen.values()), step=0.3)
+
+
+def test_all_held():
+    """Mail for two relays that both are down waits where it is, and is not read again for each probe;
+    but each of the two is probed, and when one is back it gets its part of all."""
+    first, office = Sink(name='q1'), Sink(name='q2')
+    first.stop()
+    office.stop()
+    relay = Relay('q', port=first.port, more=LAN % office.port, queue='user-limit = never')
+    rows = path('q.csv', 'n\n' + ''.join('%d\n' % n for n in range(200)))
+    text = path('q.eml', 'To: x{{n}}@x.example, h{{n}}@h.lan.example\nSubject: x\n\nHello.\n')
+    r = relay.run('send', '--template', text, '--data', rows, '-f', 'news@home.example')
+    ok(r.returncode == 0, 'all held: 200 messages for two relays are queued', r)
+    ok(probes(relay, 2), 'all held: both are probed', relay.tail)
+    before = reads(relay)
+    ok(probes(relay, 3), 'all held: again and again', relay.tail)
+    spent = reads(relay) - before
+    ok(spent < 200, 'all held: and for that the messages are not read again', spent)
+    office = office.again()
+    ok(until(lambda: len(rcpt(office)) == 200), 'all held: the one that is back gets its mail',
+       lambda: '%d\n%s' % (len(rcpt(office)), relay.tail()))
+    eq(len(relay.queue()), 200, 'all held: the rest waits for the other')
+    first = first.again()
+    relay.is_empty('all held: which gets it when it is back')
+    eq((len(rcpt(first)), len(rcpt(office))), (200, 200), 'all held: each one once')
+    relay.reported(relay.stop())
 
 
 def test_reload():
@@ -245,6 +289,7 @@ def test_loop():
 
 test_rules()
 test_held()
+test_all_held()
 test_reload()
 test_alias()
 test_lifetime()
