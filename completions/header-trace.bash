@@ -3,7 +3,7 @@
 _nightmail_header_trace() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
 	local words='--verify --dkim-verify --arc-verify --resolver --trust --structure --headers
-		--original --config --color --explain --json --plain --help --version'
+		--original --config --verbose --color --explain --json --plain --help --version'
 	COMPREPLY=()
 	case $prev in
 	--color)

@@ -11,6 +11,7 @@ _arguments \
 	'--headers[the header, decoded]' \
 	'--original[the message inside a bounce]' \
 	'--config[where the queue is]:file:_files' \
+	'--verbose[shows what is only worth knowing, too]' \
 	'--color[when to use colour]:what:(always never auto)' \
 	'--json[one JSON object]' \
 	'--explain[what a finding means]:id:' \

@@ -42,6 +42,7 @@ static const char help[] =
 	"  --config FILE     where the queue is\n"
 	"  --json            one JSON object\n"
 	"  --plain           lines of fields with tabs between them, nothing cut\n"
+	"  -v, --verbose     what is no more than worth knowing, too, with its evidence\n"
 	"  --color WHEN      always, never, auto\n"
 	"  --explain ID      what a finding means; --help, --version\n"
 	"exit 0: nothing is wrong, 1: warnings, 2: something failed\n";
@@ -145,6 +146,9 @@ static int set_color(struct call *c, const char *when) {
 static int take_option(struct call *c, int opt, char *value) {
 	switch (opt) {
 	case 'v':
+		c->report.verbose = true;
+		return 0;
+	case 'y':
 		c->verify = true;
 		return 0;
 	case 'd':
@@ -190,7 +194,8 @@ static int take_option(struct call *c, int opt, char *value) {
 
 int header_trace(int argc, char **argv) {
 	static const struct option options[] = {
-		{ "verify", no_argument, NULL, 'v' },
+		{ "verify", no_argument, NULL, 'y' },
+		{ "verbose", no_argument, NULL, 'v' },
 		{ "dkim-verify", no_argument, NULL, 'd' },
 		{ "arc-verify", no_argument, NULL, 'a' },
 		{ "resolver", required_argument, NULL, 'r' },
@@ -210,7 +215,7 @@ int header_trace(int argc, char **argv) {
 	struct call c = { .what = "-",
 			  .report.color = term_use_color(TERM_COLOR_AUTO, stdout) };
 	int opt;
-	while ((opt = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, ":v", options, NULL)) != -1) {
 		if (opt == 'h') {
 			fputs(help, stdout);
 			return 0;

@@ -111,7 +111,9 @@ static int print_findings(struct report *r) {
 	AUTO_FREE char *text = NULL;
 	size_t size = 0;
 	FILE *f = open_memstream(&text, &size);
-	const struct finding_style style = { .subject = "", .color = r->o->color };
+	const struct finding_style style = { .subject = "",
+					     .color = r->o->color,
+					     .verbose = r->o->verbose };
 	if (!f)
 		return -1;
 	if (r->o->plain)

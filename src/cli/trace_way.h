@@ -20,7 +20,7 @@
 struct trace_options {
 	struct span trust[TRACE_TRUST_MAX]; /* hosts and domains of ours */
 	unsigned trusted;
-	bool plain, color;
+	bool plain, color, verbose;
 };
 
 struct trace_hop {

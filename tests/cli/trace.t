@@ -281,6 +281,11 @@ ok(b'\033' not in trace('--color=never', text=text).stdout + trace(text=text).st
    '--color=never does not, nor a pipe')
 ok(b'\033' not in trace('--color=always', '--json', text=text).stdout +
    trace('--color=always', '--plain', text=text).stdout, 'nor what programs read')
+text = ('Received: from a.example ([10.0.0.1]) by b.example; Tue, 1 Jul 2025 08:00:00 +0000\n'
+        'From: a@a.example\nDate: Tue, 1 Jul 2025 08:00:00 +0000\n\n')
+ok(b'private network' not in trace(text=text).stdout and b'private network' in
+   trace('-v', text=text).stdout, '--verbose shows what is only worth knowing',
+   trace('--verbose', text=text))
 r = trace('--color=blue', text=text)
 ok(r.returncode == 64 and b'always' in r.stderr, '--color=blue is refused', r.stderr)
 
