@@ -645,6 +645,9 @@ status, out, err = run("--from-config", "--config", config, "--json", "--ip", "1
                        "--replay", write("configured", without(GOOD, "25.2.0.192")))
 ok("ptr.none" in ids(json.loads(out), "notice"),
    "behind a relay an address without name is no failure", out + err)
+status, out, err = run("--from-config", "--config", config, "--json", "--ip", "192.0.2.25", "--replay",
+                       write("configured", GOOD + HEALTHY + "25.2.0.192.zen.spamhaus.org A 127.0.0.10\n"))
+ok("bl.policy" in ids(json.loads(out), "n/a"), "and a policy entry of a list does not apply", out + err)
 
 # --- how it looks ---
 

@@ -2,7 +2,6 @@
 """Programs that speak SMTP, as they are, with our listener: mail clients, git, curl, swaks, msmtp,
 Python, dialogues as PHP's mailers make them, Postfix and its smtp-source."""
 import email.message
-import email.policy
 import os
 import shutil
 import smtplib
@@ -35,20 +34,8 @@ def run(*command, text='', env=None, cwd=None):
     return r.returncode
 
 
-def arrived(subject):
-    """(envelope, message) of the one mail with this subject, once it came."""
-    def look():
-        for envelope, text in sink.received():
-            m = email.message_from_bytes(text.encode('utf-8', 'surrogateescape'),
-                                         policy=email.policy.default)
-            if str(m['Subject']) == subject:
-                return envelope, m
-        return None
-    return until(look) or (None, None)
-
-
 def sent(name, subject, to, body=None, protocol='ESMTP'):
-    envelope, m = arrived(subject)
+    envelope, m = sink.arrived(subject)
     if not ok(envelope, name + ': the mail arrives', relay.tail):
         return None
     eq(sorted(t['address'] for t in envelope['to']), to, name + ': to the right recipients')
@@ -261,7 +248,7 @@ default_transport = smtp
             s.sendmail('a@home.example', ['bob@example.org', 'joe@example.org'],
                        'Subject: Postfix %d\r\n\r\n%s\r\n.\r\nHello.\r\n' % (n, 'x' * 900 * n))
     for n in range(5):
-        envelope, m = arrived('Postfix %d' % n)
+        envelope, m = sink.arrived('Postfix %d' % n)
         if not ok(envelope, 'Postfix: message %d comes' % n, postfix.words):
             break
     received = str(m.get_all('Received')[0]) if m else ''

@@ -92,15 +92,7 @@ def test_probe(there):
        'smtp-probe --lmtp: a recipient who does not exist is told')
 
 
-HOME = '''
-[relay home]
-host = 127.0.0.1
-port = %d
-tls = none
-[route home]
-recipient = *@home.example
-relay = home
-''' % home.port
+HOME = way_home(home)
 relay = Relay('socket', host='lmtp:' + sock, tls=None, port=None, more=HOME)
 test_delivery('socket', 'ann', 'ben', 'cat')
 home.got(1, 'socket: the sender is told')

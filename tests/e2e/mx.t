@@ -69,15 +69,7 @@ class Mx(Relay):
 
     def __init__(self, name, home, server=zone.server, port=one.port, **keys):
         self.server = server
-        super().__init__(name, host='mx:', port=port, **dict({'tls': 'opportunistic', 'more': '''
-[relay home]
-host = 127.0.0.1
-port = %d
-tls = none
-[route home]
-recipient = *@home.example
-relay = home
-''' % home.port}, **keys))
+        super().__init__(name, host='mx:', port=port, **dict({'tls': 'opportunistic', 'more': way_home(home)}, **keys))
 
     def configure(self, **keys):
         super().configure(**keys)

@@ -2,7 +2,6 @@
 """The programs that people have, as they are: mail clients, git, cron and scripts hand mail to
 our sendmail; swaks talks to our sink; Postfix's smtp-sink takes from our relay."""
 import email.message
-import email.policy
 import os
 import re
 import shutil
@@ -29,21 +28,9 @@ def run(*command, text='', env=None, cwd=None):
     return r.returncode
 
 
-def arrived(subject):
-    """(envelope, message) of the one mail with this subject, once it came."""
-    def look():
-        for envelope, text in sink.received():
-            m = email.message_from_bytes(text.encode('utf-8', 'surrogateescape'),
-                                         policy=email.policy.default)
-            if str(m['Subject']) == subject:
-                return envelope, m
-        return None
-    return until(look) or (None, None)
-
-
 def sent(name, subject, to, sender=None, body=None):
     """Checks what arrived with this subject."""
-    envelope, m = arrived(subject)
+    envelope, m = sink.arrived(subject)
     if not ok(envelope, name + ': the mail arrives', relay.tail):
         return None
     eq(sorted(t['address'] for t in envelope['to']), to, name + ': to the right recipients')

@@ -4,6 +4,8 @@ expects with ok() and eq(); done() ends it. Every process started here is stoppe
 handle when the test ends, however it ends. Ports are chosen by the kernel
 wherever the program that listens can be told so."""
 import atexit
+import email
+import email.policy
 import json
 import os
 import random
@@ -274,9 +276,33 @@ class Sink(Process):
         return [(json.loads(read(self.kept + '/%d.json' % n)), read(self.kept + '/%d.eml' % n))
                 for n in sorted(numbers)]
 
+    def arrived(self, subject):
+        """(envelope, message) of the one mail with this subject, once it came."""
+        def look():
+            for envelope, text in self.received():
+                m = email.message_from_bytes(text.encode('utf-8', 'surrogateescape'),
+                                             policy=email.policy.default)
+                if str(m['Subject']) == subject:
+                    return envelope, m
+            return None
+        return until(look) or (None, None)
+
     def got(self, count, name, seconds=PATIENCE):
         until(lambda: len(self.received()) >= count, seconds)
         return eq(len(self.received()), count, name)
+
+
+def way_home(sink):
+    """Settings by which mail to home.example, bounces of the relay's users, goes to a smarthost."""
+    return '''
+[relay home]
+host = 127.0.0.1
+port = %d
+tls = none
+[route home]
+recipient = *@home.example
+relay = home
+''' % sink.port
 
 
 def own_ca(name='localhost', *more, lines=''):

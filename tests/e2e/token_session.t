@@ -155,6 +155,15 @@ def children(pid):
     return found
 
 
+def lives(pid):
+    """One that nobody has waited for has ended all the same."""
+    try:
+        with open('/proc/%d/stat' % pid) as f:
+            return f.read().rsplit(')', 1)[1].split()[0] != 'Z'
+    except OSError:
+        return False
+
+
 def killed():
     """The token server has given another refresh token and forgotten the old one."""
     relay = new('killed')
@@ -165,13 +174,15 @@ def killed():
     relay.start()
     relay.send('bob@example.org', subject='killed')
     ok(until(lambda: server.used), 'killed: a refresh is under way')
-    deliver = children(relay.popen.pid)
+    deliver, old = children(relay.popen.pid), server.refresh
     relay.stop(signal.SIGKILL)
-    ok(deliver and until(lambda: not any(os.path.exists('/proc/%d' % p) for p in deliver)),
+    for pid in deliver:
+        os.kill(pid, signal.SIGTERM)
+    ok(deliver and until(lambda: not any(map(lives, deliver))),
        'killed: the daemon is gone, and nightmail-deliver with it', deliver)
     server.before = None
     meet.set()
-    ok(until(lambda: tokens_of(relay)['refresh_token'] == server.refresh),
+    ok(until(lambda: tokens_of(relay)['refresh_token'] == server.refresh != old),
        'killed: what came of it is kept all the same', lambda: tokens_of(relay))
     relay.start()
     arrives(relay, 'killed', 'killed: the next daemon needs no login')

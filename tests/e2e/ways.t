@@ -88,15 +88,7 @@ def test_lmtp():
     home = Sink(name='home1')
     server = Lmtp('l1/sock', says={'full@x.example': '552 5.2.2 mailbox is full',
                                    'busy@x.example': '451 4.3.0 busy'})
-    relay = Relay('l', host='lmtp:' + server.path, tls=None, port=None, more='''
-[relay home]
-host = 127.0.0.1
-port = %d
-tls = none
-[route home]
-recipient = *@home.example
-relay = home
-''' % home.port)
+    relay = Relay('l', host='lmtp:' + server.path, tls=None, port=None, more=way_home(home))
     one = relay.send('a@x.example', 'full@x.example', 'b@x.example', 'busy@x.example', 'no@x.example',
                      'last@x.example')
     home.got(1, 'LMTP: who was refused is told to the sender')

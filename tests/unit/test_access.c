@@ -117,6 +117,10 @@ static void connect_and_ask(const char *address, int family) {
 	inet_from_sockaddr(&sa, &us);
 	uid_t uid = (uid_t)-1;
 	ok(access_uid(&peer, &us, &uid) && uid == geteuid(), "the kernel tells whose it is");
+	const struct inet_port other = { .addr = us.addr, .port = 1 };
+	ok(!access_uid(&peer, &other, &uid), "nobody's where there is no connection");
+	uid = geteuid() + 1;
+	ok(access_uid(&peer, &us, &uid) && uid == geteuid(), "and asked again it tells the same");
 	close(take_fd(&client));
 	ok(!access_uid(&peer, &us, &uid), "and nobody's once it is closed");
 }
