@@ -36,7 +36,7 @@ BUILD_PKGS = gcc libc6-dev make pkg-config libgnutls28-dev libgsasl-dev libidn2-
 TEST_PKGS = clang libclang-rt-14-dev llvm perl gnutls-bin openssl swaks \
 	libnet-ssleay-perl s-nail mutt git git-email libmailtools-perl pmccabe mandoc cppcheck \
 	valgrind strace python3 jq procps tmux e2fsprogs xfsprogs btrfs-progs dpkg-dev debootstrap \
-	nsd unbound ldnsutils gnome-keyring dbus krb5-kdc krb5-admin-server krb5-user \
+	iproute2 nsd unbound ldnsutils gnome-keyring dbus krb5-kdc krb5-admin-server krb5-user \
 	python3-dkim python3-nacl libmail-dkim-perl opendkim-tools
 
 PROGRAMS = nightmaild nightmail-deliver nightmail-resolve nightmail-session nightmail-fetch nightmail-secret nightmail-drop send sendmail mailq nightmail dns-check header-trace smtp-probe

@@ -126,7 +126,7 @@ def plain(folder, name, records):
 
 
 def check(domain, *args):
-    r = subprocess.run([TOOL, domain, '--authoritative', '--trust-anchor', 'none', '--timeout', '3',
+    r = subprocess.run([TOOL, domain, '--authoritative', '--trust-anchor', 'none', '--timeout', '30',
                         '--json', *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
     try:
         return json.loads(r.stdout.decode()), r.returncode
@@ -240,7 +240,7 @@ def test_connect():
 def test_wait():
     """The second server gets the record while somebody waits for it."""
     want = path('want', '@ MX 10 mx1.mx.lab.\n', 0o644)
-    waiting = subprocess.Popen([TOOL, 'mx.lab', '--trust-anchor', 'none', '--timeout', '3', '--expect', want,
+    waiting = subprocess.Popen([TOOL, 'mx.lab', '--trust-anchor', 'none', '--timeout', '30', '--expect', want,
                                 '--wait=60', '--plain'], stdout=subprocess.PIPE)
     plain('two', 'mx.lab', mail())
     second = servers[3]
@@ -248,7 +248,7 @@ def test_wait():
     servers[3] = Nsd('second', (SECOND,), *second.zones)
     out = waiting.communicate(timeout=120)[0].decode()
     ok(waiting.returncode == 0 and 'expect.ok' in out, '--wait ends when all servers have it', out)
-    status = subprocess.run([TOOL, 'mx.lab', '--trust-anchor', 'none', '--timeout', '3', '--expect',
+    status = subprocess.run([TOOL, 'mx.lab', '--trust-anchor', 'none', '--timeout', '30', '--expect',
                              path('never', '@ MX 10 mx9.mx.lab.\n', 0o644), '--wait=1', '--plain'],
                             stdout=subprocess.PIPE).returncode
     ok(status == 2, 'and with a failure when the time is over', status)

@@ -92,6 +92,8 @@ static void test_refusals(void) {
 		{ "no name of a relay", "uid 1\norigin l\nfrom a relay=%2F\nto b\n\n" },
 		{ "an unknown parameter", "uid 1\norigin l\nfrom a x=1\nto b\n\n" },
 		{ "an unknown flag", "uid 1\norigin l\nfrom a smtputf9\nto b\n\n" },
+		{ "a flag twice", "uid 1\norigin l\nfrom a requiretls requiretls\nto b\n\n" },
+		{ "a flag with a value", "uid 1\norigin l\nfrom a requiretls=1\nto b\n\n" },
 		{ "a parameter twice",
 		  "uid 1\norigin l\nfrom a ret=FULL ret=FULL\nto b\n\n" },
 		{ "an unknown notify", "uid 1\norigin l\nfrom a\nto b notify=LATER\n\n" },
