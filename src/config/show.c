@@ -153,6 +153,19 @@ static void warn_listen(const struct settings *s, struct buf *out) {
 	warn_listen_file(s, "users", l->users, out);
 }
 
+/* Behind a forged SRV record stands a server whose certificate holds for its own name. */
+static void warn_srv(const struct settings *s, size_t i, struct buf *out) {
+	const struct config_relay *r = &s->relay[i];
+	const char *domain;
+	if (config_way(r, &domain) != CONFIG_WAY_SRV || !r->login || r->pin || r->ca)
+		return;
+	config_relay_place(s, i, "host", out);
+	buf_adds(out, "host: unless ");
+	term_safe_again(out, span_str(domain));
+	buf_adds(out, " is signed by DNSSEC, who can forge its SRV records gets the login; with "
+		      "pin, ca or the servers' names nobody does\n");
+}
+
 /* A delay notice that would come after the mail was given up never comes. */
 static void warn_delay(const struct settings *s, struct buf *out) {
 	const struct config_origin *key = s->source->queue.key;
@@ -175,6 +188,7 @@ int config_warnings(const struct settings *s, struct buf *out) {
 		const struct config_relay *relay = &s->relay[i];
 		const char *password = relay->password ? relay->password : "";
 		warn_login(s, i, out);
+		warn_srv(s, i, out);
 		warn_file(s, i, "ca", relay->ca, out);
 		warn_file(s, i, "cert", relay->cert.certificate, out);
 		if (relay->cert.key && strcmp(relay->cert.key, relay->cert.certificate) != 0)

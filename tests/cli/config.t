@@ -134,6 +134,18 @@ odd=$(printf '%s/\033[31m.conf' "$dir")
 run config check --config "$odd"
 is 'a file name is shown safely' "$(printf '%s' "$err" | grep -c "$(printf '\033')")" 0
 
+printf '[queue]\ndir = spool\n[relay default]\nhost = srv:example.org\n' >"$dir/srv.conf"
+run config check --config "$dir/srv.conf"
+is 'servers by SRV are no warning' "$code:$(without_root_warning)" 0:
+printf 'login = me\npassword = command:true\n' >>"$dir/srv.conf"
+run config check --config "$dir/srv.conf"
+is 'a login for whoever SRV records name is one' \
+	"$code:$(without_root_warning | cut -d, -f1)" \
+	"0:$dir/srv.conf:4:1: warning: host: unless example.org is signed by DNSSEC"
+echo 'pin = sha256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=' >>"$dir/srv.conf"
+run config check --config "$dir/srv.conf"
+is 'but not with a pin' "$code:$(without_root_warning)" 0:
+
 printf '[queue]\ndir = spool\nlifetime = 3h\n[relay default]\nhost = a.example\n' >"$dir/late.conf"
 run config check --config "$dir/late.conf"
 is 'a lifetime below that of the warning is valid' "$code" 0
