@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/term.h"
 #include "deliver/state.h"
+#include "mail/template.h"
 
 #define BOUNCED_REMEMBERED 256u
 #define AGAIN_MS (24 * 3600 * 1000LL)
@@ -75,6 +76,13 @@ static void write_json(const struct manager *m, const struct alert_facts *f,
 	buf_addc(out, '\n');
 }
 
+/* Desktops take the text for markup, and some of it is by strangers. */
+static void tell_desktop(struct manager *m, const struct alert_facts *f, struct span json) {
+	AUTO_BUF struct buf text = BUF_INIT(4 * JSON_MAX);
+	template_html(&text, span_str(f->text));
+	alert_job_add(m, ALERT_DESKTOP, f->kind, json, kinds[f->kind].title, buf_str(&text));
+}
+
 void alert_tell(struct manager *m, const struct alert_facts *f) {
 	const struct config_notify *n = &m->settings.notify;
 	AUTO_BUF struct buf json = BUF_INIT(JSON_MAX);
@@ -88,8 +96,7 @@ void alert_tell(struct manager *m, const struct alert_facts *f) {
 	if (n->webhook)
 		alert_job_add(m, ALERT_WEBHOOK, f->kind, buf_span(&json), "", "");
 	if (n->desktop)
-		alert_job_add(m, ALERT_DESKTOP, f->kind, buf_span(&json),
-			      kinds[f->kind].title, f->text);
+		tell_desktop(m, f, buf_span(&json));
 }
 
 /* --- what happened --- */

@@ -175,7 +175,8 @@ static void too_long(void *ctx) {
 	struct alert_job *j = ctx;
 	log_warn("notify %s for %s: not done within %d s", way_words[j->way],
 		 alert_name(j->kind), RUN_MS / 1000);
-	kill(j->pid, SIGKILL);
+	if (!j->ended) /* its number may be another's by now */
+		kill(j->pid, SIGKILL);
 	if (j->fd >= 0)
 		shutdown(j->fd,
 			 SHUT_RDWR); /* what it has started may hold the other end */
@@ -370,7 +371,7 @@ void alert_reap(struct manager *m) {
 void alert_jobs_free(struct manager *m) {
 	while (m->alerts.jobs) {
 		struct alert_job *j = m->alerts.jobs;
-		if (j->pid > 0)
+		if (j->pid > 0 && !j->ended)
 			kill(j->pid, SIGTERM);
 		drop(m, j);
 	}

@@ -12,7 +12,7 @@
 
 #define NAME_MAX_OCTETS 100u
 
-static void add_html(struct buf *out, struct span value) {
+void template_html(struct buf *out, struct span value) {
 	for (size_t i = 0; i < value.len; i++) {
 		char c = value.p[i];
 		if (c == '&')
@@ -107,7 +107,7 @@ static int add_value(struct expansion *x, struct span name, bool raw, struct err
 	if (raw || x->use == TEMPLATE_TEXT)
 		buf_add(x->out, value);
 	else if (x->use == TEMPLATE_HTML)
-		add_html(x->out, value);
+		template_html(x->out, value);
 	else if (x->use == TEMPLATE_URL)
 		add_url(x->out, value);
 	else

@@ -19,6 +19,9 @@ enum template_use {
 	TEMPLATE_URL, /* percent-encoded (RFC 3986 section 2.1) */
 };
 
+/* Appends a value so that HTML, or any other markup of that kind, shows it as it is. */
+void template_html(struct buf *out, struct span value);
+
 /* Appends the text with the fields filled in. ERR_MISSING: the row has no such field;
  * ERR_SYNTAX: braces that are not closed; ERR_LIMIT: out is full. */
 int template_expand(struct span text, enum template_use use, const struct row *row,

@@ -148,6 +148,22 @@ def other_kinds():
     sink.stop()
 
 
+def markup():
+    """Desktops read a text as markup; what a server says is none."""
+    shown = path('markup/shown')
+    path('markup/bin/notify-send', '#!/bin/sh\nprintf "%%s\\n" "$*" >>%s\n' % shown, 0o700)
+    sink = Sink('--reply', 'rcpt=550 5.1.1 <b>no</b> & never', name='markup')
+    relay = Relay('markup', start=False)
+    relay.env['PATH'] = path('markup/bin') + ':' + os.environ['PATH']
+    relay.configure(port=sink.port, more='[notify]\ndesktop = yes')
+    relay.start()
+    relay.send('a@example.org')
+    ok(until(lambda: '&lt;b&gt;no&lt;/b&gt; &amp; never' in read('markup/shown')),
+       'words of a server are no markup on the desktop', lambda: read('markup/shown'))
+    relay.reported(relay.stop())
+    sink.stop()
+
+
 def certificate():
     """A certificate of our own that ends soon is told, once."""
     told = Told('certificate')
@@ -210,6 +226,7 @@ relay_held()
 webhook()
 queue_size()
 other_kinds()
+markup()
 certificate()
 days()
 done()
