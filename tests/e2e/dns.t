@@ -44,6 +44,7 @@ mx1 A 192.0.2.1
 mx1 AAAA 2001:db8::1
 mx2 A 192.0.2.2
 bad A 192.0.2.66
+ptr PTR mx2
 www CNAME mx1
 far CNAME www
 _25._tcp.mx1 TLSA 3 1 1 aabbcc
@@ -74,6 +75,7 @@ EXPECTED = [  # question, status and number of records, end of its chain, length
     ('mx1.good.lab AAAA', 'secure found 1', 'mx1.good.lab', 0),
     ('_25._tcp.mx1.good.lab TLSA', 'secure found 1', '_25._tcp.mx1.good.lab', 0),
     ('_submission._tcp.good.lab SRV', 'secure found 1', '_submission._tcp.good.lab', 0),
+    ('ptr.good.lab PTR', 'secure found 1', 'ptr.good.lab', 0),
     ('www.good.lab A', 'secure found 1', 'mx1.good.lab', 1),
     ('far.good.lab AAAA', 'secure found 1', 'mx1.good.lab', 2),
     ('far.good.lab CNAME', 'secure found 1', 'far.good.lab', 0),
@@ -118,7 +120,8 @@ def test_dnssec():
     for question, want, _, _ in EXPECTED:
         a, b = found[question], replayed[question]
         ok(shape(b) == want and sorted(a['records']) == sorted(b['records']) and
-           a['canonical'] == b['canonical'] and a['why'] == b['why'],
+           all(a[k] == b[k] for k in ('canonical', 'secure', 'why')) and
+           (a['status'] != 'found' or a['ttl'] == b['ttl']),
            'replayed: %s is %s' % (question, want), '%s\n%s' % (a, b))
 
 

@@ -16,10 +16,13 @@ from system import DIR, ROOT, Process, free_port, own_ca, path, skip_all, until 
 SUITES = os.path.join(os.path.dirname(ROOT), 'shared', 'conformance')
 
 
+def missing(*programs):
+    return [p for p in programs if not shutil.which(p, path=os.environ['PATH'] + ':/usr/sbin')]
+
+
 def need(*programs):
-    missing = [p for p in programs if not shutil.which(p, path=os.environ['PATH'] + ':/usr/sbin')]
-    if missing:
-        skip_all('no %s' % ', '.join(missing))
+    if missing(*programs):
+        skip_all('no %s' % ', '.join(missing(*programs)))
 
 
 def run(*command):

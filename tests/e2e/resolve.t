@@ -100,6 +100,49 @@ def status(answers):
     return [a['status'] for a in answers]
 
 
+def test_types():
+    """Each type arrives by the channel as libunbound gave it: what it holds, how long it holds, the end
+    of its chain, and whether it is signed, unsigned or forged."""
+    if names.missing('nsd', 'ldns-keygen', 'ldns-signzone'):
+        return skip('all types', 'no nsd, or no ldnsutils')
+    text = '''
+@ MX 10 mx1
+@ TXT "v=spf1 mx"
+@ CAA 0 issue "ca.example"
+mx1 A 192.0.2.1
+mx1 AAAA 2001:db8::1
+bad A 192.0.2.66
+ptr PTR mx1
+www CNAME mx1
+_25._tcp.mx1 TLSA 3 1 1 aabbcc
+_submission._tcp SRV 0 1 587 mx1
+sub DS 12345 13 2 0011223344556677889900112233445566778899001122334455667788990011
+'''
+    nsd = names.Nsd(names.Zone('good.lab', text, 'good'), names.Zone('broken.lab', text, 'broken'),
+                    names.Zone('plain.lab', text))
+    keeper = Resolver('--server=' + nsd.server, '--trust-anchor=' + nsd.anchor, name='types')
+    c = Client(keeper)
+    wanted = {'good.lab MX': ['10 mx1.good.lab'], 'good.lab TXT': ['"v=spf1 mx"'],
+              'good.lab CAA': ['0 "issue" "ca.example"'], 'mx1.good.lab A': ['192.0.2.1'],
+              'mx1.good.lab AAAA': ['2001:db8::1'], 'ptr.good.lab PTR': ['mx1.good.lab'],
+              '_25._tcp.mx1.good.lab TLSA': ['3 1 1 aabbcc'], 'www.good.lab CNAME': ['mx1.good.lab'],
+              '_submission._tcp.good.lab SRV': ['0 1 587 mx1.good.lab'],
+              'sub.good.lab DS': ['12345 13 2 0011223344556677889900112233445566778899001122334455'
+                                  '667788990011'],
+              'good.lab NS': None, 'good.lab SOA': None, 'www.good.lab A': ['192.0.2.1']}
+    for question, answer in zip(wanted, c.ask(*wanted)):
+        ok(answer['status'] == 'found' and answer['secure'] and answer['ttl'] > 0 and
+           wanted[question] in (None, answer['records']), 'all types: ' + question, answer)
+    chain, plain, forged, none = c.ask('www.good.lab A', 'mx1.plain.lab A', 'bad.broken.lab A',
+                                       'none.good.lab A')
+    eq((chain['canonical'], chain['cnames']), ('mx1.good.lab', 1), 'all types: the end of a chain')
+    eq((plain['status'], plain['secure']), ('found', False), 'all types: what is not signed')
+    eq((forged['status'], forged['secure']), ('bogus', False), 'all types: what is forged')
+    eq((none['status'], none['secure']), ('NXDOMAIN', True), 'all types: what is not there')
+    c.close()
+    keeper.stop()
+
+
 def test_answers(resolver):
     a, b = Client(resolver), Client(resolver)
     eq(a.ask('mail.lab MX')[0]['records'], ['10 mail.lab'], 'a channel is answered')
@@ -263,6 +306,7 @@ def test_relay():
     ok(until(lambda: not resolvers(relay)), 'and with the relay it ends')
 
 
+test_types()
 resolver = Resolver(*OPTIONS)
 test_answers(resolver)
 test_many(resolver)
