@@ -81,7 +81,7 @@ static void add_record(struct buf *out, struct span rdata, enum dns_type type) {
 
 /* What a server says of a subject, in one line: records in order. */
 static void describe(const struct dns_direct_answer *a, size_t subject, struct buf *out) {
-	char *line[64];
+	char *line[64] = { NULL };
 	size_t count = 0;
 	for (size_t i = 0; i < a->count && count < 64; i++) {
 		AUTO_BUF struct buf one = BUF_INIT(TEXT_MAX), same = BUF_INIT(TEXT_MAX);

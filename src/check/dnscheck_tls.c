@@ -252,6 +252,38 @@ static struct tlsa_state check_records(struct dnscheck *c, const char *host,
 	return s;
 }
 
+/* Whether there are records that a sender heeds; says why when there are none. */
+static bool heeded(struct dnscheck *c, const char *host, const struct dns_answer *addr,
+		   const struct dns_answer *a) {
+	if (a->status == DNS_BOGUS || (dns_is_temporary(a) && addr->secure)) {
+		finding_add(c->out,
+			    a->status == DNS_BOGUS ? "dane.bogus" : "dane.unknown",
+			    a->status == DNS_BOGUS ? FINDING_FAIL : FINDING_UNKNOWN, host,
+			    "%s of %s: %s", dns_type_name(a->type), a->name, a->why);
+		return false;
+	}
+	if (a->status != DNS_FOUND) {
+		if (addr->secure)
+			finding_add(c->out, "dane.none", FINDING_INFO, host,
+				    "no TLSA record");
+		else if (addr->status == DNS_FOUND && !dns_warning(c->dns)[0])
+			finding_add(c->out, "dane.insecure", FINDING_INFO, host,
+				    "the zone is not signed");
+		return false;
+	}
+	if (!addr->secure && dns_warning(c->dns)[0]) {
+		finding_add(c->out, "dane.unknown", FINDING_UNKNOWN, host,
+			    "TLSA records, not verified: %s", dns_warning(c->dns));
+		return false;
+	}
+	if (!a->secure || !addr->secure) {
+		finding_add(c->out, "dane.ignored", FINDING_WARN, host,
+			    "TLSA records in a zone that is not signed");
+		return false;
+	}
+	return true;
+}
+
 /* -1: pending, 0: no usable record, 1: one. */
 static int check_host(struct dnscheck *c, const char *host) {
 	const struct dns_answer *addr = dnscheck_get(c, "", host, DNS_A);
@@ -269,32 +301,8 @@ static int check_host(struct dnscheck *c, const char *host) {
 	/* Some name servers cannot deny such names so that it validates, whatever is asked. */
 	if (a->status != DNS_FOUND && addr->secure && other->status == DNS_BOGUS)
 		a = other;
-	if (a->status == DNS_BOGUS || (dns_is_temporary(a) && addr->secure)) {
-		finding_add(c->out,
-			    a->status == DNS_BOGUS ? "dane.bogus" : "dane.unknown",
-			    a->status == DNS_BOGUS ? FINDING_FAIL : FINDING_UNKNOWN, host,
-			    "%s of %s: %s", dns_type_name(a->type), a->name, a->why);
+	if (!heeded(c, host, addr, a))
 		return 0;
-	}
-	if (a->status != DNS_FOUND) {
-		if (addr->secure)
-			finding_add(c->out, "dane.none", FINDING_INFO, host,
-				    "no TLSA record");
-		else if (addr->status == DNS_FOUND && !dns_warning(c->dns)[0])
-			finding_add(c->out, "dane.insecure", FINDING_INFO, host,
-				    "the zone is not signed");
-		return 0;
-	}
-	if (!addr->secure && dns_warning(c->dns)[0]) {
-		finding_add(c->out, "dane.unknown", FINDING_UNKNOWN, host,
-			    "TLSA records, not verified: %s", dns_warning(c->dns));
-		return 0;
-	}
-	if (!a->secure || !addr->secure) {
-		finding_add(c->out, "dane.ignored", FINDING_WARN, host,
-			    "TLSA records in a zone that is not signed");
-		return 0;
-	}
 	struct tlsa_state s = check_records(c, host, a);
 	if (s.usable > 0)
 		finding_add(c->out, "dane.ok", FINDING_OK, host,
