@@ -126,8 +126,8 @@ enum spf_result spf_match_mx(struct spf_state *s, struct span name,
 		return seen;
 	/* Also where one of the first ten would match: which they are depends on the resolver. */
 	if (a->count > SPF_NAMES_MAX)
-		return spf_because(s, SPF_PERMERROR, "%s has more than %d MX hosts", a->name,
-				   SPF_NAMES_MAX);
+		return spf_because(s, SPF_PERMERROR, "%s has more than %d MX hosts",
+				   a->name, SPF_NAMES_MAX);
 	for (size_t i = 0; i < a->count; i++)
 		if (dns_mx(a->record[i], &mx))
 			pending |= addresses(s, span_str(mx.host))->status == DNS_PENDING;

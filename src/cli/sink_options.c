@@ -154,7 +154,7 @@ static int set_listen(struct sink_options *o, const char *arg) {
 }
 
 static int set_delay(struct sink_options *o, const char *arg) {
-	uint64_t ms;
+	uint64_t ms = 0;
 
 	if (set_number("--delay", arg, 0, 600000, &ms) < 0)
 		return -1;

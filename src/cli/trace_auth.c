@@ -11,6 +11,7 @@
 #include "authres/spf.h"
 #include "base/clock.h"
 #include "base/term.h"
+#include "base/utf8.h"
 #include "cli/trace_hints.h"
 #include "mail/addr.h"
 #include "mail/header.h"
@@ -139,7 +140,7 @@ static void note_now(struct trace_auth_row *r, const char *result, const char *r
 	if (!r)
 		return;
 	snprintf(r->now, sizeof(r->now), "%s", result);
-	snprintf(r->reason, sizeof(r->reason), "%s", reason);
+	utf8_copy(r->reason, sizeof(r->reason), span_str(reason));
 }
 
 /* What the first server of ours saw: the peer, its HELO, the envelope's sender. */

@@ -17,8 +17,8 @@ int control_address(const char *path, struct sockaddr_un *ret, socklen_t *ret_le
 	return 0;
 }
 
-int control_socket(const char *path, int type, struct sockaddr_un *ret, socklen_t *ret_len,
-		   struct err *err) {
+int control_socket(const char *path, int type, struct sockaddr_un *ret,
+		   socklen_t *ret_len, struct err *err) {
 	if (control_address(path, ret, ret_len, err) != 0)
 		return -1;
 	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

@@ -268,7 +268,7 @@ static int fetch_credential(const char *what, struct span name, struct secret *r
 static int fetch(struct span ref, struct secret *ret, struct err *err) {
 	AUTO_BUF struct buf what = BUF_INIT(8192);
 	AUTO_FREE char *path = NULL;
-	enum creds_kind kind;
+	enum creds_kind kind = CREDS_NONE;
 	struct span rest;
 
 	if (creds_parse(ref, &kind, &rest, err) < 0)
@@ -293,7 +293,7 @@ static int fetch(struct span ref, struct secret *ret, struct err *err) {
 }
 
 static enum creds_kind kind_of(struct span ref) {
-	enum creds_kind kind;
+	enum creds_kind kind = CREDS_NONE;
 	struct span rest;
 	return creds_parse(ref, &kind, &rest, NULL) == 0 ? kind : CREDS_NONE;
 }
@@ -341,7 +341,7 @@ static int check_readable(const char *what, const struct stat *st, struct reader
 
 int creds_check(struct span ref, const struct user *user, struct err *err) {
 	AUTO_BUF struct buf what = BUF_INIT(8192);
-	enum creds_kind kind;
+	enum creds_kind kind = CREDS_NONE;
 	struct span rest;
 	struct stat st;
 

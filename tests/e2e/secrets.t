@@ -6,8 +6,6 @@ command line, an environment, a log or the spool."""
 import glob
 import os
 import re
-import shutil
-import subprocess
 import sys
 
 sys.dont_write_bytecode = True

@@ -10,7 +10,8 @@
 static void test_length(void) {
 	ok(utf8_is_ascii(SPAN("a~\x7f")) && utf8_is_ascii(SPAN("")), "ASCII is ASCII");
 	ok(!utf8_is_ascii(SPAN("a" UMLAUT)), "and nothing else is");
-	is_int((int64_t)utf8_length(SPAN("Gr" UMLAUT "n" LETTER)), 5, "characters count, not bytes");
+	is_int((int64_t)utf8_length(SPAN("Gr" UMLAUT "n" LETTER)), 5,
+	       "characters count, not bytes");
 	is_int((int64_t)utf8_length(SPAN("")), 0, "nothing has no character");
 }
 
@@ -34,7 +35,8 @@ static void test_cut(void) {
 		ok(span_eq(head, span_str(cases[i].want)), "%s", cases[i].label);
 		memset(copy, 'x', sizeof(copy));
 		utf8_copy(copy, cases[i].max + 1, span_str(cases[i].input));
-		is_str(copy, cases[i].want, "as a copy with room for %zu bytes", cases[i].max);
+		is_str(copy, cases[i].want, "as a copy with room for %zu bytes",
+		       cases[i].max);
 		ok(copy[cases[i].max + 1] == 'x', "which writes no further");
 	}
 }

@@ -9,8 +9,9 @@
 #include "lib/crash.h"
 #include "lib/spool.h"
 
-static unsigned check_state(const struct crash_disk *disk, const struct crash_marks *marks,
-			    unsigned cut, size_t state, size_t max, const char *scenario) {
+static unsigned check_state(const struct crash_disk *disk,
+			    const struct crash_marks *marks, unsigned cut, size_t state,
+			    size_t max, const char *scenario) {
 	AUTO_BUF struct buf problems = BUF_INIT(1 << 20);
 	char *dir = strdup(spool_make());
 	crash_disk_make(disk, cut, state, max, dir);
