@@ -6,7 +6,6 @@
 
 #include "base/term.h"
 
-
 static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
 
 static void unmap(struct inet_addr *a) {
@@ -33,7 +32,6 @@ bool inet_addr_parse(struct span s, struct inet_addr *ret) {
 	return ret->bits > 0;
 }
 
-/* The text in quotes, safe to show. */
 /* Clears what stands behind the prefix; false when it was clear. */
 static bool clear_rest(struct inet_net *net) {
 	bool any = false;

@@ -11,12 +11,11 @@
 
 #include "base/auto.h"
 #include "base/clock.h"
-#include "tlspolicy/sts_fetch.h"
 #include "deliver/tls_wish.h"
 #include "mail/addr.h"
 #include "net/dns_unbound.h"
 #include "route/target.h"
-#include "tlspolicy/sts_record.h"
+#include "tlspolicy/sts_find.h"
 
 #define PORT_SMTP 25
 #define STS_FETCH_MS 10000
@@ -146,6 +145,21 @@ static void add_mx_hosts(struct smtp_probe_run *run, const struct dns_answer *a,
 		add_host(run, list.at[i].host, list.at[i].preference);
 }
 
+static void find_sts(struct smtp_probe_run *run, const char *domain) {
+	struct err err = ERR_INIT;
+	char id[STS_ID_MAX + 1];
+	if (!sts_find_id(run->dns, domain, id))
+		return;
+	struct tls_client *trust = tls_client_new(run->p->ca_file, &err);
+	run->has_sts = trust && sts_find_policy(run->dns, domain, trust, STS_FETCH_MS,
+						&run->sts_text, &run->sts, &err) == STS_FOUND;
+	tls_client_free(trust);
+	if (!run->has_sts)
+		finding_add(&run->findings, "sts.policy_fetch", FINDING_WARN, run->p->mx,
+			    "a record promises an MTA-STS policy, but it cannot be had: %s",
+			    err.msg);
+}
+
 static void find_mx(struct smtp_probe_run *run) {
 	AUTO_BUF struct buf ascii = BUF_INIT(1024);
 	struct err err = ERR_INIT;
@@ -164,40 +178,11 @@ static void find_mx(struct smtp_probe_run *run) {
 		finding_add(&run->findings, "conn.dns",
 			    dns_is_temporary(a) ? FINDING_UNKNOWN : FINDING_FAIL, domain,
 			    "its MX records cannot be looked up: %s", a->why);
+	if (run->count > 0)
+		find_sts(run, buf_str(&ascii));
 }
 
 /* --- what the destination publishes of TLS --- */
-
-static void find_sts(struct smtp_probe_run *run) {
-	char name[300], host[300];
-	AUTO_BUF struct buf text = BUF_INIT(65536);
-	struct net_addrs addrs;
-	struct err err = ERR_INIT;
-	size_t found = 0;
-	snprintf(name, sizeof(name), "_mta-sts.%s", run->p->mx);
-	const struct dns_answer *a = dns_ask(run->dns, span_str(name), DNS_TXT);
-	for (size_t i = 0; i < a->count; i++) {
-		buf_reset(&text);
-		found += dns_txt(a->record[i], &text) && sts_is_record(buf_span(&text));
-	}
-	if (found != 1)
-		return;
-	snprintf(host, sizeof(host), "mta-sts.%s", run->p->mx);
-	addrs.count = 0;
-	dns_get(run->dns, span_str(host), DNS_AAAA);
-	take_answer(dns_ask(run->dns, span_str(host), DNS_A), 443, &addrs);
-	take_answer(dns_ask(run->dns, span_str(host), DNS_AAAA), 443, &addrs);
-	const struct sts_fetch f = { .domain = run->p->mx,
-				     .addrs = &addrs,
-				     .ca_file = run->p->ca_file,
-				     .timeout_ms = STS_FETCH_MS };
-	run->has_sts = addrs.count > 0 && sts_fetch(&f, &run->sts_text, &err) == 0 &&
-		       sts_policy_parse(buf_span(&run->sts_text), &run->sts, &err) == 0;
-	if (!run->has_sts)
-		finding_add(&run->findings, "sts.policy_fetch", FINDING_WARN, run->p->mx,
-			    "a record promises an MTA-STS policy, but it cannot be had: %s",
-			    addrs.count > 0 ? err.msg : "no address");
-}
 
 /* All look-ups at once: each host depends on itself alone. */
 static void find_dane(struct smtp_probe_run *run) {
@@ -255,8 +240,6 @@ void smtp_probe_find_targets(struct smtp_probe_run *run) {
 			 p->host);
 	else
 		add_host(run, p->host, 0);
-	if (p->mx && run->count > 0)
-		find_sts(run);
 	bool dane = p->dane || (run->relay && run->relay->tls == CONFIG_TLS_DANE) ||
 		    (p->mx && run->dns_secure);
 	if (dane && run->dns)

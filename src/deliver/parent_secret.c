@@ -226,6 +226,8 @@ static int begin(struct secrets *s, struct entry *e, struct err *err) {
 	if (proc_channel(pair, err) != 0)
 		return -1;
 	pid_t self = getpid();
+	if (e->pid > 0) /* it has answered, and is about to end */
+		waitpid(e->pid, NULL, 0);
 	e->pid = fork();
 	if (e->pid == 0)
 		be_fetcher(e, pair[1], self);

@@ -20,6 +20,7 @@
 
 #define COMPACT_BYTES (256u << 10)
 #define FILE_MAX (4u << 20) /* a worker counts no more than this on a day */
+#define LAST_COMPACT (FILE_MAX - FILE_MAX / 8) /* behind it there is too little to gain */
 #define RECORD "session"
 
 struct tlsrptlog {
@@ -116,6 +117,14 @@ static void close_day(struct tlsrptlog *l) {
 	l->dirty = false;
 }
 
+/* Twice as large, but before it is full; UINT64_MAX: never more on that day. */
+static uint64_t next_compact(uint64_t size) {
+	uint64_t at = 2 * size > COMPACT_BYTES ? 2 * size : COMPACT_BYTES;
+	if (at < LAST_COMPACT)
+		return at;
+	return size < LAST_COMPACT - COMPACT_BYTES ? LAST_COMPACT : UINT64_MAX;
+}
+
 /* Each different line once. The new file is durable before it has the name. */
 static int compact(struct tlsrptlog *l, struct err *err) {
 	AUTO_BUF struct buf bytes = BUF_INIT(FILE_MAX + COMPACT_BYTES),
@@ -136,7 +145,7 @@ static int compact(struct tlsrptlog *l, struct err *err) {
 	close_day(l);
 	if (r != 0 || open_day(l, l->day, err) != 0)
 		return -1;
-	l->compact_at = 2 * l->size > COMPACT_BYTES ? 2 * l->size : COMPACT_BYTES;
+	l->compact_at = next_compact(l->size);
 	return 0;
 }
 

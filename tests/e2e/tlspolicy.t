@@ -190,6 +190,9 @@ _%(clear)d._tcp.mx TLSA 3 1 1 %(key)s
 sts MX 10 mx5
 _mta-sts.sts TXT "v=STSv1; id=1;"
 mta-sts.sts A 127.0.0.9
+xn--bcher-kva MX 10 mx5
+_mta-sts.xn--bcher-kva TXT "v=STSv1; id=1;"
+mta-sts.xn--bcher-kva A 127.0.0.9
 alien MX 10 mx5
 foreign MX 10 mx.good.lab.
 _mta-sts.alien TXT "v=STSv1; id=1;"
@@ -276,7 +279,7 @@ relay.stop()
 
 
 if STS:
-    server = names.Policies('127.0.0.9', 'mta-sts.sts.good.lab')
+    server = names.Policies('127.0.0.9', 'mta-sts.sts.good.lab', 'mta-sts.xn--bcher-kva.good.lab')
     bundle = path('bundle.pem', open(server.ca).read() + open(CA).read(), 0o644)
     server.answers['mta-sts.sts.good.lab'] = names.policy('mx5.good.lab')
     named = Sink('--name', 'mx5.good.lab', '--tls', path('tls5'), name='named')
@@ -328,6 +331,12 @@ if STS:
         none.is_empty('MTA-STS: %s is no policy' % how)
         eq(server.asked - asked_before, 1, 'MTA-STS: it was asked, and nobody else')
         none.stop()
+    server.answers['mta-sts.xn--bcher-kva.good.lab'] = names.policy('mx5.good.lab')
+    told = none.run('smtp-probe', '--json', '--mx', 'b\u00fccher.good.lab', '--resolver', nsd.server,
+                    '--trust-anchor', nsd.anchor, '--connect', '127.0.0.1:%d' % named.port,
+                    '--starttls', '--ca-file', both).stdout.decode()
+    ok(re.search(r'"mta_sts": ?"enforce"', told),
+       'MTA-STS: smtp-probe finds the policy of a domain in another script', told)
     server.shutdown()
 else:
     skip('MTA-STS', 'port 443 needs root')

@@ -7,8 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "tap.h"
 
 #define PATIENCE_MS 30000
@@ -100,6 +103,28 @@ static void test_failed(void) {
 	   "says why, and is asked again");
 }
 
+/* Asked for again before the process that answered was waited for. */
+static void test_at_once(void) {
+	char text[100];
+	uint64_t serial = 0;
+	snprintf(ref, sizeof(ref), "command:false");
+	for (unsigned i = 0; i < 20; i++) {
+		find(text, sizeof(text), &serial);
+		wait_answer();
+	}
+	/* The last one may not have ended yet. */
+	const struct timespec moment = { .tv_nsec = 1000000 };
+	int64_t end = clock_boot_ms() + PATIENCE_MS;
+	siginfo_t info;
+	int left;
+	do {
+		secrets_reap(all);
+		left = waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT);
+		nanosleep(&moment, NULL);
+	} while (left == 0 && clock_boot_ms() < end);
+	ok(left < 0, "nobody is left who was not waited for");
+}
+
 int main(void) {
 	char path[100];
 	if (!ok(mkdtemp(folder) != NULL, "a directory"))
@@ -110,6 +135,7 @@ int main(void) {
 	ok(loop && all && loop_signal(loop, SIGCHLD, child, NULL) == 0, "they are begun");
 	test_refused();
 	test_failed();
+	test_at_once();
 	secrets_free(all);
 	loop_free(loop);
 	snprintf(path, sizeof(path), "%s/password", folder);

@@ -4,6 +4,7 @@
 #include "queue/tlsrptlog.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -127,6 +128,33 @@ static void test_crashes(struct queue *q) {
 	   "and the file does not grow with each line");
 }
 
+/* So many different lines that their file is more than half of what it may be, then again. */
+static void test_many(struct queue *q) {
+	enum { LINES = 2000, TIMES = 4 };
+	struct tlsrptlog *l = tlsrptlog_new(q, 1);
+	struct err err = ERR_INIT;
+	static char line[1100];
+	unsigned added = 0;
+	size_t lines;
+	memset(line, 'y', sizeof(line) - 1);
+	for (unsigned i = 0; i < LINES * TIMES; i++) {
+		snprintf(line, 5, "%04u", i % LINES);
+		line[4] = 'y';
+		added += tlsrptlog_add(l, DAY + 3, span_str(line), &err) == 0;
+	}
+	is_int(added, LINES * TIMES, "what was counted before is counted however much there is %s",
+	       err.msg);
+	ok(total(q, DAY + 3, &lines) == LINES * TIMES && lines == LINES, "each line for itself");
+	for (unsigned i = 0; i < LINES; i++) {
+		snprintf(line, 6, "%05u", i);
+		line[5] = 'y';
+		added += tlsrptlog_add(l, DAY + 3, span_str(line), &err) == 0;
+	}
+	ok(added < LINES * (TIMES + 1) && err.kind == ERR_LIMIT && total(q, DAY + 3, NULL) == added,
+	   "but there is an end, and what it did not take it did not count");
+	tlsrptlog_free(l);
+}
+
 static int make(void *ctx, int64_t day, struct bag *counts, struct buf *out, struct err *err) {
 	uint64_t n = 0;
 	(void)ctx;
@@ -207,6 +235,7 @@ int main(void) {
 	test_reports(q);
 	test_crashes(q);
 	test_age(q);
+	test_many(q);
 	queue_free(q);
 	spool_remove(dir);
 	return done_testing();
