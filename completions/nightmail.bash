@@ -76,7 +76,7 @@ _nightmail() {
 		words='--import --relay --port --tls --ca --login --password-file --root --no-probe
 			--test --yes --dry-run --undo --config --help'
 		;;
-	explain) words='--config --user --json --require-tls --tls-optional --help' ;;
+	explain) words='--config --user --json --relay --require-tls --tls-optional --help' ;;
 	tlsrpt) words='--config --json --help' ;;
 	status) words='--config --json --help' ;;
 	watch) words='--config --now --json --help' ;;

@@ -59,6 +59,7 @@ _nightmail() {
 			'--config[read this file]:file:_files' \
 			'--user[as if this user sent it]:user:_users' \
 			'--json[one JSON object]' \
+			'--relay[as if its sender asked for this relay]:relay' \
 			'(--tls-optional)--require-tls[for a message that requires TLS]' \
 			'(--require-tls)--tls-optional[for one with TLS-Required\: No]' \
 			'--help[print the options]' \

@@ -266,7 +266,7 @@ static int take_option(struct dns_check *c, int opt, char *arg, char **argv) {
 		cli_version(dns_check_program);
 		return -1;
 	default:
-		return cli_bad_option(dns_check_program, opt, argv);
+		return cli_bad_option(dns_check_program, opt, argv, longs);
 	}
 }
 
@@ -296,6 +296,9 @@ static int take_operands(struct dns_check *c, int argc, char **argv) {
 				 "--wait needs --expect FILE: what to wait for");
 	if (c->expect && c->mode != DNS_CHECK_DOMAIN)
 		return cli_usage(dns_check_program, "--expect goes with DOMAIN only");
+	if (c->server && c->authoritative)
+		return cli_usage(dns_check_program,
+				 "--authoritative asks no resolver: it contradicts %s", c->server);
 	if (c->server && !dns_server_ok(span_str(c->server)))
 		return cli_usage(dns_check_program,
 				 "%s: not the address of a resolver, like 192.0.2.1 or "

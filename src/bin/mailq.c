@@ -166,6 +166,24 @@ static int set_flush(struct mailq *m, char *arg) {
 	return !arg ? 0 : cli_usage(program, "-q%s: not -q, -qRTEXT, -qSTEXT or -qIID", arg);
 }
 
+static const struct option longs[] = {
+	{ "all", no_argument, NULL, OPT_ALL },
+	{ "json", no_argument, NULL, OPT_JSON },
+	{ "body", no_argument, NULL, OPT_BODY },
+	{ "repair", no_argument, NULL, OPT_REPAIR },
+	{ "to", required_argument, NULL, OPT_TO },
+	{ "remove", required_argument, NULL, OPT_REMOVE },
+	{ "from", required_argument, NULL, OPT_FROM },
+	{ "relay", required_argument, NULL, OPT_RELAY },
+	{ "at", required_argument, NULL, OPT_AT },
+	{ "priority", required_argument, NULL, OPT_PRIORITY },
+	{ "color", required_argument, NULL, OPT_COLOR },
+	{ "config", required_argument, NULL, OPT_CONFIG },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ "version", no_argument, NULL, OPT_VERSION },
+	{ NULL, 0, NULL, 0 },
+};
+
 /* One option. Returns 0 to go on, -1 when all is done with success, or an exit code. */
 static int take_option(struct mailq *m, int opt, char *arg, char **argv) {
 	switch (opt) {
@@ -209,28 +227,11 @@ static int take_option(struct mailq *m, int opt, char *arg, char **argv) {
 		cli_version(program);
 		return -1;
 	default:
-		return cli_bad_option(program, opt, argv);
+		return cli_bad_option(program, opt, argv, longs);
 	}
 }
 
 static int take_options(struct mailq *m, int argc, char **argv) {
-	static const struct option longs[] = {
-		{ "all", no_argument, NULL, OPT_ALL },
-		{ "json", no_argument, NULL, OPT_JSON },
-		{ "body", no_argument, NULL, OPT_BODY },
-		{ "repair", no_argument, NULL, OPT_REPAIR },
-		{ "to", required_argument, NULL, OPT_TO },
-		{ "remove", required_argument, NULL, OPT_REMOVE },
-		{ "from", required_argument, NULL, OPT_FROM },
-		{ "relay", required_argument, NULL, OPT_RELAY },
-		{ "at", required_argument, NULL, OPT_AT },
-		{ "priority", required_argument, NULL, OPT_PRIORITY },
-		{ "color", required_argument, NULL, OPT_COLOR },
-		{ "config", required_argument, NULL, OPT_CONFIG },
-		{ "help", no_argument, NULL, OPT_HELP },
-		{ "version", no_argument, NULL, OPT_VERSION },
-		{ NULL, 0, NULL, 0 },
-	};
 	int opt;
 	opterr = 0;
 	while ((opt = getopt_long(argc, argv, ":ajq::", longs, NULL)) != -1) {

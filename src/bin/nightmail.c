@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/proc.h"
+#include "base/suggest.h"
 #include "cli/cli.h"
 #include "cli/header_trace.h"
 #include "cli/nightmail_config.h"
@@ -113,5 +114,11 @@ int main(int argc, char **argv) {
 			return commands[i].run(argc - 1, argv + 1);
 	if (argv[1][0] == '-')
 		return nightmail_dashboard(argc, argv);
+	struct suggest near = { .word = span_str(argv[1]), .best = NULL };
+	for (size_t i = 0; i < COMMANDS; i++)
+		suggest_try(&near, commands[i].name);
+	if (near.best)
+		return cli_usage("nightmail", "unknown command %s; did you mean %s?", argv[1],
+				 near.best);
 	return cli_usage("nightmail", "unknown command %s", argv[1]);
 }

@@ -74,7 +74,7 @@ static int take_options(struct options *o, int argc, char **argv) {
 			o->done = true;
 			return cli_version(program);
 		default:
-			return cli_bad_option(program, opt, argv);
+			return cli_bad_option(program, opt, argv, longs);
 		}
 	}
 	return optind < argc ? cli_usage(program, "unexpected argument '%s'", argv[optind]) : EX_OK;

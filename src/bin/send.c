@@ -254,7 +254,7 @@ static int take_option(struct send_call *c, int opt, const char *arg, char **arg
 		return -1;
 	case '?':
 	case ':':
-		return cli_bad_option(send_program, opt, argv);
+		return cli_bad_option(send_program, opt, argv, longs);
 	default:
 		return take_content(c, opt, arg);
 	}

@@ -229,7 +229,7 @@ static int take_option(struct call *c, int opt, const char *arg, char **argv) {
 		return -1;
 	case '?':
 	case ':':
-		return cli_bad_option(program, opt, argv);
+		return cli_bad_option(program, opt, argv, NULL);
 	default: /* known and without meaning here */
 		return 0;
 	}
@@ -307,8 +307,8 @@ static int run_explain(const struct call *c, int argc, char **argv) {
 		from = c->s.from.len ? c->s.from_text : "";
 	else if (user_by_uid(getuid(), &user))
 		from = user.name;
-	return cli_exec_explain(program, c->config, CLI_EXPLAIN_WORDS, from, argv + optind,
-				(size_t)(argc - optind));
+	return cli_exec_explain(program, c->config, CLI_EXPLAIN_WORDS, NULL, from,
+				argv + optind, (size_t)(argc - optind));
 }
 
 static int queue_message(struct call *c) {

@@ -343,7 +343,7 @@ static int take_option(struct smtp_probe *p, int opt, int argc, char **argv) {
 		cli_version(smtp_probe_program);
 		return -1;
 	default:
-		return cli_bad_option(smtp_probe_program, opt, argv);
+		return cli_bad_option(smtp_probe_program, opt, argv, longs);
 	}
 }
 

@@ -94,9 +94,12 @@ static void check_policy(struct dnscheck *c, const struct dmarc_record *r,
 	enum dmarc_policy p = own || r->sp == DMARC_UNSET ? r->p : r->sp;
 	if (r->testing && p > DMARC_NONE)
 		add(c, "dmarc.t_y", FINDING_WARN, "t=y: receivers apply one step less");
-	if (p == DMARC_NONE)
-		add_stricter(add(c, "dmarc.p_none", FINDING_WARN, "the policy is none"),
-			     text, record_domain);
+	if (p == DMARC_NONE) {
+		struct finding *f = add(c, "dmarc.p_none", FINDING_WARN, "the policy is none");
+		/* A domain without mail is told p=reject elsewhere. */
+		if (!dnscheck_is_parked(c))
+			add_stricter(f, text, record_domain);
+	}
 	if (r->sp != DMARC_UNSET && r->sp < r->p)
 		finding_add(c->out, "dmarc.sp_weaker", FINDING_NOTICE, c->domain,
 			    "sp=%s is weaker than p=%s", dmarc_policy_name(r->sp),

@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "base/proc.h"
 #include "base/sandbox.h"
+#include "base/suggest.h"
 #include "base/term.h"
 
 #define MESSAGE_MAX 4096
@@ -47,7 +48,17 @@ int cli_fail(const char *program, int status, const char *fmt, ...) {
 	return status;
 }
 
-int cli_bad_option(const char *program, int opt, char *const argv[]) {
+/* The long option that is nearest to what was typed, or NULL. */
+static const char *near_option(const char *word, const struct option *longs) {
+	const char *name = word + strspn(word, "-");
+	struct suggest near = { .word = span_of(name, strcspn(name, "=")), .best = NULL };
+	for (; longs && longs->name; longs++)
+		suggest_try(&near, longs->name);
+	return near.best;
+}
+
+int cli_bad_option(const char *program, int opt, char *const argv[],
+		   const struct option *longs) {
 	const char *word = argv[optind - 1];
 	bool named = optopt > UCHAR_MAX || optopt == 0;
 	char letter[] = { '-', (char)optopt, 0 };
@@ -56,6 +67,9 @@ int cli_bad_option(const char *program, int opt, char *const argv[]) {
 				 named || word[1] == '-' ? word : letter);
 	if (optopt > UCHAR_MAX)
 		return cli_usage(program, "%s: this option takes no value", word);
+	const char *near = named ? near_option(word, longs) : NULL;
+	if (near)
+		return cli_usage(program, "unknown option %s; did you mean --%s?", word, near);
 	return cli_usage(program, "unknown option %s", named ? word : letter);
 }
 
@@ -131,9 +145,23 @@ int cli_exec(const char *program, const char *name, const char *const argv[]) {
 			home);
 }
 
+int cli_check_relay(const char *program, const struct settings *settings, const char *name) {
+	struct suggest near = { .word = span_str(name), .best = NULL };
+	if (!name[0] || settings->relay_count == 0 || config_relay(settings, name))
+		return 0;
+	for (size_t i = 0; i < settings->relay_count; i++)
+		suggest_try(&near, settings->relay[i].name);
+	if (near.best)
+		return cli_usage(program, "--relay %s: there is no [relay %s]; did you mean \"%s\"?",
+				 name, name, near.best);
+	return cli_usage(program, "--relay %s: there is no [relay %s] in the configuration", name,
+			 name);
+}
+
 int cli_exec_explain(const char *program, const char *config, enum cli_explain_form form,
-		     const char *from, char *const to[], size_t count) {
-	AUTO_FREE const char **argv = calloc(count + 8, sizeof(*argv));
+		     const struct mail_wishes *wishes, const char *from, char *const to[],
+		     size_t count) {
+	AUTO_FREE const char **argv = calloc(count + 12, sizeof(*argv));
 	size_t n = 0;
 	if (!argv)
 		return cli_fail(program, EX_OSERR, "out of memory");
@@ -145,6 +173,14 @@ int cli_exec_explain(const char *program, const char *config, enum cli_explain_f
 	}
 	if (form == CLI_EXPLAIN_JSON)
 		argv[n++] = "--json";
+	if (wishes && wishes->relay[0]) {
+		argv[n++] = "--relay";
+		argv[n++] = wishes->relay;
+	}
+	if (wishes && wishes->require_tls)
+		argv[n++] = "--require-tls";
+	else if (wishes && wishes_tls_optional(wishes))
+		argv[n++] = "--tls-optional";
 	argv[n++] = "--";
 	argv[n++] = *from ? from : "<>";
 	for (size_t i = 0; i < count; i++)

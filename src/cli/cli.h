@@ -8,6 +8,9 @@
 
 #include "base/err.h"
 #include "config/settings.h"
+#include "mail/wishes.h"
+
+struct option;
 
 /* Prints "name: words" and "try 'name --help'" to stderr; returns EX_USAGE. */
 int cli_usage(const char *program, const char *fmt, ...)
@@ -16,8 +19,10 @@ int cli_usage(const char *program, const char *fmt, ...)
 int cli_fail(const char *program, int status, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* Complains about what getopt_long() just found wrong: opt is '?' or ':', and the option
- * string begins with ':'. Returns EX_USAGE. */
-int cli_bad_option(const char *program, int opt, char *const argv[]);
+ * string begins with ':'. longs: its table, of which the nearest one is named; or NULL. Returns
+ * EX_USAGE. */
+int cli_bad_option(const char *program, int opt, char *const argv[],
+		   const struct option *longs);
 /* "name (nightmail) VERSION"; returns 0. */
 int cli_version(const char *program);
 /* For a program that meets strangers: changes no file and starts no program from now on but that
@@ -37,11 +42,15 @@ int cli_load(const char *program, const char *config, struct settings *ret);
 /* Replaces this process with another program of ours: the one beside us, else the
  * installed one; never with itself by another name. Returns only on failure: EX_OSERR. */
 int cli_exec(const char *program, const char *name, const char *const argv[]);
+/* Complains of a relay that is asked for by --relay and is not there: EX_USAGE. 0: it is, or the
+ * configuration has none at all, or the name is empty. */
+int cli_check_relay(const char *program, const struct settings *settings, const char *name);
 /* Becomes `nightmail explain`, for mail from one to others; from "": the null sender. config may
- * be NULL. Returns only on failure, as cli_exec(). */
+ * be NULL, and wishes too (what the sender asks for). Returns only on failure, as cli_exec(). */
 enum cli_explain_form { CLI_EXPLAIN_WORDS, CLI_EXPLAIN_JSON };
 int cli_exec_explain(const char *program, const char *config, enum cli_explain_form form,
-		     const char *from, char *const to[], size_t count);
+		     const struct mail_wishes *wishes, const char *from, char *const to[],
+		     size_t count);
 
 /*
  * Prepares to touch the spool: as root acting for another owner, takes that owner's

@@ -223,7 +223,7 @@ int header_trace(int argc, char **argv) {
 		if (opt == 'V')
 			return cli_version(program);
 		if (opt == '?' || opt == ':')
-			return cli_bad_option(program, opt, argv);
+			return cli_bad_option(program, opt, argv, options);
 		int r = take_option(&c, opt, optarg);
 		if (r != 0)
 			return r;

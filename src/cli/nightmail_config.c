@@ -353,13 +353,12 @@ int nightmail_config(int argc, char **argv) {
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	static char own_name[] = "nightmail config"; /* for getopt's messages */
 	struct call call = { .config = NULL };
 	int opt;
 	if (argc > 1 && strcmp(argv[1], "import") == 0)
 		return nightmail_import(argc - 1, argv + 1);
-	argv[0] = own_name;
-	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
+	opterr = 0;
+	while ((opt = getopt_long(argc, argv, ":", options, NULL)) != -1) {
 		switch (opt) {
 		case 'c':
 			call.config = optarg;
@@ -371,8 +370,7 @@ int nightmail_config(int argc, char **argv) {
 			fputs(help, stdout);
 			return 0;
 		default:
-			fputs("try 'nightmail config --help'\n", stderr);
-			return EX_USAGE;
+			return cli_bad_option(program, opt, argv, options);
 		}
 	}
 	if (optind == argc)

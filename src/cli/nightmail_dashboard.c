@@ -52,7 +52,7 @@ static int take_options(struct call *c, int argc, char **argv) {
 			c->plain = true;
 			break;
 		default:
-			return cli_bad_option("nightmail", opt, argv);
+			return cli_bad_option("nightmail", opt, argv, longs);
 		}
 	}
 	return optind < argc

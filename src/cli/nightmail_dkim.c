@@ -212,8 +212,10 @@ static const struct {
 	const char *name;
 	int (*run)(const struct dkim_call *c);
 } actions[] = {
-	{ "sign", run_sign },     { "verify", run_verify },
-	{ "keygen", nightmail_dkim_keygen }, { "record", nightmail_dkim_record },
+	{ "sign", run_sign },
+	{ "verify", run_verify },
+	{ "keygen", nightmail_dkim_keygen },
+	{ "record", nightmail_dkim_record },
 	{ "check", nightmail_dkim_check },
 };
 
@@ -305,7 +307,7 @@ int nightmail_dkim(int argc, char **argv) {
 			return 0;
 		}
 		if (opt == '?' || opt == ':')
-			return cli_bad_option(program, opt, argv);
+			return cli_bad_option(program, opt, argv, options);
 		if ((r = take_option(&call, opt, optarg)) != 0)
 			return r;
 	}

@@ -32,7 +32,8 @@ static const char program[] = "nightmail explain";
 
 static const char help[] =
 	"usage: nightmail explain [--config FILE] [--user USER] [--json]\n"
-	"                         [--require-tls | --tls-optional] FROM TO...\n"
+	"                         [--relay NAME] [--require-tls | --tls-optional]\n"
+	"                         FROM TO...\n"
 	"Tells what would become of mail from FROM to TO: how the addresses are\n"
 	"rewritten, which relay takes it and by which rule, the servers as they are\n"
 	"looked up now, what is used of its quotas, who signs, and how long it is tried.\n"
@@ -41,6 +42,7 @@ static const char help[] =
 	"exit 0: it would go, 1: some would be held or returned, 2: nothing can go\n"
 	"  --config FILE  read FILE instead of the person's or the system's files\n"
 	"  --user USER    as if this user sent it (a name or a number), not you\n"
+	"  --relay NAME   as if its sender asked for this relay\n"
 	"  --require-tls  as for a message that requires TLS (REQUIRETLS)\n"
 	"  --tls-optional as for one whose header says TLS-Required: No\n"
 	"  --json         one JSON object\n";
@@ -77,6 +79,7 @@ struct call {
 	struct buf complaints; /* against configuration and aliases */
 	uint32_t uid;          /* who would submit it */
 	struct explain_wishes wishes;
+	const char *relay; /* that its sender asks for, or "" */
 	struct explain_ways ways;
 	int status;
 };
@@ -364,6 +367,7 @@ static void find_ways(struct call *c, struct span from, const struct fate *fates
 				.sender = buf_span(&sender),
 				.recipient = span_str(fates[i].to.address[k]),
 				.uid = c->uid,
+				.relay = span_str(c->relay),
 			};
 			explain_way_add(&c->ways, &c->settings, &routes, &q);
 		}
@@ -377,6 +381,10 @@ static void find_ways(struct call *c, struct span from, const struct fate *fates
 static int explain(struct call *c, struct span from, struct fate *fates, size_t count) {
 	const struct config_relay *relay = NULL;
 	c->broken = config_load(c->config, &c->settings, &c->complaints) != 0;
+	if (!c->broken && cli_check_relay(program, &c->settings, c->relay) != 0) {
+		config_release(&c->settings);
+		return EX_USAGE;
+	}
 	load_rules(c);
 	if (!c->broken)
 		relay = config_relay(&c->settings, "default");
@@ -432,12 +440,13 @@ int nightmail_explain(int argc, char **argv) {
 		{ "config", required_argument, NULL, 'c' },
 		{ "user", required_argument, NULL, 'u' },
 		{ "json", no_argument, NULL, 'j' },
+		{ "relay", required_argument, NULL, 'r' },
 		{ "require-tls", no_argument, NULL, 't' },
 		{ "tls-optional", no_argument, NULL, 'o' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct call c = { .complaints = BUF_INIT(1u << 20), .uid = getuid() };
+	struct call c = { .complaints = BUF_INIT(1u << 20), .uid = getuid(), .relay = "" };
 	int opt;
 	opterr = 0;
 	while ((opt = getopt_long(argc, argv, ":", options, NULL)) != -1) {
@@ -452,6 +461,9 @@ int nightmail_explain(int argc, char **argv) {
 		case 'j':
 			c.json = true;
 			break;
+		case 'r':
+			c.relay = optarg;
+			break;
 		case 't':
 			c.wishes.requiretls = true;
 			break;
@@ -462,7 +474,7 @@ int nightmail_explain(int argc, char **argv) {
 			fputs(help, stdout);
 			return EX_OK;
 		default:
-			return cli_bad_option(program, opt, argv);
+			return cli_bad_option(program, opt, argv, options);
 		}
 	}
 	if (c.wishes.requiretls && c.wishes.tls_optional)

@@ -140,7 +140,7 @@ static int take_options(struct call *call, int argc, char **argv) {
 			call->done = true;
 			return EX_OK;
 		default:
-			return cli_bad_option(program, opt, argv);
+			return cli_bad_option(program, opt, argv, longs);
 		}
 	}
 	return optind < argc ? EX_OK : cli_usage(program, "from which relay?");

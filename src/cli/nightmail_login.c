@@ -67,7 +67,7 @@ static int take_options(struct call *c, int argc, char **argv) {
 			c->done = true;
 			return EX_OK;
 		default:
-			return cli_bad_option(PROGRAM, opt, argv);
+			return cli_bad_option(PROGRAM, opt, argv, longs);
 		}
 	}
 	if (optind + 1 != argc)

@@ -58,7 +58,7 @@ static int take_options(int argc, char **argv, const char **config, bool *done) 
 			*done = true;
 			return EX_OK;
 		} else {
-			return cli_bad_option(PROGRAM, opt, argv);
+			return cli_bad_option(PROGRAM, opt, argv, longs);
 		}
 	}
 	return optind + 2 == argc ? EX_OK

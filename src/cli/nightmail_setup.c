@@ -153,7 +153,7 @@ int nightmail_setup(int argc, char **argv) {
 	int opt;
 	while ((opt = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
 		if (opt == ':' || opt == '?')
-			return cli_bad_option(setup_program, opt, argv);
+			return cli_bad_option(setup_program, opt, argv, longs);
 		if (opt == OPT_HELP) {
 			fputs(help, stdout);
 			return EX_OK;

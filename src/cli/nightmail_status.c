@@ -66,7 +66,7 @@ static int take_options(struct call *c, int argc, char **argv) {
 			c->done = true;
 			return EX_OK;
 		default:
-			return cli_bad_option(c->program, opt, argv);
+			return cli_bad_option(c->program, opt, argv, longs);
 		}
 	}
 	return optind < argc
@@ -289,7 +289,7 @@ int nightmail_relay(int argc, char **argv) {
 			return EX_OK;
 		}
 		if (opt != 'c')
-			return cli_bad_option(c.program, opt, argv);
+			return cli_bad_option(c.program, opt, argv, longs);
 		c.config = optarg;
 	}
 	if (optind + 2 != argc || strcmp(argv[optind], "trust") != 0)

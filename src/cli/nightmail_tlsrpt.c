@@ -205,7 +205,7 @@ static int take_options(struct call *c, int argc, char **argv) {
 			c->done = true;
 			return EX_OK;
 		default:
-			return cli_bad_option(program, opt, argv);
+			return cli_bad_option(program, opt, argv, options);
 		}
 	}
 	if (optind + 1 < argc)

@@ -102,7 +102,7 @@ static void ask_route(const struct dry *d, int out) {
 	if (dup2(out, STDOUT_FILENO) >= 0)
 		cli_exec_explain(send_program, d->c->config,
 				 d->c->json ? CLI_EXPLAIN_JSON : CLI_EXPLAIN_WORDS,
-				 d->p.from, to->address, count);
+				 &d->p.wishes, d->p.from, to->address, count);
 	_exit(EX_OSERR);
 }
 

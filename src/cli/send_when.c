@@ -1,7 +1,6 @@
 /* When a message goes and by which relay: --at, --priority, --relay. */
 
 #include "base/clock.h"
-#include "base/suggest.h"
 #include "cli/cli.h"
 #include "cli/send.h"
 #include "mail/attime.h"
@@ -35,18 +34,5 @@ int send_take_relay(struct send_call *c, const char *arg) {
 }
 
 int send_check_relay(const struct send_call *c, const struct settings *s) {
-	const char *name = c->s.wishes.relay;
-	struct suggest near = { .word = span_str(name), .best = NULL };
-	if (!name[0] || s->relay_count == 0 || config_relay(s, name))
-		return 0;
-	for (size_t i = 0; i < s->relay_count; i++)
-		suggest_try(&near, s->relay[i].name);
-	if (near.best)
-		return cli_usage(
-			send_program,
-			"--relay %s: there is no [relay %s]; did you mean \"%s\"?", name,
-			name, near.best);
-	return cli_usage(send_program,
-			 "--relay %s: there is no [relay %s] in the configuration", name,
-			 name);
+	return cli_check_relay(send_program, s, c->s.wishes.relay);
 }

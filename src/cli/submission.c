@@ -278,7 +278,9 @@ static int measure(struct job *j, struct submission_preview *ret, struct err *er
 	ret->body_8bit = e.body_8bit;
 	ret->wishes = (struct mail_wishes){ .priority = e.priority,
 					    .at_ms = e.at_ms,
-					    .require_tls = e.requiretls };
+					    .require_tls = e.requiretls,
+					    .tls_fields = e.tls_optional,
+					    .tls_fields_no = e.tls_optional };
 	snprintf(ret->wishes.relay, sizeof(ret->wishes.relay), "%.*s", (int)e.relay.len,
 		 e.relay.p);
 	snprintf(ret->from, sizeof(ret->from), "%.*s", (int)e.from.len, e.from.p);

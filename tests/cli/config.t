@@ -168,6 +168,8 @@ run
 is 'no command is a usage error' "$code" 64
 run nosuch
 is 'an unknown command is a usage error' "$code" 64
+run wacth
+like 'of which the nearest is named' "$err" 'unknown command wacth; did you mean watch\?'
 run config
 is 'no action is a usage error' "$code" 64
 run config nosuch

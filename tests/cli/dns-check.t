@@ -470,6 +470,10 @@ ok(status == 0 and answer.get("null_mx") is True and "parked.ok" in ids(answer, 
 answer, status = check(GOOD, "--parked")
 ok(status == 1 and {"parked.mx", "parked.spf"} <= set(ids(answer, "warn")),
    "one that should be, and has mail, is told how", ids(answer))
+answer, _ = check(PARKED.replace("p=reject; np=reject", "p=none"), "--parked")
+fixes = [f["fix"] for f in answer["findings"] if f["id"].startswith(("dmarc.", "parked.")) and f["fix"]]
+ok(len(fixes) == 1 and "p=reject" in fixes[0], "and of two policies only the one that it should have",
+   fixes)
 
 # --- blocklists ---
 
@@ -780,7 +784,9 @@ for args, words in (([], "which domain"), (["a..b"], "not the name of a domain")
                     (["--spf-eval", "--ip", "1.2.3.4"], "--mail-from"),
                     (["--dmarc-eval"], "--header-from"), (["--lint"], "needs a value"),
                     (["--mta-sts", "example.org", "--expect", "x"], "--expect"), (["--lint", "x"], "mta-sts-policy"),
-                    (["example.org", "--timeout", "0"], "seconds")):
+                    (["example.org", "--timeout", "0"], "seconds"),
+                    (["example.org", "--authoritative", "@127.0.0.1"], "contradicts @127.0.0.1"),
+                    (["example.org", "--parkd"], "did you mean --parked?"), (["--frob"], "option --frob\n")):
     status, _, err = run(*args)
     ok(status == 64 and words in err, f"usage: {' '.join(args) or 'nothing'}", err)
 

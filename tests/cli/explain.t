@@ -69,6 +69,8 @@ is 'a sender that is none is 64' "$code" 64
 is 'and cannot draw on the terminal' "$(printf '%s' "$err" | tr -cd '\033' | wc -c)" 0
 explain root
 is 'without a recipient 64' "$code" 64
+explain --relay offce a b
+is 'a relay that is not there is 64' "$code" 64
 explain --bogus a b
 is 'an unknown option is 64' "$code" 64
 
@@ -110,6 +112,8 @@ like 'as other mail' "$out" '^retry '
 explain --json --user 4242 root cat@none.example 'bob@[192.0.2.1]'
 is 'in json, too' "$(jq -c '[.relay.name, (.ways[] | [.relay, .destination, .why, [.hosts[] | .addresses]])]' "$dir/out")" \
 	'["none",["none",null,"[route me]: sender = *@example.org, recipient = *@none.example, user = 4242",[]],["office","[192.0.2.1]","[route lan]: recipient = *@[192.0.2.1]",[["192.0.2.1"]]]]'
+explain --relay office --user 4242 root cat@none.example
+like 'a relay that the sender asks for goes before routes' "$out" '^relay .*office.*: its sender asked for it$'
 explain --user nobody-of-that-name root bob
 is 'a user that is none is 64' "$code" 64
 

@@ -271,4 +271,12 @@ eq((sorted(d["recipients"]), "Bcc" in d["header"]), (["a@y.example", "b@y.exampl
    "--dry-run of a whole message")
 r = send("bob@y.example", "--dry-run", "--config", path("broken.conf", "[queue]\ndir = spool\n[relay x]\n"), text="x")
 eq(r.returncode, 0, "with a broken configuration mail is still queued, and shown")
+ways = path("ways.conf", "[queue]\ndir = spool\n[relay default]\nhost = 127.0.0.1\n"
+            "[relay office]\nhost = 127.0.0.2\n")
+r = send("bob@y.example", "--dry-run", "--config", ways, "--relay", "office", "--require-tls", text="x\n")
+ok(b"relay    office: its sender asked for it" in r.stdout and b"the message requires TLS" in r.stdout,
+   "the way is that of the relay and the TLS that were asked for", r.stdout.decode() + r.stderr.decode())
+r = send("-t", "--dry-run", "--config", ways, text="To: a@y.example\nTLS-Required: No\n\nhi\n")
+ok(b"TLS-Required: No: changes nothing" in r.stdout, "and of a field that asks for none",
+   r.stdout.decode() + r.stderr.decode())
 end()

@@ -276,6 +276,10 @@ for by, who in (('by vm.example (nightmail, uid 0) id A', 'uid 0'),
     ok('local, %s -> ' % who in shown and '? ->' not in shown, 'is shown: ' + who, shown)
 text = 'Received: from a.example ([192.0.2.1]) by b.example; Tue, 1 Jul 2025 08:00:00 +0000\n\n'
 eq(asked(text=text)['hops'][0]['local'], None, 'nothing is local that came from elsewhere')
+both = text.replace('by b.example', 'by b.example (x, uid 7) id 7')
+ok('a.example [192.0.2.1] -> ' in trace(text=both).stdout.decode() and
+   asked(text=both)['hops'][0]['local'] is None, 'not even when its server names a user',
+   trace(text=both).stdout)
 ok(b'\033[' in trace('--color', 'always', text=text).stdout, '--color=always colours')
 ok(b'\033' not in trace('--color=never', text=text).stdout + trace(text=text).stdout,
    '--color=never does not, nor a pipe')
