@@ -1,7 +1,10 @@
 /*
  * What is new. A finding is the same as long as its id, its subject and, where its text begins
- * with a name and a colon, that name are: the days that a certificate has left may change. The
- * records of one name and type are compared as a whole.
+ * with a name and a colon or a term of SPF, that are: the days that a certificate has left may
+ * change. The records of one name and type are compared as a whole.
+ *
+ * A name server that was silent once says nothing yet: till the next round that is unknown, and
+ * so is what its silence leaves open.
  */
 
 #include "deliver/watch_result.h"
@@ -37,10 +40,18 @@ static void keep(struct comparison *c, struct watch_items *l,
 
 /* --- findings --- */
 
-/* "zen.spamhaus.org:" of a text that begins so; else "". */
+static bool is_id(const struct watch_item *f, const char *id) {
+	return strcmp(f->word[WATCH_ID], id) == 0;
+}
+
+/* "zen.spamhaus.org:" or "include:example.org" of a text that begins so; else "". What name
+ * servers differ in is the text itself. */
 static struct span head_of(const struct watch_item *f) {
 	struct span word, rest = span_str(f->word[WATCH_TEXT]);
-	if (!span_take_word(&rest, &word) || word.p[word.len - 1] != ':')
+	if (is_id(f, "ns.disagree"))
+		return rest;
+	if (!span_take_word(&rest, &word) ||
+	    (span_find(word, ':') == word.len && span_find(word, '=') == word.len))
 		return SPAN("");
 	return word;
 }
@@ -89,6 +100,8 @@ static bool leaves_open(const struct watch_item *unknown, const struct watch_ite
 	if (is_of_certificate(f) &&
 	    strcmp(unknown->word[WATCH_SUBJECT], f->word[WATCH_SUBJECT]) == 0)
 		return true;
+	if (is_id(unknown, "ns.silent") && is_id(f, "mx.ns_disagree"))
+		return true;
 	return span_eq(area, area_of(f)) && !is_of_other_list(f, unknown);
 }
 
@@ -101,6 +114,21 @@ static bool is_open(const struct comparison *c, const struct watch_item *f) {
 		if (leaves_open(&l->at[i], f))
 			return true;
 	return false;
+}
+
+static bool was_silent(const struct watchstate *s, const struct watch_item *f) {
+	const struct watch_items *l = &s->finding;
+	for (size_t i = 0; i < l->count; i++)
+		if (is_id(&l->at[i], "ns.silent") &&
+		    strcmp(l->at[i].word[WATCH_SUBJECT], f->word[WATCH_SUBJECT]) == 0)
+			return true;
+	return false;
+}
+
+static void doubt_silence(const struct watchstate *s, struct watch_items *now) {
+	for (size_t i = 0; i < now->count; i++)
+		if (is_id(&now->at[i], "ns.silent") && !was_silent(s, &now->at[i]))
+			now->at[i].level = WATCH_UNKNOWN;
 }
 
 static void tell_finding(struct comparison *c, const char *what,
@@ -347,6 +375,7 @@ enum watch_news watch_compare(struct watchstate *s, struct watch_round *r,
 	struct comparison c = { .old = s, .round = r, .text = text };
 	if (r->failed)
 		return go_silent(s, r->failed, text);
+	doubt_silence(s, &r->finding);
 	c.outage = find_silent(&c, &why);
 	if (!s->known && c.outage)
 		return go_silent(s, buf_str(&why), text);

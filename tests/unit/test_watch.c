@@ -18,7 +18,14 @@
 #define BAD "fail\tspf.multiple\texample.org\tthere are 2 SPF records\n"
 #define LISTED "fail\tbl.listed\t192.0.2.1\tzen.example: SBL: a source of spam\n"
 #define LISTED2 "fail\tbl.listed\t192.0.2.1\tpsbl.example: sent to a spam trap\n"
+#define FREE(name) "include:" name " (in example.org): nobody has registered " name
+#define DANGLING(name) "fail\tspf.dangling\texample.org\t" FREE(name) "\n"
 #define ZEN_SILENT "unknown\tbl.refused\tzen.example\tno answer in 5 s\n"
+#define DIFFER(what) "the name servers differ in " what
+#define DISAGREE(what) "warn\tns.disagree\texample.org\t" DIFFER(what) "\n"
+#define MX_DISAGREE "warn\tmx.ns_disagree\texample.org\t" DIFFER("MX") "\n"
+#define NS_SILENT "warn\tns.silent\tns2.example.org\tasked directly: no answer\n"
+#define NS_SILENT3 "warn\tns.silent\tns3.example.org\tasked directly: no answer\n"
 #define OK "ok\tspf.ok\texample.org\tas it should be\ninfo\tcaa.none\texample.org\tnone\n"
 #define SOON "warn\ttls.expires_soon\tmx1.example.org\tthe certificate expires in 9 days\n"
 #define SOON8 "warn\ttls.expires_soon\tmx1.example.org\tthe certificate expires in 8 days\n"
@@ -46,6 +53,13 @@ static const struct {
 	    { MX BAD OK, "", WATCH_NOTHING, "", WATCH_FAIL },
 	    { MX OK, "", WATCH_GOOD, "no more fail (spf.multiple): there are 2 SPF records",
 	      WATCH_OK } } },
+	{ "a second term of SPF that is as bad as the first",
+	  { { MX DANGLING("a.example"), "", WATCH_BAD,
+	      "found fail (spf.dangling): " FREE("a.example"), WATCH_FAIL },
+	    { MX DANGLING("a.example") DANGLING("b.example"), "", WATCH_BAD,
+	      "new fail (spf.dangling): " FREE("b.example"), WATCH_FAIL },
+	    { MX DANGLING("b.example"), "", WATCH_CHANGED,
+	      "no more fail (spf.dangling): " FREE("a.example"), WATCH_FAIL } } },
 	{ "a record that changes",
 	  { { MX SPF OK, "", WATCH_NOTHING, "", WATCH_OK },
 	    { MX SPF2 OK, "", WATCH_CHANGED,
@@ -143,6 +157,28 @@ static const struct {
 	      WATCH_FAIL },
 	    { MX WEAKER WEAK, "", WATCH_NOTHING, "", WATCH_FAIL },
 	    { MX WEAK WEAKER, "", WATCH_NOTHING, "", WATCH_FAIL } } },
+	{ "name servers that differ in one more record",
+	  { { MX DISAGREE("SPF"), "", WATCH_NOTHING, "", WATCH_WARN },
+	    { MX DISAGREE("SPF") DISAGREE("DMARC"), "", WATCH_BAD,
+	      "new warn (ns.disagree): " DIFFER("DMARC"), WATCH_WARN },
+	    { MX DISAGREE("DMARC"), "", WATCH_CHANGED,
+	      "no more warn (ns.disagree): " DIFFER("SPF"), WATCH_WARN } } },
+	{ "a name server that is silent now and then is no change",
+	  { { MX DISAGREE("SPF") MX_DISAGREE, "", WATCH_NOTHING, "", WATCH_WARN },
+	    { MX NS_SILENT, "", WATCH_NOTHING, "", WATCH_WARN },
+	    { MX DISAGREE("SPF") MX_DISAGREE, "", WATCH_NOTHING, "", WATCH_WARN },
+	    { MX NS_SILENT DISAGREE("SPF") MX_DISAGREE, "", WATCH_NOTHING, "", WATCH_WARN },
+	    { MX NS_SILENT3 DISAGREE("SPF") MX_DISAGREE, "", WATCH_NOTHING, "", WATCH_WARN } } },
+	{ "one that is silent twice in a row is",
+	  { { MX NS_SILENT, "", WATCH_NOTHING, "", WATCH_OK },
+	    { MX, "", WATCH_NOTHING, "", WATCH_OK },
+	    { MX NS_SILENT, "", WATCH_NOTHING, "", WATCH_OK },
+	    { MX NS_SILENT, "", WATCH_BAD,
+	      "new warn (ns.silent, ns2.example.org): asked directly: no answer", WATCH_WARN },
+	    { MX NS_SILENT, "", WATCH_NOTHING, "", WATCH_WARN },
+	    { MX, "", WATCH_GOOD,
+	      "no more warn (ns.silent, ns2.example.org): asked directly: no answer",
+	      WATCH_OK } } },
 	{ "something better, and something still bad",
 	  { { MX BAD WEAK, "", WATCH_BAD, "found fail (spf.multiple): there are 2 SPF records",
 	      WATCH_FAIL },
