@@ -29,8 +29,16 @@ static int signal_fd = -1;
 static const int signals[] = { SIGWINCH, SIGTSTP, SIGCONT, SIGINT,
 			       SIGTERM,  SIGHUP,  SIGQUIT };
 
+static void caught(int signo) {
+	(void)signo;
+}
+
+/* ncurses ignores SIGTSTP while it draws, unless somebody else catches it; that would forget
+ * one that waits in signal_fd. */
 static int signals_start(struct err *err) {
+	const struct sigaction action = { .sa_handler = caught };
 	sigset_t set;
+	sigaction(SIGTSTP, &action, NULL);
 	sigemptyset(&set);
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
 		sigaddset(&set, signals[i]);

@@ -5,7 +5,7 @@
  * The manager's state, shared by its parts: messages.c (what is known of each message), place.c
  * and lanes.c (where it waits), care.c (what the manager does with one itself), scan.c (reading the queue), wake.c (new mail),
  * throttling.c and throttling_domains.c (how much may go), deliverer.c, pool.c and crash.c
- * (processes), dispatch.c (handing over, reports), relays.c
+ * (processes), dispatch.c (handing over), dispatch_report.c (what comes back), relays.c
  * (held or not), requests.c, requests_find.c, status.c, show.c, wishes.c (control socket),
  * events.c and events_happen.c (who is told what happens), storm_watch.c (mail that repeats
  * itself), watch.c (domains that are watched).
@@ -364,6 +364,8 @@ bool crash_is_fault(int status);
 int64_t dispatch(struct manager *m, int64_t now_ms);
 /* Could a message that comes now be handed over, or have a worker started for it? */
 bool dispatch_can_take(const struct manager *m, int64_t now_ms);
+
+/* --- dispatch_report.c --- */
 void dispatch_report(struct manager *m, struct slot *s, const struct wire_report *r);
 /* Notes how old a message is. True: it has expired, or its sender is to hear of it: care. */
 bool dispatch_note_age(struct manager *m, struct message *msg, int64_t age_ms);

@@ -246,6 +246,7 @@ void throttle_words(const struct throttle *t, const struct config_limits *l,
 	int64_t rounded = wait_ms + 59999 - (now->wall_ms + wait_ms + 59999) % 60000;
 	switch (why) {
 	case THROTTLE_FREE:
+	case THROTTLE_FULL:
 		break;
 	case THROTTLE_RATE:
 		buf_addf(out, "%u every ", l->rate.count);

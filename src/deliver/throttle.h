@@ -26,7 +26,8 @@
 #include "config/settings.h"
 #include "queue/quotastate.h"
 
-enum throttle_why { THROTTLE_FREE, THROTTLE_RATE, THROTTLE_HOUR, THROTTLE_DAY };
+/* FULL: too many relays and domains have used something; throttling.c knows of that. */
+enum throttle_why { THROTTLE_FREE, THROTTLE_RATE, THROTTLE_HOUR, THROTTLE_DAY, THROTTLE_FULL };
 
 struct throttle_window {
 	struct moment begin;

@@ -18,11 +18,12 @@
 
 #define ENTRIES_MAX QUOTASTATE_MAX
 #define SAVE_AGAIN_MS 5000
+#define FULL_WAIT_MS 60000 /* until it is looked again whether there is room */
 
 /* What a message that is being delivered was charged. */
 struct throttling_charge {
 	const struct message *msg;
-	size_t entry;
+	struct throttling_entry *entry;
 	unsigned recipients;
 	bool whole; /* all that is sent of the message counts here */
 };
@@ -36,31 +37,50 @@ const struct config_limits *throttling_limits(const struct manager *m,
 	return e->domain[0] ? &r->domain_limits : &r->limits;
 }
 
-/* Makes room by forgetting what says nothing. */
-static void sweep(struct throttling *all, const struct moment *now) {
-	size_t n = 0;
-	if (all->charge_count > 0)
-		return; /* they know entries by number */
-	for (size_t i = 0; i < all->count; i++)
-		if (!throttle_is_idle(&all->entry[i].t, now))
-			all->entry[n++] = all->entry[i];
-	all->count = n;
-}
-
-struct throttling_entry *throttling_entry(struct manager *m, const char *relay,
-					  const char *domain, const struct moment *now) {
+struct throttling_entry *throttling_find(struct manager *m, const char *relay,
+					 const char *domain) {
 	struct throttling *all = &m->throttling;
 	for (size_t i = 0; i < all->count; i++)
 		if (strcmp(all->entry[i].relay, relay) == 0 &&
 		    strcmp(all->entry[i].domain, domain) == 0)
 			return &all->entry[i];
+	return NULL;
+}
+
+/* It says nothing, and no message that is being delivered knows it. */
+static bool is_unused(const struct throttling_entry *e, const struct moment *now) {
+	return e->charges == 0 && throttle_is_idle(&e->t, now);
+}
+
+/* Room for one more domain leaves room for its relay. */
+static bool has_room(const struct throttling *all, const char *domain,
+		     const struct moment *now) {
+	size_t want = domain[0] ? 2 : 1, room = ENTRIES_MAX - all->count;
+	for (size_t i = 0; i < all->count && room < want; i++)
+		room += is_unused(&all->entry[i], now);
+	return room >= want;
+}
+
+/* The place for one more; NULL: there is none, or no memory. Entries never move. */
+static struct throttling_entry *take_room(struct throttling *all, const struct moment *now) {
 	if (!all->entry)
 		all->entry = calloc(ENTRIES_MAX, sizeof(*all->entry));
-	if (all->count == ENTRIES_MAX)
-		sweep(all, now);
-	if (!all->entry || all->count == ENTRIES_MAX)
+	if (!all->entry)
 		return NULL;
-	struct throttling_entry *e = &all->entry[all->count++];
+	if (all->count < ENTRIES_MAX)
+		return &all->entry[all->count++];
+	for (size_t i = 0; i < all->count; i++)
+		if (is_unused(&all->entry[i], now))
+			return &all->entry[i];
+	return NULL;
+}
+
+/* The entry, made when there is none. */
+static struct throttling_entry *find_or_make(struct manager *m, const char *relay,
+					     const char *domain, const struct moment *now) {
+	struct throttling_entry *e = throttling_find(m, relay, domain);
+	if (e || (e = take_room(&m->throttling, now)) == NULL)
+		return e;
 	*e = (struct throttling_entry){ .booked_ms = 0 };
 	snprintf(e->relay, sizeof(e->relay), "%s", relay);
 	snprintf(e->domain, sizeof(e->domain), "%s", domain);
@@ -77,8 +97,8 @@ void throttling_restore(struct manager *m) {
 	struct moment now = clock_now();
 	size_t n = all ? quotastate_read(m->queue, all, QUOTASTATE_MAX) : 0;
 	for (size_t i = 0; i < n; i++) {
-		struct throttling_entry *e = throttling_entry(m, all[i].relay,
-						      all[i].domain, &now);
+		struct throttling_entry *e = find_or_make(m, all[i].relay, all[i].domain,
+							  &now);
 		if (e)
 			throttle_restore(&e->t, &all[i], &now);
 	}
@@ -142,36 +162,51 @@ void throttling_free(struct manager *m) {
 
 /* --- who is concerned --- */
 
-/* The domain that a lane as a whole is for; "" for a relay with hosts of its own. */
-static struct throttling_entry *lane_entry(struct manager *m, const struct lane *lane,
-					   bool domain, const struct moment *now) {
+/* Does the lane as a whole have limits for its domain, or its relay? */
+static bool lane_has_limit(const struct lane *lane, bool domain) {
 	const struct config_limits *l = domain ? &lane->config->domain_limits
 					       : &lane->config->limits;
-	if (!config_has_limit(l) || (domain && !lane_is_direct(lane)))
-		return NULL;
-	return throttling_entry(m, lane->relay, domain ? lane->destination : "",
-			now);
+	return config_has_limit(l) && (!domain || lane_is_direct(lane));
+}
+
+/* "" for a relay with hosts of its own. */
+static const char *domain_of(const struct lane *lane, bool domain) {
+	return domain ? lane->destination : "";
 }
 
 /* --- may it go --- */
 
 int64_t throttling_entry_wait_ms(const struct manager *m, struct throttling_entry *e,
 				 const struct moment *now, enum throttle_why *ret_why) {
-	*ret_why = THROTTLE_FREE;
-	return e ? throttle_wait_ms(&e->t, throttling_limits(m, e), now, ret_why) : 0;
+	return throttle_wait_ms(&e->t, throttling_limits(m, e), now, ret_why);
+}
+
+int64_t throttling_limit_wait_ms(struct manager *m, const char *relay, const char *domain,
+				 const struct moment *now, struct throttling_entry **ret,
+				 enum throttle_why *ret_why) {
+	*ret = throttling_find(m, relay, domain);
+	if (*ret)
+		return throttling_entry_wait_ms(m, *ret, now, ret_why);
+	bool room = has_room(&m->throttling, domain, now);
+	*ret_why = room ? THROTTLE_FREE : THROTTLE_FULL;
+	return room ? 0 : FULL_WAIT_MS;
 }
 
 /* How long the lane waits, and for what. */
 static int64_t lane_wait_ms(struct manager *m, const struct lane *lane,
 			    const struct moment *now, struct throttling_entry **ret,
 			    enum throttle_why *ret_why) {
+	struct throttling_entry *e;
 	enum throttle_why why;
 	int64_t longest = 0;
 	*ret = NULL;
 	*ret_why = THROTTLE_FREE;
 	for (int domain = 0; domain <= 1; domain++) {
-		struct throttling_entry *e = lane_entry(m, lane, domain, now);
-		int64_t wait = throttling_entry_wait_ms(m, e, now, &why);
+		if (!lane_has_limit(lane, domain))
+			continue;
+		int64_t wait = throttling_limit_wait_ms(m, lane->relay,
+							domain_of(lane, domain), now, &e,
+							&why);
 		if (wait <= longest)
 			continue;
 		longest = wait;
@@ -195,10 +230,11 @@ int64_t throttling_wait_ms(struct manager *m, const struct lane *lane,
 
 /* --- charging --- */
 
-void throttling_charge(struct manager *m, struct throttling_entry *e,
+void throttling_charge(struct manager *m, const char *relay, const char *domain,
 		       const struct message *msg, unsigned recipients, bool whole,
 		       const struct moment *now) {
 	struct throttling *all = &m->throttling;
+	struct throttling_entry *e = find_or_make(m, relay, domain, now);
 	if (!e)
 		return;
 	throttle_take(&e->t, throttling_limits(m, e), now, recipients);
@@ -211,8 +247,9 @@ void throttling_charge(struct manager *m, struct throttling_entry *e,
 		all->charge = grown;
 		all->charge_cap = cap;
 	}
+	e->charges++;
 	all->charge[all->charge_count++] =
-		(struct throttling_charge){ msg, (size_t)(e - all->entry), recipients, whole };
+		(struct throttling_charge){ msg, e, recipients, whole };
 }
 
 void throttling_take(struct manager *m, const struct lane *lane, struct message *msg,
@@ -220,8 +257,10 @@ void throttling_take(struct manager *m, const struct lane *lane, struct message 
 	msg->throttled = false;
 	unsigned going = throttling_take_domains(m, lane, msg, now, except);
 	msg->partial = except->len > 0;
-	throttling_charge(m, lane_entry(m, lane, false, now), msg, going, true, now);
-	throttling_charge(m, lane_entry(m, lane, true, now), msg, going, true, now);
+	for (int domain = 0; domain <= 1; domain++)
+		if (lane_has_limit(lane, domain))
+			throttling_charge(m, lane->relay, domain_of(lane, domain), msg, going,
+					  true, now);
 }
 
 /* Of several domains it is not known whose recipients were taken: then all are charged. */
@@ -231,18 +270,23 @@ static unsigned unused(const struct throttling_charge *c, unsigned sent) {
 	return c->whole && sent < c->recipients ? c->recipients - sent : 0;
 }
 
+static void end_charge(struct throttling *all, size_t i) {
+	all->charge[i].entry->charges--;
+	all->charge[i] = all->charge[--all->charge_count];
+}
+
 void throttling_settled(struct manager *m, const struct message *msg, bool tried,
 			unsigned sent) {
 	struct throttling *all = &m->throttling;
 	for (size_t i = 0; i < all->charge_count;) {
-		struct throttling_charge *c = &all->charge[i];
+		const struct throttling_charge *c = &all->charge[i];
 		if (c->msg != msg) {
 			i++;
 			continue;
 		}
-		struct throttling_entry *e = &all->entry[c->entry];
-		throttle_give_back(&e->t, throttling_limits(m, e), unused(c, sent), !tried);
-		*c = all->charge[--all->charge_count];
+		throttle_give_back(&c->entry->t, throttling_limits(m, c->entry),
+				   unused(c, sent), !tried);
+		end_charge(all, i);
 	}
 }
 
@@ -250,7 +294,7 @@ void throttling_forget(struct manager *m, const struct message *msg) {
 	struct throttling *all = &m->throttling;
 	for (size_t i = 0; i < all->charge_count;) {
 		if (all->charge[i].msg == msg)
-			all->charge[i] = all->charge[--all->charge_count];
+			end_charge(all, i);
 		else
 			i++;
 	}
@@ -261,6 +305,12 @@ void throttling_forget(struct manager *m, const struct message *msg) {
 void throttling_entry_words(struct manager *m, struct throttling_entry *e,
 			    enum throttle_why why, int64_t wait_ms,
 			    const struct moment *now, struct buf *out) {
+	if (why == THROTTLE_FULL) {
+		buf_addf(out, "waits: quotas of %u relays and domains are in use, no more are "
+			      "counted",
+			 ENTRIES_MAX);
+		return;
+	}
 	const struct config_limits *l = throttling_limits(m, e);
 	bool warming = why == THROTTLE_DAY && l->warmup.first > 0 &&
 		       throttle_day_limit(&e->t, l) != l->day;
@@ -283,7 +333,7 @@ bool throttling_words(struct manager *m, const struct lane *lane,
 	if (!lane->config)
 		return false;
 	int64_t wait = lane_wait_ms(m, lane, &now, &e, &why);
-	if (!e || wait == 0)
+	if (wait == 0)
 		return msg && throttling_domain_words(m, lane, msg, &now, out);
 	throttling_entry_words(m, e, why, wait, &now, out);
 	return true;
@@ -294,7 +344,7 @@ bool throttling_quota_words(struct manager *m, const struct lane *lane, struct b
 	struct throttling_entry *e;
 	enum throttle_why why;
 	int64_t wait = lane->config ? lane_wait_ms(m, lane, &now, &e, &why) : 0;
-	if (wait == 0 || why == THROTTLE_RATE)
+	if (wait == 0 || why == THROTTLE_RATE || why == THROTTLE_FULL)
 		return false;
 	buf_adds(out, "mail ");
 	throttling_entry_words(m, e, why, wait, &now, out);

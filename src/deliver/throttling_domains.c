@@ -1,6 +1,6 @@
 /*
- * Limits for recipient domains behind a relay's own hosts. The messages in such a lane differ: those
- * that have to wait get a later time each, as far apart as the rate says, and do not stand in the
+ * Limits for recipient domains behind a relay's own hosts. The messages in such a lane differ:
+ * those that have to wait get a later time each, as far apart as the rate says, and do not stand in the
  * way of the others. Of a message for several domains those go that may, and it comes back for
  * the others.
  */
@@ -42,6 +42,12 @@ struct reading {
 static bool has_domain_limits(const struct lane *lane) {
 	return lane->config && !lane_is_direct(lane) &&
 	       config_has_limit(&lane->config->domain_limits);
+}
+
+/* Of a message that is partly tried everybody has a time of his own, by his domain. */
+static bool goes_by_domain(const struct lane *lane, const struct message *msg) {
+	return has_domain_limits(lane) ||
+	       (msg->partial && lane->config && !lane_is_direct(lane));
 }
 
 static bool is_open(const struct journal_recipient *r) {
@@ -101,23 +107,28 @@ static int64_t wait_of(struct manager *m, const struct lane *lane, const struct 
 		       size_t i, const struct moment *now, struct throttling_entry **ret,
 		       enum throttle_why *ret_why) {
 	int64_t pause = d->each_in_time ? d->domain[i].pause_ms : 0;
-	*ret = throttling_entry(m, lane->relay, d->domain[i].name, now);
-	int64_t wait = throttling_entry_wait_ms(m, *ret, now, ret_why);
+	int64_t wait = 0;
+	*ret = NULL;
+	*ret_why = THROTTLE_FREE;
+	if (has_domain_limits(lane))
+		wait = throttling_limit_wait_ms(m, lane->relay, d->domain[i].name, now, ret,
+						ret_why);
 	if (pause <= wait)
 		return wait;
 	*ret = NULL;
+	*ret_why = THROTTLE_FREE;
 	return pause;
 }
 
 int64_t throttling_domain_wait_ms(struct manager *m, const struct config_relay *relay,
 				  struct span address, const struct moment *now) {
 	char name[ROUTE_DESTINATION_MAX + 1];
+	struct throttling_entry *e;
 	enum throttle_why why;
 	if (config_is_per_domain(relay) || !config_has_limit(&relay->domain_limits) ||
 	    !route_destination(address, name))
 		return 0;
-	return throttling_entry_wait_ms(m, throttling_entry(m, relay->name, name, now), now,
-					&why);
+	return throttling_limit_wait_ms(m, relay->name, name, now, &e, &why);
 }
 
 /* The next free time after those that were promised already. */
@@ -136,7 +147,7 @@ static int64_t book(const struct manager *m, struct throttling_entry *e, int64_t
 /* When the first of its domains may go; 0: one may now. */
 static int64_t waits_until(struct manager *m, const struct lane *lane, const struct domains *d,
 			   const struct moment *now) {
-	struct throttling_entry *e, *first = NULL;
+	struct throttling_entry *e, *first = NULL; /* looking moves none */
 	enum throttle_why why;
 	int64_t shortest = 0;
 	for (size_t i = 0; i < d->count; i++) {
@@ -169,13 +180,14 @@ static void put_off(struct manager *m, struct lane *lane, struct message *msg, i
 bool throttling_sift(struct manager *m, struct lane *lane, const struct moment *now) {
 	struct message *msg;
 	bool more = false;
-	if (!has_domain_limits(lane) || !heap_next(&lane->heap, now->boot_ms))
+	msg = heap_next(&lane->heap, now->boot_ms);
+	if (!msg || !goes_by_domain(lane, msg))
 		return false;
 	AUTO_FREE struct domains *d = malloc(sizeof(*d));
 	for (unsigned i = 0; d && (msg = heap_next(&lane->heap, now->boot_ms)) != NULL;
 	     i++) {
 		more = i == SIFT_BATCH;
-		if (more)
+		if (more || !goes_by_domain(lane, msg))
 			break;
 		read_domains(m, lane, msg, now, d);
 		int64_t until = waits_until(m, lane, d, now);
@@ -192,7 +204,7 @@ unsigned throttling_take_domains(struct manager *m, const struct lane *lane,
 	struct throttling_entry *e;
 	enum throttle_why why;
 	unsigned waiting = 0;
-	if (!has_domain_limits(lane))
+	if (!goes_by_domain(lane, msg))
 		return msg->open;
 	AUTO_FREE struct domains *d = malloc(sizeof(*d));
 	if (!d)
@@ -202,7 +214,9 @@ unsigned throttling_take_domains(struct manager *m, const struct lane *lane,
 		const struct domain *one = &d->domain[i];
 		bool whole = d->count == 1 && !d->expanded;
 		if (wait_of(m, lane, d, i, now, &e, &why) == 0) {
-			throttling_charge(m, e, msg, one->recipients, whole, now);
+			if (has_domain_limits(lane))
+				throttling_charge(m, lane->relay, one->name, msg,
+						  one->recipients, whole, now);
 			continue;
 		}
 		buf_addf(except, "%s%s", except->len > 0 ? " " : "", one->name);
@@ -224,7 +238,7 @@ bool throttling_domain_words(struct manager *m, const struct lane *lane,
 	read_domains(m, lane, msg, now, d);
 	for (size_t i = 0; i < d->count; i++) {
 		int64_t wait = wait_of(m, lane, d, i, now, &e, &why);
-		if (wait == 0 || !e)
+		if (wait == 0 || why == THROTTLE_FREE)
 			continue;
 		throttling_entry_words(m, e, why, wait, now, out);
 		return true;

@@ -30,8 +30,8 @@ static struct json begin(const struct answering *a, const char *domain, const ch
 
 static void finish(const struct answering *a, struct json *j, bool waits, int64_t left_ms) {
 	json_bool(j, "waits", waits);
-	if (left_ms > 0)
-		json_int(j, "next", (a->now.wall_ms + left_ms + 999) / 1000);
+	if (left_ms > 0) /* both clocks were read one after the other: not exact to the ms */
+		json_int(j, "next", (a->now.wall_ms + left_ms + 500) / 1000);
 	else
 		json_null(j, "next");
 	json_end(j);
@@ -51,13 +51,16 @@ static void add_window(const struct answering *a, const char *domain, const char
 
 static void add_entry(const struct answering *a, const char *domain,
 		      const struct config_limits *l) {
-	struct throttling_entry *e;
+	struct throttling_entry *e, none = { .booked_ms = 0 };
 	enum throttle_why why;
 	if (!config_has_limit(l))
 		return;
-	e = throttling_entry(a->manager, a->relay->name, domain, &a->now);
-	if (!e)
-		return;
+	e = throttling_find(a->manager, a->relay->name, domain);
+	if (!e) {
+		snprintf(none.relay, sizeof(none.relay), "%s", a->relay->name);
+		snprintf(none.domain, sizeof(none.domain), "%s", domain);
+		e = &none;
+	}
 	int64_t wait = throttling_entry_wait_ms(a->manager, e, &a->now, &why);
 	if (l->rate.count > 0) {
 		bool waits = wait > 0 && why == THROTTLE_RATE;

@@ -18,6 +18,7 @@ struct reader {
 	struct span in;
 	enum clause clause;
 	bool wants; /* the clause has no value yet */
+	bool peer;  /* there is a "from" clause: nobody handed it over on that machine */
 };
 
 /* --- clauses --- */
@@ -198,6 +199,7 @@ static void read_clauses(struct reader *rd) {
 		if (begins != NONE && !(rd->wants && rd->clause != NONE)) {
 			rd->clause = begins;
 			rd->wants = true;
+			rd->peer |= begins == FROM;
 		} else if (rd->wants) {
 			set_value(rd, word);
 			rd->wants = false;
@@ -276,6 +278,8 @@ int received_parse(struct span value, struct received *ret) {
 		return -1;
 	struct reader rd = { .r = ret, .in = buf_span(&ret->text) };
 	read_clauses(&rd);
+	if (rd.peer)
+		ret->local = SPAN("");
 	if (!ret->has_time)
 		ret->has_time = date_parse(rd.in, &ret->time_s);
 	read_protocol(ret);

@@ -1,6 +1,7 @@
 /*
  * A datagram socket for each question, so that the kernel keeps the answers of others away; what
- * comes must have our number and repeat our question. Sent again when a part of the time is over.
+ * comes must have our number and repeat our question. Sent again when a part of the time is over,
+ * and that part grows: one datagram that is lost says nothing about a server.
  */
 
 #include "net/dns_direct.h"
@@ -18,7 +19,6 @@
 #include "net/dns_message.h"
 
 #define HEAD_BYTES 12u
-#define AGAIN_MS 700
 #define EDNS_BYTES 1232u
 #define PACKET_MAX 65535u
 #define FLAG_CUT 0x02u           /* TC, in the third byte */
@@ -31,7 +31,8 @@ struct question {
 	enum dns_type type;
 	struct buf packet; /* as sent */
 	size_t asked_len;  /* of name, type and class behind the head */
-	int64_t asked_ms, sent_ms;
+	int64_t asked_ms;
+	unsigned sent; /* how many times */
 	bool cut;
 	struct dns_message *message;
 	struct dns_direct_answer answer;
@@ -125,7 +126,7 @@ static void read_answer(struct question *q, struct span packet) {
 /* --- datagrams --- */
 
 static void send_it(struct question *q) {
-	q->sent_ms = clock_boot_ms();
+	q->sent++;
 	if (send(q->fd, buf_str(&q->packet), q->packet.len, MSG_NOSIGNAL) < 0 &&
 	    errno != EAGAIN && errno != EINTR)
 		finish(q, DNS_TIMEOUT, "it cannot be reached");
@@ -234,11 +235,28 @@ static void ask_by_stream(struct question *q, int64_t until_ms) {
 
 /* --- waiting --- */
 
+/* When to send it once more: after a fifth and after the half of the time. */
+static int64_t again_ms(const struct question *q, int64_t timeout_ms) {
+	return q->sent == 1 ? timeout_ms / 5 : q->sent == 2 ? timeout_ms / 2 : timeout_ms;
+}
+
+/* The time begins when somebody waits; what came before that is taken first. */
+static void begin(struct dns_direct *d) {
+	int64_t now = clock_boot_ms();
+	for (size_t i = 0; i < d->count; i++) {
+		struct question *q = &d->at[i];
+		if (q->fd >= 0)
+			receive(q);
+		if (q->fd >= 0)
+			q->asked_ms = now;
+	}
+}
+
 /* One look at all that is open; false: nothing is. */
 static bool look(struct dns_direct *d, int64_t timeout_ms) {
 	struct pollfd p[DNS_DIRECT_MAX];
 	struct question *of[DNS_DIRECT_MAX];
-	int64_t now = clock_boot_ms(), next = AGAIN_MS;
+	int64_t now = clock_boot_ms(), next = timeout_ms;
 	nfds_t open = 0;
 	for (size_t i = 0; i < d->count; i++) {
 		struct question *q = &d->at[i];
@@ -250,12 +268,12 @@ static bool look(struct dns_direct *d, int64_t timeout_ms) {
 				finish(q, DNS_TIMEOUT, "no answer");
 			continue;
 		}
-		if (now - q->sent_ms >= AGAIN_MS)
+		if (now - q->asked_ms >= again_ms(q, timeout_ms))
 			send_it(q);
 		if (q->fd < 0)
 			continue;
-		int64_t left = q->asked_ms + timeout_ms - now;
-		next = left < next ? left : next;
+		int64_t left = q->asked_ms + again_ms(q, timeout_ms) - now;
+		next = left < 0 ? 0 : left < next ? left : next;
 		p[open] = (struct pollfd){ .fd = q->fd, .events = POLLIN };
 		of[open++] = q;
 	}
@@ -269,6 +287,7 @@ static bool look(struct dns_direct *d, int64_t timeout_ms) {
 }
 
 void dns_direct_wait(struct dns_direct *d, int64_t timeout_ms) {
+	begin(d);
 	while (look(d, timeout_ms))
 		;
 	int64_t until_ms = clock_boot_ms() + timeout_ms;

@@ -27,8 +27,8 @@ struct dns_direct *dns_direct_new(void);
  * server that cannot be reached is a silent one. */
 int dns_direct_ask(struct dns_direct *d, const struct inet_port *server, const char *name,
 		   enum dns_type type);
-/* Waits until all have answered, each at most timeout_ms after it was asked; what does not fit into
- * a datagram is asked again by TCP. */
+/* Waits until all have answered, timeout_ms at most; who is silent is asked again twice meanwhile.
+ * What does not fit into a datagram is asked again by TCP. */
 void dns_direct_wait(struct dns_direct *d, int64_t timeout_ms);
 /* Valid until dns_direct_free(). */
 const struct dns_direct_answer *dns_direct_answer(const struct dns_direct *d, int number);

@@ -202,6 +202,28 @@ def addresses(sink):
     return sorted(r['address'] for e, _ in sink.received() for r in e['to'])
 
 
+def pauses():
+    """Of a message that is partly tried those go at a restart that wait for nothing; who was told to
+    come later keeps his pause, also when there are no limits any more."""
+    sink = Sink('--reply', 'rcpt:busy@third.example=450 4.2.1 busy', name='pauses')
+    keys = dict(port=sink.port, retry='1h 4h')
+    relay = Noon('pauses', domain_quota='1/d', **keys)
+    first = relay.send('x@slow.example')
+    ok(until(lambda: not relay.message(first)), 'pauses: the quota of one domain is used', relay.tail)
+    both = relay.send('busy@third.example', 'y@slow.example')
+    ok(until(lambda: relay.results(both, 'deferred')), 'pauses: of two one is deferred', relay.tail)
+    relay.stop()
+    relay.configure(**keys)
+    relay.start()
+    ok(until(lambda: 'y@slow.example' in addresses(sink)), 'pauses: without limits the other one goes',
+       relay.tail)
+    ok(until(lambda: (relay.message(both) or {}).get('state') == 'deferred'), 'pauses: one is left',
+       lambda: relay.message(both))
+    eq(len(relay.results(both, 'deferred')), 1, 'pauses: who was deferred keeps his pause')
+    relay.reported(relay.stop())
+    sink.stop()
+
+
 def parts():
     """One domain of a message is over its quota: all the others go at once, whatever else is wrong;
     an alias counts as the addresses that it is; who goes elsewhere is not kept waiting."""
@@ -252,6 +274,7 @@ relay = office
 quota()
 of_one_relay()
 parts()
+pauses()
 explained()
 refused_is_free()
 rate()

@@ -95,6 +95,11 @@ static void test_local(void) {
 		{ "(qmail 123 invoked by uid 500); 1 Jul 2025 08:00:00 -0000", "uid 500" },
 		{ "(qmail 123 invoked from network); 1 Jul 2025 08:00:00 -0000", "" },
 		{ "from a (uid 7) by b (Postfix) id 7; 1 Jul 2025 08:00:00 -0000", "" },
+		{ "from a.example (a.example [192.0.2.1]) by b (x, uid 7) id 7; 1 Jul 2025 08:00:00 "
+		  "-0000", "" },
+		{ "from [192.0.2.1] by b (x, uid 7); 1 Jul 2025 08:00:00 -0000", "" },
+		{ "by b (x, uid 7) from a.example; 1 Jul 2025 08:00:00 -0000", "" },
+		{ "(from a@a.example) by b (x, uid 7); 1 Jul 2025 08:00:00 -0000", "uid 7" },
 		{ "by b (nightmail, uid root) id 7; 1 Jul 2025 08:00:00 -0000", "" },
 		{ "by b (nightmail, uid) id 7; 1 Jul 2025 08:00:00 -0000", "" },
 	};
