@@ -1,6 +1,6 @@
 /*
  * Where tokens lie, and their lock. The refresh token goes into the keyring first and is read
- * back, then the file is written without it: whenever this ends, one of the two has it.
+ * back, then the file is written without it; what an earlier login left goes last.
  */
 
 #include "creds/oauth2.h"
@@ -138,14 +138,15 @@ int oauth2_keep(const char *path, struct oauth2_tokens *t, struct err *ret_why,
 	return oauth2_write_file(path, t, err);
 }
 
-/* What an earlier login has left in the keyring. */
-static void forget_earlier(const char *path, const struct oauth2_tokens *t) {
+/* The name in the keyring of an earlier login's token, which the file of this one will not know
+ * any more; "" when there is none. The caller frees it. */
+static char *earlier_entry(const char *path, const struct oauth2_tokens *t) {
 	struct oauth2_tokens old;
 	if (t->keyring[0] || oauth2_load(path, &old, NULL) != 0)
-		return;
-	if (old.keyring[0])
-		(void)keyring_ask(KEYRING_DELETE, span_str(old.keyring), SPAN(""), NULL, NULL);
+		return strdup("");
+	char *entry = strdup(old.keyring);
 	oauth2_release(&old);
+	return entry;
 }
 
 int oauth2_store(const char *path, struct oauth2_tokens *t, struct err *ret_why,
@@ -157,8 +158,12 @@ int oauth2_store(const char *path, struct oauth2_tokens *t, struct err *ret_why,
 		return -1;
 	if (t->keyring[0] && to_keyring(t, ret_why) != 0)
 		t->keyring[0] = '\0';
-	forget_earlier(path, t);
-	return oauth2_write_file(path, t, err);
+	AUTO_FREE char *earlier = earlier_entry(path, t);
+	if (oauth2_write_file(path, t, err) != 0)
+		return -1;
+	if (earlier && earlier[0])
+		(void)keyring_ask(KEYRING_DELETE, span_str(earlier), SPAN(""), NULL, NULL);
+	return 0;
 }
 
 int oauth2_find(const char *path, struct buf *where, struct err *err) {
