@@ -263,8 +263,9 @@ static int run_expect(struct call *k) {
 	AUTO_BUF struct buf text = BUF_INIT(FILE_MAX);
 	struct err err = ERR_INIT;
 	struct expect *e = NULL;
-	if (file_read(AT_FDCWD, k->c->expect, &text, &err) == 0)
-		e = expect_open(buf_span(&text), k->check.domain, &err);
+	if (file_read(AT_FDCWD, k->c->expect, &text, &err) != 0)
+		return cli_fail(dns_check_program, EX_USAGE, "--expect: %s", err.msg);
+	e = expect_open(buf_span(&text), k->check.domain, &err);
 	if (!e)
 		return cli_fail(dns_check_program, EX_USAGE, "--expect %s: %s",
 				k->c->expect, err.msg);

@@ -112,7 +112,7 @@ static bool check_section_name(struct config_load *l, const struct ini_item *ite
 			       const struct config_origin *at) {
 	struct config_origin name_at = config_here(l, item->line, item->value_column);
 	if (!config_sections[id].named && item->name.len) {
-		config_complain(l, &name_at, "[%s] has no name behind it",
+		config_complain(l, &name_at, "[%s] takes no name",
 				config_sections[id].word);
 		return false;
 	}

@@ -341,7 +341,8 @@ static int parse_storm_limit(struct config_value *v, const struct config_key *ke
 	if (!span_take_uint(&time, STORM_COUNT_MAX, &count) || count == 0 ||
 	    !span_take_char(&time, '/'))
 		return err_set(err, ERR_SYNTAX,
-			       "%s is not messages in a time, like 20/10m; %d is the most",
+			       "%s is not messages in a time, like 20/10m, and not never; %d is "
+			       "the most",
 			       term_quote(word).s, STORM_COUNT_MAX);
 	v->wrong = (size_t)(time.p - v->text.p);
 	if (parse_time_word(time, key, &window_ms, err) != 0)

@@ -293,7 +293,7 @@ static const struct {
 	{ "a relay needs a name", QUEUE "[relay]\nhost = a\n",
 	  "FILE:3:2: [relay] needs a name; the one that mail goes to is [relay default]\n" },
 	{ "a queue has none", DEFAULT "[queue x]\n",
-	  "FILE:5:8: [queue] has no name behind it\n" },
+	  "FILE:5:8: [queue] takes no name\n" },
 	{ "the name of a relay is plain", DEFAULT "[relay a/b]\n",
 	  "FILE:5:8: \"a/b\" is no name for a relay; take letters, digits, - _ and ., 64 at "
 	  "most\n" },
@@ -449,9 +449,11 @@ static const struct {
 	{ "a user's limit without bytes", QUEUE "user-limit = 600/h 1T\n" "[relay default]\nhost = a\n",
 	  "FILE:3:20: user-limit: \"1T\" is not a size; sizes are written 10K 64M 1G\n" },
 	{ "a storm's limit without its time", QUEUE "storm-limit = 20\n" "[relay default]\nhost = a\n",
-	  "FILE:3:15: storm-limit: \"20\" is not messages in a time, like 20/10m; 1000 is the most\n" },
+	  "FILE:3:15: storm-limit: \"20\" is not messages in a time, like 20/10m, and not "
+	  "never; 1000 is the most\n" },
 	{ "a storm's limit of none", QUEUE "storm-limit = 0/10m\n" "[relay default]\nhost = a\n",
-	  "FILE:3:15: storm-limit: \"0/10m\" is not messages in a time, like 20/10m; 1000 is the most\n" },
+	  "FILE:3:15: storm-limit: \"0/10m\" is not messages in a time, like 20/10m, and not "
+	  "never; 1000 is the most\n" },
 	{ "a storm's time that is none", QUEUE "storm-limit = 20/10\n" "[relay default]\nhost = a\n",
 	  "FILE:3:18: storm-limit: \"10\" is not a time; times are written 30s 5m 4h 5d\n" },
 	{ "a domain is one", DEFAULT "[identity]\ndomain = a..b\n",
