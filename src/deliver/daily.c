@@ -29,13 +29,14 @@ static void report_tls(struct manager *m, int64_t today) {
 		log_info("TLS reports written: %u", made);
 }
 
-/* A policy is good for max_age after it was fetched, and nobody asks for it later than that. */
+/* A policy is good for max_age after it was fetched, and nobody asks for it later than that. Where
+ * there is none, it is remembered that there is none. */
 static bool is_over(void *ctx, const struct stscache_entry *e, struct span text) {
 	const int64_t *now_ms = ctx;
 	struct sts_policy p;
 	int64_t age_ms = *now_ms - e->fetched_ms;
 	if (sts_policy_parse(text, &p, NULL) != 0)
-		return age_ms > UTCDAY_MS;
+		return *now_ms - e->missed_ms > UTCDAY_MS;
 	return age_ms > (int64_t)p.max_age_s * 1000 + UTCDAY_MS;
 }
 

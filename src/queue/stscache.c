@@ -31,22 +31,39 @@ static int open_folder(struct queue *q, const char *domain, int *ret, struct err
 	return *ret < 0 ? err_sys(err, "%s", SPOOL_STS) : 0;
 }
 
+static bool take_id(struct span *line, const char *name, char ret[STSCACHE_ID_MAX + 1]) {
+	struct span word, value;
+	if (!codec_word_take(line, &word, &value) || !value.p ||
+	    !span_eq(word, span_str(name)) || value.len > STSCACHE_ID_MAX)
+		return false;
+	memcpy(ret, value.p, value.len);
+	ret[value.len] = '\0';
+	return true;
+}
+
+static bool take_time(struct span *line, const char *name, int64_t *ret) {
+	struct span word, value;
+	uint64_t at;
+	if (!codec_word_take(line, &word, &value) || !value.p ||
+	    !span_eq(word, span_str(name)) || !span_uint(value, INT64_MAX, &at))
+		return false;
+	*ret = (int64_t)at;
+	return true;
+}
+
 /* Reads the bytes of a file: its record, and what follows. */
 static int parse(struct span bytes, struct stscache_entry *ret, struct span *ret_policy,
 		 struct err *err) {
 	struct span line, word, value;
-	uint64_t at;
 	*ret = (struct stscache_entry){ .fetched_ms = 0 };
 	if (words_record_take(&bytes, &line) && codec_word_take(&line, &word, &value) &&
-	    span_eq(word, SPAN("policy")) && codec_word_take(&line, &word, &value) && value.p &&
-	    span_eq(word, SPAN("id")) && value.len <= STSCACHE_ID_MAX) {
-		memcpy(ret->id, value.p, value.len);
-		if (codec_word_take(&line, &word, &value) && value.p &&
-		    span_eq(word, SPAN("fetched")) && span_uint(value, INT64_MAX, &at)) {
-			ret->fetched_ms = (int64_t)at;
-			*ret_policy = bytes;
-			return 0;
-		}
+	    span_eq(word, SPAN("policy")) && take_id(&line, "id", ret->id) &&
+	    take_time(&line, "fetched", &ret->fetched_ms)) {
+		if (!take_id(&line, "missed", ret->missed) ||
+		    !take_time(&line, "at", &ret->missed_ms))
+			ret->missed[0] = '\0';
+		*ret_policy = bytes;
+		return 0;
 	}
 	return err_set(err, ERR_MISSING, "the policy that was kept is damaged");
 }
@@ -74,6 +91,10 @@ int stscache_write(struct queue *q, const char *domain, const struct stscache_en
 	size_t begin = words_record_begin(&out, "policy");
 	codec_word_add(&out, "id", span_str(e->id));
 	codec_word_add_int(&out, "fetched", e->fetched_ms);
+	if (e->missed[0]) {
+		codec_word_add(&out, "missed", span_str(e->missed));
+		codec_word_add_int(&out, "at", e->missed_ms);
+	}
 	if (words_record_end(&out, begin) != 0 || buf_add(&out, policy) != 0)
 		return err_set(err, ERR_LIMIT, "the policy is too long");
 	if (open_folder(q, domain, &folder, err) != 0)

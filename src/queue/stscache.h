@@ -19,9 +19,13 @@
 struct stscache_entry {
 	char id[STSCACHE_ID_MAX + 1]; /* of the record that promised it */
 	int64_t fetched_ms;           /* wall time */
+	/* "": none; otherwise the newer policy under this id could not be had at that wall time. */
+	char missed[STSCACHE_ID_MAX + 1];
+	int64_t missed_ms;
 };
 
-/* Appends the policy of the domain (A-labels, lower case). ERR_MISSING: none, or a damaged one. */
+/* Appends the policy of the domain (A-labels, lower case); "" when only `missed` is known of it.
+ * ERR_MISSING: nothing, or it is damaged. */
 int stscache_read(struct queue *q, const char *domain, struct stscache_entry *ret,
 		  struct buf *policy, struct err *err);
 int stscache_write(struct queue *q, const char *domain, const struct stscache_entry *e,

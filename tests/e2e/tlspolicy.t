@@ -322,14 +322,20 @@ if STS:
     wrong.stop()
     none = Direct('sts3', host='mx:', port=sink.port, tls=None, ca=bundle, start=False)
     server.answers['mta-sts.elsewhere'] = names.policy('other.lab')
-    for how, answer in (('a redirect', 'https://mta-sts.elsewhere/.well-known/mta-sts.txt'),
-                        ('one of over 64 KB', names.policy('other.lab') + 'x: y\r\n' * 20000)):
+    for how, answer, again in (
+            ('a redirect', 'https://mta-sts.elsewhere/.well-known/mta-sts.txt', 1),
+            ('one of over 64 KB', names.policy('other.lab') + 'x: y\r\n' * 20000, 1)):
         server.answers['mta-sts.sts.good.lab'], asked_before = answer, server.asked
         shutil.rmtree(none.spool + '/sts', ignore_errors=True)
         none.start()
         none.send('none@sts.good.lab')
         none.is_empty('MTA-STS: %s is no policy' % how)
         eq(server.asked - asked_before, 1, 'MTA-STS: it was asked, and nobody else')
+        none.stop()
+        none.start()
+        none.send('again@sts.good.lab')
+        none.is_empty('MTA-STS: %s is none for the next message either' % how)
+        eq(server.asked - asked_before, again, 'MTA-STS: a server without one is left alone')
         none.stop()
     server.answers['mta-sts.xn--bcher-kva.good.lab'] = names.policy('mx5.good.lab')
     told = none.run('smtp-probe', '--json', '--mx', 'b\u00fccher.good.lab', '--resolver', nsd.server,

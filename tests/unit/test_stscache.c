@@ -67,6 +67,16 @@ int main(void) {
 	is_str(buf_str(&text), POLICY, "as it came");
 	is_str(got.id, e.id, "with the id of its record");
 	ok(got.fetched_ms == e.fetched_ms, "and its time");
+	is_str(got.missed, "", "and none that is newer");
+	e.missed_ms = 1795336099000;
+	snprintf(e.missed, sizeof(e.missed), "20261123");
+	buf_reset(&text);
+	ok(stscache_write(q, "good.example", &e, SPAN(POLICY), &err) == 0 &&
+		   stscache_read(q, "good.example", &got, &text, &err) == 0,
+	   "one that could not be had is kept with it %s", err.msg);
+	is_str(buf_str(&text), POLICY, "which stays as it came");
+	ok(strcmp(got.missed, "20261123") == 0 && got.missed_ms == e.missed_ms,
+	   "with the id and the time");
 	static const char *const bad[] = { "", ".", "..", "../queue/x", "a/b", ".hidden", "A.example" };
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		ok(stscache_write(q, bad[i], &e, SPAN(POLICY), &err) != 0,
