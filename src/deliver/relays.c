@@ -18,9 +18,13 @@
 #define BROKEN_TWICE_MS (3600 * 1000LL)
 
 static void save(struct manager *m) {
-	struct relaystate all[RELAYS_MAX];
+	AUTO_FREE struct relaystate *all = malloc(RELAYS_MAX * sizeof(*all));
 	struct err err = ERR_INIT;
 	size_t n = 0;
+	if (!all) {
+		log_error("out of memory: the state of the relays cannot be kept");
+		return;
+	}
 	for (size_t i = 0; i < m->lanes.end && n < RELAYS_MAX; i++)
 		if (m->lanes.at[i] && m->lanes.at[i]->state.relay[0])
 			all[n++] = m->lanes.at[i]->state;
@@ -107,8 +111,8 @@ struct lane *relays_lane(struct manager *m, const struct lane_key *key) {
 }
 
 void relays_restore(struct manager *m) {
-	struct relaystate all[RELAYS_MAX];
-	size_t n = relaystate_read(m->queue, all, RELAYS_MAX);
+	AUTO_FREE struct relaystate *all = malloc(RELAYS_MAX * sizeof(*all));
+	size_t n = all ? relaystate_read(m->queue, all, RELAYS_MAX) : 0;
 	for (size_t i = 0; i < n; i++) {
 		struct lane *lane = lane_of_relay(&m->lanes, all[i].relay);
 		if (!lane)

@@ -5,6 +5,7 @@
 
 #include "deliver/verb.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/auto.h"
@@ -86,11 +87,11 @@ int verb_check_hold(enum verb_by by, const struct journal *j, struct err *err) {
 /* How old it is when its wait ends: time in which it was held, or its relay was, does not
  * count towards its lifetime. */
 static int64_t age_of(struct queue *q, const struct journal *j, const struct moment *now) {
-	struct relaystate relay[RELAYS_READ_MAX];
 	int64_t held_ms = 0;
 	if (j->held)
 		return j->age_ms;
-	size_t n = relaystate_read(q, relay, RELAYS_READ_MAX);
+	AUTO_FREE struct relaystate *relay = malloc(RELAYS_READ_MAX * sizeof(*relay));
+	size_t n = relay ? relaystate_read(q, relay, RELAYS_READ_MAX) : 0;
 	const char *name = j->relay[0] ? j->relay : "default";
 	for (size_t i = 0; i < n; i++)
 		if (strcmp(relay[i].relay, name) == 0)

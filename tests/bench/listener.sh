@@ -185,11 +185,10 @@ for sessions in 1 16; do
 			"nightmail $(column 1 <"$dir/rounds" | median)/s," \
 			"smtp-sink (keeps nothing) $(column 2 <"$dir/rounds" | median)/s," \
 			"disk (fsync of file and directory) $(column 3 <"$dir/rounds" | median)/s"
-		echo "$where: listener: $sessions sessions, $how: what there is here for a server" \
-			"that answers and stores and does nothing else:" \
+		echo "$where: listener: $sessions sessions, $how: a server that only answers and stores:" \
 			"$(column 5 <"$dir/rounds" | median)/s," \
 			"$(column 6 <"$dir/rounds" | median) of the lower of disk, sink;" \
-			"nightmail to that $(column 7 <"$dir/rounds" | median)"
+			"nightmail to it $(column 7 <"$dir/rounds" | median)"
 		[ "$sessions" = 16 ] || continue
 		verdict "$where: listener: 16 sessions, $how, to the lower of disk, sink" \
 			"$(column 4 <"$dir/rounds" | median)" 0.8 min
