@@ -113,6 +113,8 @@ struct lane *relays_lane(struct manager *m, const struct lane_key *key) {
 void relays_restore(struct manager *m) {
 	AUTO_FREE struct relaystate *all = malloc(RELAYS_MAX * sizeof(*all));
 	size_t n = all ? relaystate_read(m->queue, all, RELAYS_MAX) : 0;
+	if (!all)
+		log_error("out of memory: the state of the relays is not known");
 	for (size_t i = 0; i < n; i++) {
 		struct lane *lane = lane_of_relay(&m->lanes, all[i].relay);
 		if (!lane)

@@ -3,7 +3,6 @@
 what the server gives instead of the old refresh token is kept before it is used; a revoked one
 holds the relay, which says what to do. The smarthost is Postfix with a real Dovecot that checks
 the tokens itself, where they are there, else the checks that need them are left out."""
-import json
 import os
 import re
 import stat
@@ -18,24 +17,13 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 os.environ['DBUS_SESSION_BUS_ADDRESS'] = 'unix:path=/nonexistent'  # nobody's keyring
 from system import *  # noqa: E402
 import peers  # noqa: E402
-from tokens import Tokens, jwt, KEY  # noqa: E402
+from tokens import Tokens, changed, jwt, tokens_of, KEY  # noqa: E402
 
 server = Tokens()
 OAUTH = {'login': 'alice', 'password': 'oauth2', 'client_id': 'this-program',
          'token_url': server.url + '/token', 'device_url': server.url + '/device',
          'auth_url': server.url + '/authorize', 'scope': 'mail offline_access',
          'token_ca': server.ca}
-
-
-def tokens_of(relay):
-    with open(relay.spool + '/oauth2/default.json') as f:
-        return json.load(f)
-
-
-def changed(relay, **what):
-    t = dict(tokens_of(relay), **what)
-    with open(relay.spool + '/oauth2/default.json', 'w') as f:
-        json.dump(t, f)
 
 
 def test_config(relay):

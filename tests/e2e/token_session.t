@@ -14,7 +14,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 os.environ['DBUS_SESSION_BUS_ADDRESS'] = 'unix:path=/nonexistent'  # nobody's keyring
 from system import *  # noqa: E402
-from tokens import Smarthost, Tokens  # noqa: E402
+from tokens import Smarthost, Tokens, changed, tokens_of  # noqa: E402
 
 server, smarthost = Tokens(), Smarthost()
 server.pending = 0
@@ -24,17 +24,6 @@ OAUTH = {'login': 'alice', 'password': 'oauth2', 'client_id': 'this-program', 's
          'token_url': server.url + '/token', 'device_url': server.url + '/device',
          'token_ca': server.ca, 'host': 'localhost', 'port': smarthost.port, 'tls': 'implicit',
          'ca': smarthost.ca}
-
-
-def tokens_of(relay):
-    with open(relay.spool + '/oauth2/default.json') as f:
-        return json.load(f)
-
-
-def changed(relay, **what):
-    t = dict(tokens_of(relay), **what)
-    with open(relay.spool + '/oauth2/default.json', 'w') as f:
-        json.dump(t, f)
 
 
 def new(name, **keys):

@@ -19,6 +19,18 @@ from system import own_ca
 KEY = b'a key that only this test knows, 32 bytes and more'
 
 
+def tokens_of(relay):
+    """What the default relay's file of tokens holds."""
+    with open(relay.spool + '/oauth2/default.json') as f:
+        return json.load(f)
+
+
+def changed(relay, **what):
+    t = dict(tokens_of(relay), **what)
+    with open(relay.spool + '/oauth2/default.json', 'w') as f:
+        json.dump(t, f)
+
+
 def b64(data):
     return base64.urlsafe_b64encode(data).rstrip(b'=').decode()
 
